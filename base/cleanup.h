@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Ownership by attribute: a local that owns something says so where it is declared, and hands it over
- * with TAKE_PTR() or TAKE_FD() in the line that stores it. Destructors accept NULL and -EBADF.
+ * Ownership by attribute: a local that owns something says so where it is declared, and hands it
+ * over with TAKE_PTR() or TAKE_FD() in the line that stores it. Destructors accept NULL and -EBADF.
  */
 
 #include <errno.h>
@@ -55,7 +55,8 @@ static inline void freep(void *p)
 }
 #define _cleanup_free_ _cleanup_(freep)
 
-/* Closes and returns -EBADF, so that `fd = fd_close(fd)` leaves no stale number behind. errno is kept. */
+/* Closes and returns -EBADF, so that `fd = fd_close(fd)` leaves no stale number behind. errno is
+ * kept. */
 static inline int fd_close(int fd)
 {
     if (fd >= 0) {

@@ -26,20 +26,29 @@ typedef struct FrameRow {
     EnumField range[2];
 } FrameRow;
 
-#define TEXT(type, field) {offsetof(type, field), sizeof(((type *)0)->field)}
-#define RANGE(type, field, limit) {offsetof(type, field), (limit)}
+#define TEXT(type, field)                                                                          \
+    {                                                                                              \
+        offsetof(type, field), sizeof(((type *)0)->field)                                          \
+    }
+#define RANGE(type, field, limit)                                                                  \
+    {                                                                                              \
+        offsetof(type, field), (limit)                                                             \
+    }
 
 static const FrameRow frame_table[_CONTROL_TYPE_MAX] = {
-    [CONTROL_GATEWAY_HELLO] = {"gateway-hello", sizeof(ControlGatewayHello), CONTROL_SENDER_GATEWAY, 0, 0},
+    [CONTROL_GATEWAY_HELLO] = {"gateway-hello", sizeof(ControlGatewayHello), CONTROL_SENDER_GATEWAY,
+                               0, 0},
     [CONTROL_IDENTIFY] = {"identify", sizeof(ControlIdentify), CONTROL_SENDER_GATEWAY, 1, 1},
-    [CONTROL_SESSION_OPEN] = {"session-open", sizeof(ControlSessionOpen), CONTROL_SENDER_GATEWAY, 1, 1,
-                              .text = {TEXT(ControlSessionOpen, session_id)},
+    [CONTROL_SESSION_OPEN] = {"session-open", sizeof(ControlSessionOpen), CONTROL_SENDER_GATEWAY, 1,
+                              1, .text = {TEXT(ControlSessionOpen, session_id)},
                               .range = {RANGE(ControlSessionOpen, profile, _LATENCY_PROFILE_MAX),
                                         RANGE(ControlSessionOpen, performance, 2)}},
-    [CONTROL_SESSION_CLOSE] = {"session-close", sizeof(ControlSessionClose), CONTROL_SENDER_GATEWAY, 0, 0},
-    [CONTROL_SESSION_RETRY] = {"session-retry", sizeof(ControlSessionRetry), CONTROL_SENDER_GATEWAY, 0, 0},
-    [CONTROL_IDENTITY] = {"identity", sizeof(ControlIdentity), CONTROL_SENDER_DAEMON_TO_GATEWAY, 0, 0,
-                          .text = {TEXT(ControlIdentity, user)}},
+    [CONTROL_SESSION_CLOSE] = {"session-close", sizeof(ControlSessionClose), CONTROL_SENDER_GATEWAY,
+                               0, 0},
+    [CONTROL_SESSION_RETRY] = {"session-retry", sizeof(ControlSessionRetry), CONTROL_SENDER_GATEWAY,
+                               0, 0},
+    [CONTROL_IDENTITY] = {"identity", sizeof(ControlIdentity), CONTROL_SENDER_DAEMON_TO_GATEWAY, 0,
+                          0, .text = {TEXT(ControlIdentity, user)}},
     [CONTROL_SESSION_READY] = {"session-ready", sizeof(ControlSessionReady),
                                CONTROL_SENDER_DAEMON_TO_GATEWAY, 0, 1,
                                .text = {TEXT(ControlSessionReady, executor_version)},
@@ -47,9 +56,10 @@ static const FrameRow frame_table[_CONTROL_TYPE_MAX] = {
     [CONTROL_SESSION_REFUSED] = {"session-refused", sizeof(ControlSessionRefused),
                                  CONTROL_SENDER_DAEMON_TO_GATEWAY, 0, 0,
                                  .text = {TEXT(ControlSessionRefused, reason)},
-                                 .range = {RANGE(ControlSessionRefused, cause, _SESSION_CAUSE_MAX)}},
-    [CONTROL_SESSION_LOST] = {"session-lost", sizeof(ControlSessionLost), CONTROL_SENDER_DAEMON_TO_GATEWAY,
-                              0, 0,
+                                 .range = {RANGE(ControlSessionRefused, cause,
+                                                 _SESSION_CAUSE_MAX)}},
+    [CONTROL_SESSION_LOST] = {"session-lost", sizeof(ControlSessionLost),
+                              CONTROL_SENDER_DAEMON_TO_GATEWAY, 0, 0,
                               .text = {TEXT(ControlSessionLost, operator_name),
                                        TEXT(ControlSessionLost, reason)},
                               .range = {RANGE(ControlSessionLost, cause, _SESSION_CAUSE_MAX),
@@ -57,36 +67,46 @@ static const FrameRow frame_table[_CONTROL_TYPE_MAX] = {
     [CONTROL_SESSION_NOTICE] = {"session-notice", sizeof(ControlSessionNotice),
                                 CONTROL_SENDER_DAEMON_TO_GATEWAY, 0, 0,
                                 .text = {TEXT(ControlSessionNotice, reason)}},
-    [CONTROL_EXECUTOR_HELLO] = {"executor-hello", sizeof(ControlExecutorHello), CONTROL_SENDER_EXECUTOR, 0, 0,
+    [CONTROL_EXECUTOR_HELLO] = {"executor-hello", sizeof(ControlExecutorHello),
+                                CONTROL_SENDER_EXECUTOR, 0, 0,
                                 .text = {TEXT(ControlExecutorHello, executor_version)},
                                 .range = {RANGE(ControlExecutorHello, io_mode, IO_MODE_PREAD + 1)}},
-    [CONTROL_EXECUTOR_LOCKED] = {"executor-locked", sizeof(ControlExecutorLocked), CONTROL_SENDER_EXECUTOR,
-                                 0, 0,
-                                 .range = {RANGE(ControlExecutorLocked, io_mode, IO_MODE_PREAD + 1)}},
-    [CONTROL_EXECUTOR_FAILED] = {"executor-failed", sizeof(ControlExecutorFailed), CONTROL_SENDER_EXECUTOR,
-                                 0, 0, .text = {TEXT(ControlExecutorFailed, reason)}},
-    [CONTROL_QUERY_ESTIMATE] = {"query-estimate", sizeof(ControlQueryEstimate), CONTROL_SENDER_EXECUTOR, 0, 0,
+    [CONTROL_EXECUTOR_LOCKED] = {"executor-locked", sizeof(ControlExecutorLocked),
+                                 CONTROL_SENDER_EXECUTOR, 0, 0,
+                                 .range = {RANGE(ControlExecutorLocked, io_mode,
+                                                 IO_MODE_PREAD + 1)}},
+    [CONTROL_EXECUTOR_FAILED] = {"executor-failed", sizeof(ControlExecutorFailed),
+                                 CONTROL_SENDER_EXECUTOR, 0, 0,
+                                 .text = {TEXT(ControlExecutorFailed, reason)}},
+    [CONTROL_QUERY_ESTIMATE] = {"query-estimate", sizeof(ControlQueryEstimate),
+                                CONTROL_SENDER_EXECUTOR, 0, 0,
                                 .text = {TEXT(ControlQueryEstimate, operation_id)},
-                                .range = {RANGE(ControlQueryEstimate, profile, _LATENCY_PROFILE_MAX)}},
+                                .range = {RANGE(ControlQueryEstimate, profile,
+                                                _LATENCY_PROFILE_MAX)}},
     [CONTROL_QUERY_END] = {"query-end", sizeof(ControlQueryEnd), CONTROL_SENDER_EXECUTOR, 0, 0,
                            .range = {RANGE(ControlQueryEnd, state, _QUERY_STATE_MAX)}},
-    [CONTROL_MEMORY_REQUEST] = {"memory-request", sizeof(ControlMemoryRequest), CONTROL_SENDER_EXECUTOR, 0, 0,
+    [CONTROL_MEMORY_REQUEST] = {"memory-request", sizeof(ControlMemoryRequest),
+                                CONTROL_SENDER_EXECUTOR, 0, 0,
                                 .text = {TEXT(ControlMemoryRequest, operator_name)}},
-    [CONTROL_MEMORY_RETURN] = {"memory-return", sizeof(ControlMemoryReturn), CONTROL_SENDER_EXECUTOR, 0, 0},
+    [CONTROL_MEMORY_RETURN] = {"memory-return", sizeof(ControlMemoryReturn),
+                               CONTROL_SENDER_EXECUTOR, 0, 0},
     [CONTROL_HANDOUT] = {"handout", sizeof(ControlHandout), CONTROL_SENDER_DAEMON_TO_EXECUTOR, 1, 2,
                          .text = {TEXT(ControlHandout, home)},
                          .range = {RANGE(ControlHandout, n_groups, CONTROL_GROUPS_MAX + 1),
                                    RANGE(ControlHandout, has_spill, 2)}},
-    [CONTROL_QUERY_GRANT] = {"query-grant", sizeof(ControlQueryGrant), CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0,
+    [CONTROL_QUERY_GRANT] = {"query-grant", sizeof(ControlQueryGrant),
+                             CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0,
                              .text = {TEXT(ControlQueryGrant, reason)},
                              .range = {RANGE(ControlQueryGrant, refused, 2)}},
-    [CONTROL_MEMORY_REPLY] = {"memory-reply", sizeof(ControlMemoryReply), CONTROL_SENDER_DAEMON_TO_EXECUTOR,
-                              0, 0, .text = {TEXT(ControlMemoryReply, reason)},
+    [CONTROL_MEMORY_REPLY] = {"memory-reply", sizeof(ControlMemoryReply),
+                              CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0,
+                              .text = {TEXT(ControlMemoryReply, reason)},
                               .range = {RANGE(ControlMemoryReply, verdict, _MEMORY_VERDICT_MAX)}},
     [CONTROL_MEMORY_SHRINK] = {"memory-shrink", sizeof(ControlMemoryShrink),
                                CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0},
-    [CONTROL_QUERY_CANCEL] = {"query-cancel", sizeof(ControlQueryCancel), CONTROL_SENDER_DAEMON_TO_EXECUTOR,
-                              0, 0, .text = {TEXT(ControlQueryCancel, reason)}},
+    [CONTROL_QUERY_CANCEL] = {"query-cancel", sizeof(ControlQueryCancel),
+                              CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0,
+                              .text = {TEXT(ControlQueryCancel, reason)}},
     [CONTROL_QUIT] = {"quit", sizeof(ControlQuit), CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0},
 };
 
@@ -107,7 +127,8 @@ bool control_check(const ControlFrame *frame, size_t n_bytes, size_t n_fds, Cont
     if (n_fds < row->n_fds_min || n_fds > row->n_fds_max)
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(row->text); i++)
-        if (row->text[i].size > 0 && !memchr(frame->bytes + row->text[i].offset, 0, row->text[i].size))
+        if (row->text[i].size > 0 &&
+            !memchr(frame->bytes + row->text[i].offset, 0, row->text[i].size))
             return false;
     for (size_t i = 0; i < ARRAY_SIZE(row->range); i++) {
         uint32_t value;
@@ -173,7 +194,8 @@ int control_send(int fd, const ControlFrame *frame, const int *fds, size_t n_fds
     return fd_send_frame(fd, frame, frame->header.size, fds, n_fds);
 }
 
-int control_receive(int fd, ControlSender sender, ControlFrame *ret_frame, int *ret_fds, size_t *ret_n_fds)
+int control_receive(int fd, ControlSender sender, ControlFrame *ret_frame, int *ret_fds,
+                    size_t *ret_n_fds)
 {
     int fds[CONTROL_FDS_MAX];
     size_t n_fds = 0;

@@ -2,18 +2,20 @@
 #pragma once
 
 /*
- * The fixed-size frames between Berth's processes: the only bytes of a peer that a root process reads
- * besides D-Bus (D-4).
+ * The fixed-size frames between Berth's processes: the only bytes of a peer that a root process
+ * reads besides D-Bus (D-4).
  *
- * Two channels, both AF_UNIX SOCK_SEQPACKET, one frame per datagram, at most CONTROL_FRAME_MAX bytes:
+ * Two channels, both AF_UNIX SOCK_SEQPACKET, one frame per datagram, at most CONTROL_FRAME_MAX
+ * bytes:
  *
  *   gateway  <-> berthd     berth-gateway connects to the gateway socket; berthd checks SO_PEERCRED
  *   executor <-> berthd     a socket pair made at spawn; descriptor 3 in the executor
  *
- * A frame is one struct below, starting with ControlHeader. control_check() compares type, size, direction
- * and number of descriptors with one table; whoever receives a frame that fails it closes that peer.
- * Text fields are NUL-terminated inside their array, which control_check() also verifies. Both ends come
- * from one build, so the byte order is the machine's and a version mismatch ends the connection at HELLO.
+ * A frame is one struct below, starting with ControlHeader. control_check() compares type, size,
+ * direction and number of descriptors with one table; whoever receives a frame that fails it closes
+ * that peer. Text fields are NUL-terminated inside their array, which control_check() also
+ * verifies. Both ends come from one build, so the byte order is the machine's and a version
+ * mismatch ends the connection at HELLO.
  *
  * The third channel, gateway <-> executor, never meets a root process: base/data_frame.h.
  */
@@ -38,8 +40,8 @@
 typedef enum ControlType {
     /* gateway -> berthd */
     CONTROL_GATEWAY_HELLO = 1,
-    CONTROL_IDENTIFY,      /* + the client's socket */
-    CONTROL_SESSION_OPEN,  /* + the client's socket */
+    CONTROL_IDENTIFY,     /* + the client's socket */
+    CONTROL_SESSION_OPEN, /* + the client's socket */
     CONTROL_SESSION_CLOSE,
     CONTROL_SESSION_RETRY, /* the operation may run again: give me a (larger) executor */
 
@@ -87,15 +89,15 @@ typedef enum LatencyProfile {
 /* Why an executor is gone, or a session was refused. */
 typedef enum SessionCause {
     SESSION_CAUSE_NONE,
-    SESSION_CAUSE_CLOSED,     /* the client's wish */
-    SESSION_CAUSE_OOM,        /* memory.oom.group fired */
-    SESSION_CAUSE_CRASH,      /* SIGSEGV, SIGABRT, ... */
-    SESSION_CAUSE_SECCOMP,    /* SIGSYS */
-    SESSION_CAUSE_KILLED,     /* SIGKILL from elsewhere */
-    SESSION_CAUSE_ADMIN,      /* KillSession on D-Bus */
-    SESSION_CAUSE_QUOTA,      /* the tenant's quota or the host is too small */
-    SESSION_CAUSE_PROTOCOL,   /* it broke the rules of this file */
-    SESSION_CAUSE_SPAWN,      /* it could not be started */
+    SESSION_CAUSE_CLOSED,      /* the client's wish */
+    SESSION_CAUSE_OOM,         /* memory.oom.group fired */
+    SESSION_CAUSE_CRASH,       /* SIGSEGV, SIGABRT, ... */
+    SESSION_CAUSE_SECCOMP,     /* SIGSYS */
+    SESSION_CAUSE_KILLED,      /* SIGKILL from elsewhere */
+    SESSION_CAUSE_ADMIN,       /* KillSession on D-Bus */
+    SESSION_CAUSE_QUOTA,       /* the tenant's quota or the host is too small */
+    SESSION_CAUSE_PROTOCOL,    /* it broke the rules of this file */
+    SESSION_CAUSE_SPAWN,       /* it could not be started */
     SESSION_CAUSE_NO_IDENTITY, /* the kernel could not name the owner of the socket */
     SESSION_CAUSE_SHUTDOWN,
     _SESSION_CAUSE_MAX,
@@ -118,14 +120,14 @@ typedef struct ControlIdentity {
 } ControlIdentity;
 
 /*
- * Give me the executor of this session; the uid is what the kernel says of the attached socket, never what
- * the gateway says. A session is (uid, session_id): a second OPEN of a live pair answers with the same handle
- * and no descriptor.
+ * Give me the executor of this session; the uid is what the kernel says of the attached socket,
+ * never what the gateway says. A session is (uid, session_id): a second OPEN of a live pair answers
+ * with the same handle and no descriptor.
  */
 typedef struct ControlSessionOpen {
     ControlHeader header;
     char session_id[CONTROL_SESSION_ID_MAX];
-    uint32_t profile; /* LatencyProfile */
+    uint32_t profile;     /* LatencyProfile */
     uint32_t performance; /* 1: performance mode, 0: standard */
 } ControlSessionOpen;
 
@@ -133,7 +135,8 @@ typedef struct ControlSessionReady {
     ControlHeader header; /* serial of the OPEN or RETRY; 0 after an unasked replacement */
     uint64_t session;     /* handle, never reused while berthd lives */
     uint32_t uid;
-    uint32_t generation; /* 1 for the first executor, +1 for each replacement; state must be replayed */
+    uint32_t
+        generation; /* 1 for the first executor, +1 for each replacement; state must be replayed */
     uint32_t has_channel; /* 1 when the data channel is attached */
     uint32_t reserved;
     char executor_version[CONTROL_VERSION_NAME_MAX];
@@ -158,8 +161,8 @@ typedef struct ControlSessionRetry {
 } ControlSessionRetry;
 
 /*
- * The executor died. With @may_retry the gateway answers RETRY if it still has something to run (and gets
- * READY with the next generation) or CLOSE; without it the session has ended.
+ * The executor died. With @may_retry the gateway answers RETRY if it still has something to run
+ * (and gets READY with the next generation) or CLOSE; without it the session has ended.
  */
 typedef struct ControlSessionLost {
     ControlHeader header;
@@ -199,7 +202,8 @@ typedef struct ControlExecutorHello {
     char executor_version[CONTROL_VERSION_NAME_MAX];
 } ControlExecutorHello;
 
-/* Identity, placement and first grant. Descriptors: data channel; then the spill directory if @has_spill. */
+/* Identity, placement and first grant. Descriptors: data channel; then the spill directory if
+ * @has_spill. */
 typedef struct ControlHandout {
     ControlHeader header;
     uint64_t session;
@@ -214,7 +218,8 @@ typedef struct ControlHandout {
     char home[256]; /* the user's home for `~`; "" when not visible */
 } ControlHandout;
 
-/* What the executor says of itself after lock-down; berthd shows it, tests compare it with /proc. */
+/* What the executor says of itself after lock-down; berthd shows it, tests compare it with /proc.
+ */
 typedef struct ControlExecutorLocked {
     ControlHeader header;
     uint32_t uid;
@@ -364,8 +369,8 @@ typedef enum ControlSender {
  * @n_bytes:  as received, 0..CONTROL_FRAME_MAX
  * @n_fds:    descriptors that came with it
  *
- * Checks version, type, direction, exact size, number of descriptors, NUL in every text field, and the
- * range of every enumeration and count. Return: true; false means: close this peer.
+ * Checks version, type, direction, exact size, number of descriptors, NUL in every text field, and
+ * the range of every enumeration and count. Return: true; false means: close this peer.
  */
 bool control_check(const ControlFrame *frame, size_t n_bytes, size_t n_fds, ControlSender sender);
 
@@ -389,6 +394,8 @@ int control_send(int fd, const ControlFrame *frame, const int *fds, size_t n_fds
 /**
  * control_receive() - receive and check one frame
  * @ret_fds: out, CONTROL_FDS_MAX entries, owned by the caller, -EBADF where none
- * Return: 1 a frame; 0 the peer closed; -EPROTO a bad frame (nothing kept); -EAGAIN; negative errno.
+ * Return: 1 a frame; 0 the peer closed; -EPROTO a bad frame (nothing kept); -EAGAIN; negative
+ * errno.
  */
-int control_receive(int fd, ControlSender sender, ControlFrame *ret_frame, int *ret_fds, size_t *ret_n_fds);
+int control_receive(int fd, ControlSender sender, ControlFrame *ret_frame, int *ret_fds,
+                    size_t *ret_n_fds);

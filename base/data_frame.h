@@ -2,31 +2,33 @@
 #pragma once
 
 /*
- * The data channel between a client side (berth-gateway, or `berth` in embedded mode) and one executor:
- * AF_UNIX SOCK_STREAM, a 40-byte header and a payload per frame, many operations interleaved.
+ * The data channel between a client side (berth-gateway, or `berth` in embedded mode) and one
+ * executor: AF_UNIX SOCK_STREAM, a 40-byte header and a payload per frame, many operations
+ * interleaved.
  *
- * Payloads of requests are Spark Connect messages as the client sent them, opaque to the gateway. Payloads
- * of replies are *partial* Connect messages: the serialized fields that the executor knows. Protobuf merges
- * concatenated messages, so the gateway puts session_id, operation_id and response_id in front and sends the
- * rest on untouched.
+ * Payloads of requests are Spark Connect messages as the client sent them, opaque to the gateway.
+ * Payloads of replies are *partial* Connect messages: the serialized fields that the executor
+ * knows. Protobuf merges concatenated messages, so the gateway puts session_id, operation_id and
+ * response_id in front and sends the rest on untouched.
  *
  *   to the executor                payload
  *   DATA_EXECUTE                   spark.connect.Plan
  *   DATA_ANALYZE                   spark.connect.AnalyzePlanRequest
- *   DATA_CONFIG                    key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as value is unset
- *   DATA_CANCEL                    none; the operation still ends with one final frame
+ *   DATA_CONFIG                    key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as
+ * value is unset DATA_CANCEL                    none; the operation still ends with one final frame
  *   DATA_CREDIT                    none; @rows more payload bytes may be sent for this operation
  *
  *   from the executor
- *   DATA_RESPONSE                  partial ExecutePlanResponse; @rows counts rows of an arrow_batch in it
- *   DATA_COMPLETE                  none; final. @flags DATA_FLAG_REPLAY: the request changed session state and
- *                                  must be sent again, with DATA_FLAG_REPLAY, to a replacement executor
+ *   DATA_RESPONSE                  partial ExecutePlanResponse; @rows counts rows of an arrow_batch
+ * in it DATA_COMPLETE                  none; final. @flags DATA_FLAG_REPLAY: the request changed
+ * session state and must be sent again, with DATA_FLAG_REPLAY, to a replacement executor
  *   DATA_ANALYZED                  partial AnalyzePlanResponse; final
  *   DATA_ERROR                     DataError below, then its texts; final
  *
- * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it was given:
- * DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of DATA_RESPONSE frames,
- * where one frame may overdraw. So a client that does not read costs a bounded amount of memory.
+ * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it
+ * was given: DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of
+ * DATA_RESPONSE frames, where one frame may overdraw. So a client that does not read costs a
+ * bounded amount of memory.
  */
 
 #include <stdint.h>
@@ -50,7 +52,8 @@ typedef enum DataType {
 
 enum {
     DATA_FLAG_REPLAY = 1u << 0,
-    DATA_FLAG_DETERMINISTIC = 1u << 1, /* on RESPONSE: a rerun would give these rows in this order */
+    DATA_FLAG_DETERMINISTIC =
+        1u << 1, /* on RESPONSE: a rerun would give these rows in this order */
 };
 
 typedef struct DataHeader {
@@ -82,8 +85,8 @@ typedef enum DataErrorKind {
     DATA_ERROR_MEMORY,      /* out of memory by grant, not by kill */
     DATA_ERROR_CAST,        /* SparkNumberFormatException / SparkDateTimeException by class */
     DATA_ERROR_DATETIME,
-    DATA_ERROR_INDEX,       /* SparkArrayIndexOutOfBoundsException */
-    DATA_ERROR_FILE,        /* a data file that cannot be read: SparkException */
+    DATA_ERROR_INDEX, /* SparkArrayIndexOutOfBoundsException */
+    DATA_ERROR_FILE,  /* a data file that cannot be read: SparkException */
     _DATA_ERROR_KIND_MAX,
 } DataErrorKind;
 

@@ -6,8 +6,8 @@
  *
  *   0          done.
  *   negative   an errno that is not ours to interpret: pass it up unchanged.
- *   positive   a documented condition X_E_* of this one function, which its direct caller handles. It
- *              is never forwarded into another module's set: translate it, or fold it with error_fold().
+ *   positive   a documented condition X_E_* of this one function, which its direct caller handles.
+ * It is never forwarded into another module's set: translate it, or fold it with error_fold().
  *
  * ret_ arguments are written only on success. Libraries do not log.
  */

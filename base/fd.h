@@ -19,7 +19,8 @@ int fd_write_all(int fd, const void *data, size_t n_bytes);
 int fd_read_all(int fd, void *data, size_t n_bytes);
 
 /**
- * fd_read_file_at() - read a small text file of the kernel (sysfs, cgroupfs, procfs) below a directory
+ * fd_read_file_at() - read a small text file of the kernel (sysfs, cgroupfs, procfs) below a
+ * directory
  * @dir_fd:  directory, or AT_FDCWD
  * @path:    relative path, chosen by us
  * @buf:     out, NUL-terminated
@@ -29,8 +30,8 @@ int fd_read_all(int fd, void *data, size_t n_bytes);
 ssize_t fd_read_file_at(int dir_fd, const char *path, char *buf, size_t size);
 
 /**
- * fd_write_file_at() - write one string to a file of the kernel below a directory, with one write(2)
- * Return: 0 or negative errno.
+ * fd_write_file_at() - write one string to a file of the kernel below a directory, with one
+ * write(2) Return: 0 or negative errno.
  */
 int fd_write_file_at(int dir_fd, const char *path, const char *text);
 
@@ -45,8 +46,8 @@ int fd_send_frame(int fd, const void *data, size_t n_bytes, const int *fds, size
  * fd_receive_frame() - receive one datagram and its descriptors (close-on-exec)
  * @ret_fds:    out, room for CONTROL_FDS_MAX, -EBADF where none
  * @ret_n_fds:  out; descriptors beyond CONTROL_FDS_MAX are closed by the kernel and give -EPROTO
- * On any failure no descriptor is kept. Return: bytes (0 = the peer closed), -EMSGSIZE when the frame
- * was longer than @size, negative errno.
+ * On any failure no descriptor is kept. Return: bytes (0 = the peer closed), -EMSGSIZE when the
+ * frame was longer than @size, negative errno.
  */
 ssize_t fd_receive_frame(int fd, void *buf, size_t size, int *ret_fds, size_t *ret_n_fds);
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A streaming JSON writer: values go out in the order of the calls, commas and escapes are its affair.
- * It writes into a FILE, so a caller that needs a string uses open_memstream(3).
+ * A streaming JSON writer: values go out in the order of the calls, commas and escapes are its
+ * affair. It writes into a FILE, so a caller that needs a string uses open_memstream(3).
  */
 
 #include <stdbool.h>

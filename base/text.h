@@ -12,8 +12,8 @@
 int text_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);
 
 /**
- * text_parse_bytes() - "512", "64M", "1G", "1.5G" (powers of 1024; K, M, G, T with an optional iB or B)
- * Return: 0; -EINVAL; -ERANGE above UINT64_MAX.
+ * text_parse_bytes() - "512", "64M", "1G", "1.5G" (powers of 1024; K, M, G, T with an optional iB
+ * or B) Return: 0; -EINVAL; -ERANGE above UINT64_MAX.
  */
 int text_parse_bytes(const char *text, uint64_t *ret_bytes);
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Memory of the executor: reserved first, allocated after (D-10).
+ *
+ *   MemBroker   asks berthd for a larger total (a callback; in embedded mode a fixed limit)
+ *   MemPool     the account of one process or one query: reserved, peak, limit; thread-safe
+ *   MemArena    bump allocation from blocks that were charged to a pool; one lifetime, freed as a
+ * whole blocks      recycled 2 MiB-aligned mappings, kept between queries, because page faults cost
+ * more than anything
+ *
+ * A charge that the pool cannot cover goes to the broker; the broker may grant, may grant less, may
+ * refuse.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct MemPool MemPool;
+typedef struct MemArena MemArena;
+
+enum {
+    MEM_E_SPILL = 1,   /* not granted now: give memory back (spill), then ask again */
+    MEM_E_REFUSED = 2, /* not to be had: fail the query; mem_pool_reason() says why */
+};
+
+/*
+ * Asks for a larger total. Called with the pool's lock held by one thread at a time; may block.
+ * @total_bytes:    wanted total of the process
+ * @minimum_bytes:  total below which the operator cannot go on
+ * @ret_total:      what is allowed now
+ * @reason:         out, why not, NUL-terminated
+ * Return: 0 granted at least @total_bytes; MEM_E_SPILL; MEM_E_REFUSED; negative errno.
+ */
+typedef int (*MemBrokerAsk)(void *userdata, uint64_t total_bytes, uint64_t minimum_bytes,
+                            const char *operator_name, uint64_t *ret_total, char *reason,
+                            size_t reason_size);
+
+/**
+ * mem_pool_new() - a root account
+ * @limit_bytes:  what may be reserved without asking
+ * @ask:          broker, or NULL: the limit is fixed
+ * Return: 0 or -ENOMEM.
+ */
+int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool **ret_pool);
+/* An account below another (a query below its process); its charges count in both. */
+int mem_pool_new_child(MemPool *parent, const char *name, MemPool **ret_pool);
+/* Asserts that nothing is reserved any more. Accepts NULL. */
+MemPool *mem_pool_free(MemPool *pool);
+/* A new limit from outside (grant changed). Lowering it below what is reserved is allowed: the next
+ * charge asks. */
+void mem_pool_set_limit(MemPool *pool, uint64_t limit_bytes);
+
+/**
+ * mem_charge() - reserve @bytes before allocating them
+ * @operator_name:  static text, named in messages ("hash join build")
+ * Return: 0; MEM_E_SPILL; MEM_E_REFUSED; negative errno.
+ */
+int mem_charge(MemPool *pool, uint64_t bytes, const char *operator_name);
+void mem_uncharge(MemPool *pool, uint64_t bytes);
+uint64_t mem_pool_reserved(const MemPool *pool);
+uint64_t mem_pool_peak(const MemPool *pool);
+uint64_t mem_pool_limit(const MemPool *pool);
+/* Why the last charge was refused, and the operator that asked; "" when none was. */
+const char *mem_pool_reason(const MemPool *pool);
+const char *mem_pool_last_operator(const MemPool *pool);
+
+/**
+ * mem_block_alloc() - a zeroed-or-not block, 64-byte aligned (2 MiB aligned from 2 MiB on), charged
+ * first Content is undefined when it comes from the recycler. Return: 0; as mem_charge(); -ENOMEM.
+ */
+int mem_block_alloc(MemPool *pool, size_t bytes, const char *operator_name, void **ret_block);
+void mem_block_free(MemPool *pool, void *block, size_t bytes);
+/* Gives recycled blocks back to the kernel until at most @keep_bytes stay. Return: bytes given
+ * back. */
+uint64_t mem_recycler_trim(uint64_t keep_bytes);
+
+/* An arena of one lifetime. Not thread-safe: one per thread or per plan. */
+int mem_arena_new(MemPool *pool, const char *operator_name, MemArena **ret_arena);
+MemArena *mem_arena_free(MemArena *arena);
+/* Forget everything, keep the first block. */
+void mem_arena_reset(MemArena *arena);
+/* @align is a power of two up to 64. Return: NULL when refused; mem_arena_error() gives the code of
+ * mem_charge(). */
+void *mem_arena_alloc(MemArena *arena, size_t bytes, size_t align) __attribute__((malloc));
+void *mem_arena_zalloc(MemArena *arena, size_t bytes, size_t align) __attribute__((malloc));
+char *mem_arena_strndup(MemArena *arena, const char *text, size_t n);
+int mem_arena_error(const MemArena *arena);
+uint64_t mem_arena_bytes(const MemArena *arena);
+
+#define mem_arena_new_array(arena, type, n)                                                        \
+    ((type *)mem_arena_zalloc((arena), sizeof(type) * (size_t)(n), _Alignof(type)))
+#define mem_arena_new_of(arena, type) mem_arena_new_array(arena, type, 1)

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The scalar functions: their numbers, names and typing. One table (function.c) binds names to
+ * numbers and result types; expr/ holds one evaluator per number. Arguments arrive cast to the
+ * types that the table's rule asks for, so that an evaluator sees few combinations.
+ */
+
+typedef enum FunctionId {
+    FN_INVALID,
+    /* Logic, three-valued. */
+    FN_AND,
+    FN_OR,
+    FN_NOT,
+    FN_IS_NULL,
+    FN_IS_NOT_NULL,
+    /* Comparison: both arguments of one type; strings by bytes; NaN equal to NaN and above all
+       numbers. */
+    FN_EQ,
+    FN_NE,
+    FN_LT,
+    FN_LE,
+    FN_GT,
+    FN_GE,
+    FN_EQ_NULL_SAFE,
+    /*
+     * Arithmetic, ANSI: overflow and division by zero are errors. Integers and doubles: both
+     * arguments and the result have one type. Decimals: arguments keep their own precision and
+     * scale, the result has Spark's.
+     */
+    FN_ADD,
+    FN_SUBTRACT,
+    FN_MULTIPLY,
+    FN_DIVIDE, /* double or decimal */
+    FN_INT_DIVIDE,
+    FN_MODULO,
+    FN_NEGATE,
+    FN_ABS,
+    FN_ROUND,
+    FN_CEIL,
+    FN_FLOOR,
+    FN_SQRT,
+    FN_POWER,
+    FN_EXP,
+    FN_LN,
+    FN_GREATEST,
+    FN_LEAST,
+    /* Conditional. */
+    FN_COALESCE,
+    FN_NULLIF,
+    FN_IF,
+    /* Strings. LIKE: value, pattern, escape literal. */
+    FN_LIKE,
+    FN_RLIKE,
+    FN_LENGTH,
+    FN_LOWER,
+    FN_UPPER,
+    FN_TRIM,
+    FN_LTRIM,
+    FN_RTRIM,
+    FN_SUBSTRING, /* string, position, length */
+    FN_CONCAT,
+    FN_REPLACE,
+    FN_STARTS_WITH,
+    FN_ENDS_WITH,
+    FN_CONTAINS,
+    FN_LEFT,
+    FN_RIGHT,
+    FN_INSTR,
+    /* Dates. */
+    FN_YEAR,
+    FN_MONTH,
+    FN_DAY,
+    FN_QUARTER,
+    FN_DAY_OF_WEEK,
+    FN_DAY_OF_YEAR,
+    FN_HOUR,
+    FN_MINUTE,
+    FN_SECOND,
+    FN_DATE_ADD, /* date, int days */
+    FN_DATE_SUB,
+    FN_DATE_DIFF,
+    FN_ADD_MONTHS,        /* date or timestamp, int months */
+    FN_DATE_ADD_INTERVAL, /* date or timestamp + INTERVAL_YM or INTERVAL_DT */
+    FN_DATE_TRUNC,
+    FN_MAKE_DATE,
+    _FN_MAX,
+} FunctionId;

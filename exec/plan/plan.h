@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The bound plan: what the binder hands to the optimiser and the optimiser to the operators. Every
+ * column is a number, every expression has a type, every function is resolved. It is const while a
+ * query runs and lives in the query's arena. (The unresolved tree that the two front doors build is
+ * plan/unresolved.h.)
+ *
+ * Columns: PLAN_COLUMN n is column n of the node's input; a join's input is left columns then right
+ * columns.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exec/plan/function.h"
+#include "exec/vec/type.h"
+#include "exec/vec/vector.h"
+
+typedef struct Expr Expr;
+typedef struct PlanNode PlanNode;
+
+typedef enum ExprKind {
+    EXPR_COLUMN,
+    EXPR_LITERAL,
+    EXPR_CALL, /* a scalar function of plan/function.h, operators included */
+    EXPR_CAST,
+    EXPR_CASE, /* args: when0, then0, when1, then1, ..., [else] */
+    EXPR_IN,   /* args: value, item0, item1, ... (items are literals); three-valued */
+} ExprKind;
+
+typedef struct Literal {
+    bool is_null;
+    union {
+        bool b;
+        int64_t i;     /* BYTE..LONG, DATE, TIMESTAMP*, intervals, DECIMAL up to 18 digits */
+        __int128 i128; /* DECIMAL above 18 digits */
+        double d;      /* FLOAT, DOUBLE */
+        VecString s;
+    };
+} Literal;
+
+struct Expr {
+    uint8_t kind; /* ExprKind */
+    bool nullable;
+    bool try_cast; /* CAST: NULL instead of an error */
+    Type type;     /* of the result */
+    uint32_t column;
+    FunctionId function;
+    uint32_t n_args;
+    Expr **args;
+    Literal literal;
+    uint32_t position; /* byte offset + 1 in the SQL text, for errors at run time; 0 unknown */
+};
+
+typedef enum AggregateId {
+    AGG_COUNT_STAR,
+    AGG_COUNT,
+    AGG_SUM,
+    AGG_AVG,
+    AGG_MIN,
+    AGG_MAX,
+    AGG_FIRST,
+    AGG_ANY_VALUE,
+    AGG_STDDEV_SAMP,
+    AGG_STDDEV_POP,
+    AGG_VAR_SAMP,
+    AGG_VAR_POP,
+    AGG_BOOL_AND,
+    AGG_BOOL_OR,
+    _AGG_MAX,
+} AggregateId;
+
+typedef struct Aggregate {
+    uint8_t id; /* AggregateId */
+    bool distinct;
+    bool nullable;
+    Type type; /* of the result, by Spark's rules: sum(decimal(p,s)) = decimal(min(38,p+10),s), ...
+                */
+    Expr *arg; /* NULL for COUNT_STAR */
+    Expr *filter; /* FILTER (WHERE ...), or NULL */
+} Aggregate;
+
+typedef struct SortKey {
+    Expr *expr;
+    bool descending;
+    bool nulls_first;
+} SortKey;
+
+typedef enum JoinType {
+    JOIN_INNER,
+    JOIN_LEFT,  /* every row of the left input */
+    JOIN_SEMI,  /* left rows with a match; output = left columns */
+    JOIN_ANTI,  /* left rows without a match */
+    JOIN_RIGHT, /* the optimiser turns these into LEFT where it can; FULL and CROSS stay */
+    JOIN_FULL,
+    JOIN_CROSS,
+} JoinType;
+
+typedef enum PlanKind {
+    PLAN_SCAN,   /* files */
+    PLAN_RANGE,  /* start, end, step */
+    PLAN_VALUES, /* rows in memory: VALUES, LocalRelation, SELECT without FROM (one row, no column)
+                  */
+    PLAN_FILTER,
+    PLAN_PROJECT,
+    PLAN_JOIN,
+    PLAN_AGGREGATE,
+    PLAN_SORT, /* with @limit >= 0: top-N */
+    PLAN_LIMIT,
+    PLAN_UNION, /* ALL; same number and types of columns */
+    PLAN_DISTINCT,
+    _PLAN_KIND_MAX,
+} PlanKind;
+
+typedef struct PlanField {
+    const char *name;
+    Type type;
+    bool nullable;
+} PlanField;
+
+/* One data file, opened and looked at by the binder's catalogue (exec/plan/source.h). */
+typedef struct ScanFile {
+    const char *path;
+    uint64_t size_bytes;
+    void *source; /* format object, e.g. ParquetFile; shared, owned by the session's file cache */
+} ScanFile;
+
+typedef struct PlanScan {
+    const char *format; /* "parquet" */
+    ScanFile *files;
+    uint32_t n_files;
+    uint32_t *columns; /* per output column: index of the file schema's top-level column */
+    Expr **filters;    /* conjuncts over the scan's *output* columns, pushed down; the scan applies
+                          them fully */
+    uint32_t n_filters;
+    /*
+     * Output columns that only @filters need: the scan may leave those vectors empty in what it
+     * emits. NULL: all are needed.
+     */
+    const bool *filter_only;
+} PlanScan;
+
+struct PlanNode {
+    uint8_t kind; /* PlanKind */
+    uint32_t n_fields;
+    PlanField *fields; /* the output schema */
+    PlanNode *input;   /* left input of a join */
+    PlanNode *right;   /* right input of a join: the build side */
+    double rows;       /* the optimiser's estimate */
+    double bytes_per_row;
+    uint32_t id; /* number in EXPLAIN and in metrics, 0.. */
+    union {
+        PlanScan scan;
+        struct {
+            int64_t start, end, step;
+        } range;
+        struct {
+            Batch *batches;
+            uint32_t n_batches;
+        } values;
+        struct {
+            Expr *condition;
+        } filter;
+        struct {
+            Expr **exprs; /* n_fields */
+        } project;
+        struct {
+            uint8_t type; /* JoinType */
+            uint32_t n_keys;
+            Expr **left_keys;  /* over left columns */
+            Expr **right_keys; /* over right columns, same types as the left keys */
+            Expr *residual;    /* over left + right columns, or NULL */
+            bool null_aware;   /* ANTI from NOT IN: a null on the right empties the result */
+        } join;
+        struct {
+            uint32_t n_groups;
+            Expr **groups; /* output columns 0..n_groups */
+            uint32_t n_aggregates;
+            Aggregate *aggregates; /* output columns after the groups */
+        } aggregate;
+        struct {
+            SortKey *keys;
+            uint32_t n_keys;
+            int64_t limit;  /* -1: none */
+            int64_t offset; /* rows to leave out first, with a limit */
+        } sort;
+        struct {
+            int64_t limit; /* -1: none */
+            int64_t offset;
+        } limit;
+        struct {
+            PlanNode **inputs;
+            uint32_t n_inputs;
+        } union_all;
+    };
+};
