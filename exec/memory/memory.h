@@ -77,6 +77,14 @@ void mem_block_free(MemPool *pool, void *block, size_t bytes);
  * back. */
 uint64_t mem_recycler_trim(uint64_t keep_bytes);
 
+/* Bytes that the recycler keeps for later and that no pool is charged for. */
+uint64_t mem_recycler_bytes(void);
+/* From now on a block that would make it keep more than @keep_bytes goes back to the kernel at
+ * once. */
+void mem_recycler_set_keep(uint64_t keep_bytes);
+/* For tests: the @nth charge from now on (1 = the next) below this root is refused; 0 = never. */
+void mem_pool_fail_charge(MemPool *pool, uint64_t nth);
+
 /* An arena of one lifetime. Not thread-safe: one per thread or per plan. */
 int mem_arena_new(MemPool *pool, const char *operator_name, MemArena **ret_arena);
 MemArena *mem_arena_free(MemArena *arena);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/memory/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+/*
+ * The account. A charge walks from the pool to its root and adds at every level; a level that is
+ * full asks its broker (only roots have one) or refuses, and what was added below is taken back.
+ * Callers charge whole blocks, so two atomic additions per charge do not show.
+ */
+
+#define POOL_REASON_MAX 512
+#define POOL_DEPTH_MAX 8
+
+struct MemPool {
+    MemPool *parent;
+    MemBrokerAsk ask;
+    void *userdata;
+    _Atomic uint64_t limit;
+    _Atomic uint64_t reserved;
+    _Atomic uint64_t peak;
+    _Atomic uint64_t fail_in; /* root only: charges until one is refused; 0 = off */
+    _Atomic(const char *) last_operator;
+    pthread_mutex_t ask_lock;
+    char name[48];
+    char reason[POOL_REASON_MAX];
+};
+
+int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool **ret_pool)
+{
+    MemPool *pool = calloc(1, sizeof(*pool));
+
+    if (!pool)
+        return -ENOMEM;
+    if (pthread_mutex_init(&pool->ask_lock, NULL) != 0) {
+        free(pool);
+        return -ENOMEM;
+    }
+    pool->ask = ask;
+    pool->userdata = userdata;
+    atomic_init(&pool->limit, limit_bytes);
+    *ret_pool = pool;
+    return 0;
+}
+
+int mem_pool_new_child(MemPool *parent, const char *name, MemPool **ret_pool)
+{
+    int r = mem_pool_new(UINT64_MAX, NULL, NULL, ret_pool);
+
+    if (r < 0)
+        return r;
+    (*ret_pool)->parent = parent;
+    (void)snprintf((*ret_pool)->name, sizeof((*ret_pool)->name), "%s", name ? name : "");
+    return 0;
+}
+
+MemPool *mem_pool_free(MemPool *pool)
+{
+    if (!pool)
+        return NULL;
+    assert(atomic_load(&pool->reserved) == 0);
+    pthread_mutex_destroy(&pool->ask_lock);
+    free(pool);
+    return NULL;
+}
+
+void mem_pool_set_limit(MemPool *pool, uint64_t limit_bytes)
+{
+    atomic_store(&pool->limit, limit_bytes);
+}
+
+void mem_pool_fail_charge(MemPool *pool, uint64_t nth)
+{
+    atomic_store(&pool->fail_in, nth);
+}
+
+static void pool_note_peak(MemPool *pool, uint64_t now)
+{
+    uint64_t peak = atomic_load_explicit(&pool->peak, memory_order_relaxed);
+
+    while (now > peak && !atomic_compare_exchange_weak_explicit(
+                             &pool->peak, &peak, now, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+/* Adds when it fits below the limit. */
+static bool pool_try_add(MemPool *pool, uint64_t bytes)
+{
+    uint64_t now = atomic_load_explicit(&pool->reserved, memory_order_relaxed);
+    uint64_t limit = atomic_load_explicit(&pool->limit, memory_order_relaxed);
+
+    for (;;) {
+        if (bytes > limit || now > limit - bytes)
+            return false;
+        if (atomic_compare_exchange_weak_explicit(&pool->reserved, &now, now + bytes,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+            pool_note_peak(pool, now + bytes);
+            return true;
+        }
+    }
+}
+
+static int pool_refuse(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    (void)snprintf(pool->reason, sizeof(pool->reason),
+                   "%s asked for %llu bytes with %llu reserved of a limit of %llu",
+                   operator_name ? operator_name : "an operator", (unsigned long long)bytes,
+                   (unsigned long long)atomic_load(&pool->reserved),
+                   (unsigned long long)atomic_load(&pool->limit));
+    return MEM_E_REFUSED;
+}
+
+/* Under the lock: another thread may have been granted enough in the meantime. */
+static int pool_ask_locked(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    uint64_t now, total, granted = 0;
+    int r;
+
+    if (pool_try_add(pool, bytes))
+        return 0;
+    if (!pool->ask)
+        return pool_refuse(pool, bytes, operator_name);
+    now = atomic_load(&pool->reserved);
+    if (__builtin_add_overflow(now, bytes, &total))
+        return pool_refuse(pool, bytes, operator_name);
+    pool->reason[0] = '\0';
+    r = pool->ask(pool->userdata, total, total, operator_name, &granted, pool->reason,
+                  sizeof(pool->reason));
+    if (r != 0)
+        return r;
+    atomic_store(&pool->limit, granted);
+    if (pool_try_add(pool, bytes))
+        return 0;
+    return pool_refuse(pool, bytes, operator_name);
+}
+
+static int pool_add(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    int r;
+
+    if (likely(pool_try_add(pool, bytes)))
+        return 0;
+    pthread_mutex_lock(&pool->ask_lock);
+    r = pool_ask_locked(pool, bytes, operator_name);
+    pthread_mutex_unlock(&pool->ask_lock);
+    return r;
+}
+
+/* The test hook: counts down, and the charge that meets 1 fails. */
+static bool pool_fails_now(MemPool *root)
+{
+    uint64_t left = atomic_load_explicit(&root->fail_in, memory_order_relaxed);
+
+    while (unlikely(left != 0))
+        if (atomic_compare_exchange_weak(&root->fail_in, &left, left - 1))
+            return left == 1;
+    return false;
+}
+
+static void pool_sub(MemPool *pool, uint64_t bytes)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&pool->reserved, bytes, memory_order_relaxed);
+
+    assert(before >= bytes);
+    (void)before;
+}
+
+int mem_charge(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    MemPool *root = pool;
+
+    while (root->parent)
+        root = root->parent;
+    atomic_store_explicit(&pool->last_operator, operator_name, memory_order_relaxed);
+    atomic_store_explicit(&root->last_operator, operator_name, memory_order_relaxed);
+    if (pool_fails_now(root))
+        return pool_refuse(root, bytes, operator_name);
+    for (MemPool *p = pool; p; p = p->parent) {
+        int r = pool_add(p, bytes, operator_name);
+
+        if (r != 0) {
+            for (MemPool *q = pool; q != p; q = q->parent)
+                pool_sub(q, bytes);
+            return r;
+        }
+    }
+    return 0;
+}
+
+void mem_uncharge(MemPool *pool, uint64_t bytes)
+{
+    for (; pool; pool = pool->parent)
+        pool_sub(pool, bytes);
+}
+
+uint64_t mem_pool_reserved(const MemPool *pool)
+{
+    return atomic_load(&pool->reserved);
+}
+
+uint64_t mem_pool_peak(const MemPool *pool)
+{
+    return atomic_load(&pool->peak);
+}
+
+uint64_t mem_pool_limit(const MemPool *pool)
+{
+    uint64_t limit = UINT64_MAX;
+
+    for (; pool; pool = pool->parent)
+        limit = MIN(limit, (uint64_t)atomic_load(&pool->limit));
+    return limit;
+}
+
+const char *mem_pool_reason(const MemPool *pool)
+{
+    for (; pool; pool = pool->parent)
+        if (pool->reason[0])
+            return pool->reason;
+    return "";
+}
+
+const char *mem_pool_last_operator(const MemPool *pool)
+{
+    const char *name = atomic_load(&pool->last_operator);
+
+    return name ? name : "";
+}
