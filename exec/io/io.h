@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/ring.h"
 #include "exec/memory/memory.h"
 #include "exec/memory/query_error.h"
 
@@ -43,6 +44,12 @@ typedef struct IoMetrics {
 
 /* Direct pread in the thread that waits: the fallback where there is no ring. */
 int io_context_new_pread(IoContext **ret_io);
+/**
+ * io_context_new_ring() - drive the executor's restricted ring
+ * @ring:  borrowed, outlives the context; nobody else may submit to it or reap from it
+ * Files that find no free slot in the ring's table are read by pread.
+ */
+int io_context_new_ring(Ring *ring, IoContext **ret_io);
 IoContext *io_context_free(IoContext *io);
 IoMetrics io_context_metrics(const IoContext *io);
 /* "ring" or "pread". */

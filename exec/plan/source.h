@@ -37,7 +37,7 @@ typedef struct SourceColumn {
     double bytes_per_row; /* uncompressed, average over all files */
 } SourceColumn;
 
-typedef struct Source {
+typedef struct SourceInfo {
     const char *format; /* "parquet" */
     ScanFile *files;    /* sorted by path */
     uint32_t n_files;
@@ -45,7 +45,7 @@ typedef struct Source {
     uint32_t n_columns;
     uint64_t rows;
     uint64_t bytes; /* on disk */
-} Source;
+} SourceInfo;
 
 /**
  * session_files_new() - the file cache of one session
@@ -76,8 +76,8 @@ void session_files_leave(SessionFiles *files);
  * -ENOMEM; MEM_E_*.
  */
 int source_open(SessionFiles *files, const char *path, const char *format, MemArena *arena,
-                Source **ret_source, QueryError *error);
+                SourceInfo **ret_source, QueryError *error);
 
 /* Name to number of a column; @case_sensitive as spark.sql.caseSensitive. Return: -1 when absent,
  * -2 when ambiguous. */
-int source_find_column(const Source *source, const char *name, bool case_sensitive);
+int source_find_column(const SourceInfo *source, const char *name, bool case_sensitive);
