@@ -140,3 +140,55 @@ bool text_copy(char *dst, size_t size, const char *src)
     dst[fits] = '\0';
     return fits == n;
 }
+
+/* Length of the well-formed sequence at @p (Unicode table 3-7), 0 when there is none. */
+static size_t utf8_sequence(const uint8_t *p, size_t n)
+{
+    uint8_t low = 0x80, high = 0xbf;
+    size_t n_more;
+
+    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+        n_more = 1;
+    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        n_more = 2;
+        if (p[0] == 0xe0)
+            low = 0xa0; /* overlong */
+        else if (p[0] == 0xed)
+            high = 0x9f; /* surrogates */
+    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        n_more = 3;
+        if (p[0] == 0xf0)
+            low = 0x90;
+        else if (p[0] == 0xf4)
+            high = 0x8f; /* beyond U+10FFFF */
+    } else {
+        return 0;
+    }
+    if (n <= n_more || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i <= n_more; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n_more + 1;
+}
+
+bool text_is_utf8(const void *text, size_t n_bytes)
+{
+    const uint8_t *p = text;
+    size_t n = n_bytes;
+
+    while (n > 0) {
+        uint64_t eight;
+        if (n >= 8 && (memcpy(&eight, p, 8), (eight & UINT64_C(0x8080808080808080)) == 0)) {
+            p += 8;
+            n -= 8;
+            continue;
+        }
+        size_t n_here = *p < 0x80 ? 1 : utf8_sequence(p, n);
+        if (n_here == 0)
+            return false;
+        p += n_here;
+        n -= n_here;
+    }
+    return true;
+}

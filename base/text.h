@@ -32,3 +32,7 @@ int text_format_cpu_list(const uint64_t *bits, size_t n_bits, char *buf, size_t 
 
 /* Copies what fits and always ends with NUL. Return: false when it was cut. */
 bool text_copy(char *dst, size_t size, const char *src);
+
+/* Is it well-formed UTF-8 (no overlong forms, no surrogates)? @text may be NULL when @n_bytes is 0.
+ */
+bool text_is_utf8(const void *text, size_t n_bytes);

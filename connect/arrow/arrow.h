@@ -60,13 +60,13 @@ struct ArrowField {
 typedef struct ArrowColumn ArrowColumn;
 struct ArrowColumn {
     int64_t length;          /* rows */
-    int64_t null_count;      /* 0: @validity may be NULL */
-    const uint8_t *validity; /* bit[length], lowest first, 1 = valid; NULL: no nulls */
+    int64_t offset;          /* first row of this view in the buffers below; usually 0 */
+    int64_t null_count;      /* in this view; -1: not counted yet (writer only) */
+    const uint8_t *validity; /* bit[offset + length], lowest first, 1 = valid; NULL: no nulls */
     const int32_t
-        *offsets; /* i32[length + 1], rising; UTF8, BINARY, LIST, MAP. May be NULL for length 0 */
-    const void *data; /* values; for UTF8 and BINARY the bytes that the offsets count */
-    const ArrowColumn
-        *children; /* of the field's n_children; of LIST and MAP as long as the last offset */
+        *offsets;     /* UTF8, BINARY, LIST, MAP: i32[offset + length + 1], rising; NULL: no row */
+    const void *data; /* values; for UTF8 and BINARY the bytes that @offsets count */
+    const ArrowColumn *children; /* as the field's; LIST and MAP: as long as the last offset */
 };
 
 /* Bytes of one value; 0 for the types without a fixed width, and for NULL and BOOL. */
@@ -99,8 +99,8 @@ size_t arrow_writer_measure(const ArrowWriter *w, const ArrowColumn *columns, in
 /**
  * arrow_writer_write() - write that stream
  * @out:  @n_bytes as measured for the same columns; any alignment
- * Offsets that do not start at 0 are rebased, and only the bytes they count are written, so a view
- * may be a slice of longer values (validity and bool bits start at bit 0). Padding is zero.
+ * A slice (@offset, or @offsets that do not start at 0) is rebased, and only what it covers is
+ * written. Padding is zero.
  */
 void arrow_writer_write(const ArrowWriter *w, const ArrowColumn *columns, int64_t n_rows,
                         uint8_t *out, size_t n_bytes);
