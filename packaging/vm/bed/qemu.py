@@ -21,11 +21,13 @@ def skip_in_checkout(path, is_dir):
         path.endswith("/__pycache__")
 
 
+NOT_TAKEN = ("vm", "venv", "deb", "data", "meson-private", "meson-logs", "sanitize", "thread", "fuzz")
+
+
 def skip_in_build(path, is_dir):
     """Programs and what they need are taken along; objects, logs and other beds' things are not."""
     top = path.split("/", 1)[0]
-    return top in ("vm", "venv", "deb", "data", "meson-private", "meson-logs", "log") or path.startswith("tests/log") or \
-        path.endswith((".p", ".o", ".a", ".pcm"))
+    return top in NOT_TAKEN or top.startswith("mutation-") or path == "tests/log" or path.endswith((".p", ".o", ".a"))
 
 
 def job_disk(job, folders):
