@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Lines for the shell. On a terminal with libedit: editing and a history in
+ * $XDG_STATE_HOME/berth/history; else plain reading (line_fallback.c).
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef struct LineReader LineReader;
+
+/* @in is borrowed. NULL: no memory. */
+LineReader *line_reader_new(FILE *in, bool interactive);
+LineReader *line_reader_free(LineReader *reader);
+/* The next line with its line end, valid until the next call; NULL at the end. The prompt is for
+ * people only. */
+const char *line_read(LineReader *reader, const char *prompt);

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * berth sql: statements from the command line, a file, standard input or a prompt, to a gateway or
+ * to an executor of our own.
+ *
+ * A statement goes as PySpark's spark.sql() sends it: first as a SqlCommand, whose answer is a
+ * relation (for a query the query itself, for SHOW or SET the rows), then that relation as a plan
+ * of its own.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "client/connection.h"
+#include "client/line.h"
+#include "client/result.h"
+#include "client/statement.h"
+#include "client/verbs.h"
+#include "connect/proto/proto.h"
+#include "connect/proto/spark.h"
+
+#define DEFAULT_ADDRESS "unix:/run/berth/connect.sock"
+#define DIRS_MAX 32
+
+static volatile sig_atomic_t interrupted;
+
+typedef struct SqlOptions {
+    bool embedded, timing, progress, quiet, keep_going;
+    const char *address, *file;
+    ResultFormat format;
+    uint64_t max_rows;
+    EmbeddedOptions executor;
+    const char *read_dirs[DIRS_MAX], *write_dirs[DIRS_MAX];
+} SqlOptions;
+
+typedef struct Sql {
+    SqlOptions options;
+    Connection *connection;
+    bool interactive;
+    /* of the running statement */
+    uint8_t *relation;
+    size_t n_relation;
+    ResultPrinter *printer;
+    uint64_t started_usec;
+    bool progress_shown;
+} Sql;
+
+static void on_sigint(int signo)
+{
+    /* The second Ctrl-C means it: the executor or the gateway cleans up behind us. */
+    if (interrupted)
+        _exit(130);
+    interrupted = 1;
+}
+
+static void progress_clear(Sql *s)
+{
+    if (s->progress_shown)
+        fputs("\r\033[K", stderr);
+    s->progress_shown = false;
+}
+
+/* One line on the terminal, rewritten: done of all tasks, bytes read, time. Shown from half a
+ * second on. */
+static void progress_draw(Sql *s, uint64_t done, uint64_t all, uint64_t bytes)
+{
+    uint64_t elapsed = clock_now_usec() - s->started_usec;
+    if (!s->options.progress || elapsed < USEC_PER_SEC / 2 || all == 0)
+        return;
+    unsigned permille = (unsigned)(MIN(done, all) * 1000 / all);
+    char bar[31 * 3 + 1], size[32];
+    char *p = bar;
+    for (unsigned i = 0; i < 30; i++)
+        p = stpcpy(p, i < permille * 30 / 1000 ? "\xE2\x96\x88" : "\xE2\x96\x91");
+    fprintf(stderr, "\r\033[K%s %3u %%  %s read  %.1f s", bar, permille / 10,
+            text_format_bytes(size, sizeof(size), bytes), (double)elapsed / USEC_PER_SEC);
+    if (permille > 50)
+        fprintf(stderr, "  about %.0f s left",
+                (double)elapsed / USEC_PER_SEC * (1000 - permille) / permille);
+    s->progress_shown = true;
+}
+
+static int on_progress(Sql *s, const ProtoReader *parent, const ProtoField *field)
+{
+    ProtoReader progress;
+    int r = proto_enter(parent, field, &progress);
+    uint64_t done = 0, all = 0, bytes = 0;
+    ProtoField f;
+    while (r == 0 && (r = proto_next(&progress, &f)) == 1) {
+        r = 0;
+        ProtoReader stage;
+        if (f.number != SPARK_EXECUTION_PROGRESS_STAGES)
+            continue;
+        r = proto_enter(&progress, &f, &stage);
+        while (r == 0 && (r = proto_next(&stage, &f)) == 1) {
+            r = 0;
+            if (f.number == SPARK_EXECUTION_PROGRESS_STAGE_INFO_NUM_TASKS)
+                all += f.value;
+            else if (f.number == SPARK_EXECUTION_PROGRESS_STAGE_INFO_NUM_COMPLETED_TASKS)
+                done += f.value;
+            else if (f.number == SPARK_EXECUTION_PROGRESS_STAGE_INFO_INPUT_BYTES_READ)
+                bytes += f.value;
+        }
+    }
+    if (r == 0)
+        progress_draw(s, done, all, bytes);
+    return r;
+}
+
+/* Finds one length-delimited field of a message. Return: 1, 0 absent, -EBADMSG. */
+static int find_bytes(const ProtoReader *parent, const ProtoField *field, uint32_t number,
+                      ProtoBytes *ret)
+{
+    ProtoReader inner;
+    ProtoField f;
+    int r = proto_enter(parent, field, &inner), found = 0;
+    while (r == 0 && (r = proto_next(&inner, &f)) == 1) {
+        r = 0;
+        if (f.number == number && f.wire == PROTO_WIRE_BYTES) {
+            *ret = f.bytes;
+            found = 1;
+        }
+    }
+    return r < 0 ? r : found;
+}
+
+static int on_reply(void *userdata, const uint8_t *response, size_t n_response)
+{
+    Sql *s = userdata;
+    ProtoReader reader = proto_reader(response, n_response);
+    ProtoField f;
+    ProtoBytes bytes;
+    int r;
+    while ((r = proto_next(&reader, &f)) == 1) {
+        r = 0;
+        if (f.number == SPARK_RESPONSE_SQL_COMMAND_RESULT) {
+            r = find_bytes(&reader, &f, SPARK_SQL_COMMAND_RESULT_RELATION, &bytes);
+            if (r == 1) {
+                free(s->relation);
+                s->relation = malloc(bytes.n_bytes + 1);
+                if (!s->relation)
+                    return -ENOMEM;
+                memcpy(s->relation, bytes.data, bytes.n_bytes);
+                s->n_relation = bytes.n_bytes;
+            }
+        } else if (f.number == SPARK_RESPONSE_ARROW_BATCH && s->printer) {
+            r = find_bytes(&reader, &f, SPARK_ARROW_BATCH_DATA, &bytes);
+            if (r == 1) {
+                progress_clear(s);
+                r = result_printer_add(s->printer, bytes.data, bytes.n_bytes);
+            }
+        } else if (f.number == SPARK_RESPONSE_EXECUTION_PROGRESS) {
+            r = on_progress(s, &reader, &f);
+        }
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+static void print_error(Sql *s, const ConnectionError *e)
+{
+    progress_clear(s);
+    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    fprintf(stderr, "%s%s%s", colour ? "\033[1;31m" : "",
+            e->error_class[0] ? e->error_class : "ERROR", colour ? "\033[0m" : "");
+    if (e->sqlstate[0])
+        fprintf(stderr, " (SQLSTATE %s)", e->sqlstate);
+    if (e->line)
+        fprintf(stderr, " at line %u, column %u", e->line, e->column);
+    fprintf(stderr, ": %s\n", e->message);
+}
+
+static int put_sql_command(ProtoWriter *w, const char *statement)
+{
+    proto_begin(w, SPARK_PLAN_COMMAND);
+    proto_begin(w, SPARK_COMMAND_SQL_COMMAND);
+    proto_put_string(w, SPARK_SQL_COMMAND_SQL, statement);
+    proto_begin(w, SPARK_SQL_COMMAND_INPUT);
+    proto_begin(w, SPARK_RELATION_SQL);
+    proto_put_string(w, SPARK_SQL_QUERY, statement);
+    proto_end(w);
+    proto_end(w);
+    proto_end(w);
+    proto_end(w);
+    return proto_writer_finish(w);
+}
+
+static int execute(Sql *s, const ProtoWriter *w, ConnectionError *error)
+{
+    return s->connection->ops->execute(s->connection, w->data, w->n_bytes, on_reply, s, error);
+}
+
+static int run_relation(Sql *s, ConnectionError *error)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, CONNECTION_MESSAGE_MAX, NULL, NULL);
+    proto_put_bytes(&w, SPARK_PLAN_ROOT, s->relation, s->n_relation);
+    int r = proto_writer_finish(&w);
+    if (r == 0)
+        r = result_printer_new(stdout, s->options.format, s->options.max_rows, &s->printer);
+    if (r == 0)
+        r = execute(s, &w, error);
+    if (r == 0) {
+        progress_clear(s);
+        r = result_printer_finish(s->printer);
+    }
+    return r;
+}
+
+static void print_timing(const Sql *s, uint64_t rows, uint64_t usec)
+{
+    if (!s->options.timing)
+        return;
+    if (s->options.format == RESULT_FORMAT_JSON)
+        printf("{\"rows\": %llu, \"elapsed_ms\": %.3f}\n", (unsigned long long)rows,
+               (double)usec / 1000);
+    else
+        fprintf(stderr, "Time: %.3f s\n", (double)usec / USEC_PER_SEC);
+    fflush(stdout);
+}
+
+/* Return: 0; CONNECTION_E_STATEMENT (already printed); CONNECTION_E_LOST (printed); negative errno.
+ */
+static int run_statement(Sql *s, const char *statement)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, CONNECTION_MESSAGE_MAX, NULL, NULL);
+    ConnectionError error = {0};
+    interrupted = 0;
+    s->started_usec = clock_now_usec();
+    int r = put_sql_command(&w, statement);
+    if (r == 0)
+        r = execute(s, &w, &error);
+    if (r == 0 && s->relation)
+        r = run_relation(s, &error);
+    uint64_t rows = s->printer ? result_printer_rows(s->printer) : 0;
+    s->printer = result_printer_free(s->printer);
+    free(s->relation);
+    s->relation = NULL;
+    if (r == CONNECTION_E_STATEMENT || r == CONNECTION_E_LOST)
+        print_error(s, &error);
+    else if (r < 0)
+        fprintf(stderr, "berth sql: %s\n", r == -EBADMSG ? "the reply is not valid" : strerror(-r));
+    print_timing(s, rows, clock_now_usec() - s->started_usec);
+    return r;
+}
+
+static const char shell_help[] =
+    "Statements end with a semicolon. Ctrl-C cancels the running one, Ctrl-D leaves.\n"
+    "  .help              this text\n"
+    "  .quit              leave\n"
+    "  .timing on|off     print the time of each statement\n"
+    "  .format box|csv|json|arrow\n";
+
+/* Return: true when the line was a command of the shell; *ret_quit asks to leave. */
+static bool shell_command(Sql *s, const char *line, bool *ret_quit)
+{
+    if (line[0] != '.')
+        return false;
+    char word[32] = "", value[32] = "";
+    (void)sscanf(line, "%31s %31s", word, value);
+    if (strcmp(word, ".quit") == 0 || strcmp(word, ".exit") == 0) {
+        *ret_quit = true;
+    } else if (strcmp(word, ".timing") == 0 &&
+               (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)) {
+        s->options.timing = strcmp(value, "on") == 0;
+    } else if (strcmp(word, ".format") == 0 && result_format_from_string(value) >= 0) {
+        s->options.format = result_format_from_string(value);
+    } else if (strcmp(word, ".help") == 0) {
+        fputs(shell_help, stdout);
+    } else {
+        fprintf(stderr, "unknown command %s %s; .help lists them\n", word, value);
+    }
+    return true;
+}
+
+/* Runs what is whole. Return: 0 go on; else stop with that code. */
+static int run_pending(Sql *s, StatementSplitter *splitter, bool at_end, bool *failed)
+{
+    for (;;) {
+        _cleanup_free_ char *statement = NULL;
+        int r = statement_splitter_next(splitter, at_end, &statement);
+        if (r <= 0)
+            return r;
+        r = run_statement(s, statement);
+        if (r == CONNECTION_E_STATEMENT) {
+            *failed = true;
+            if (s->interactive || s->options.keep_going)
+                continue;
+        }
+        if (r != 0)
+            return r;
+    }
+}
+
+static int run_stream(Sql *s, FILE *in)
+{
+    _cleanup_(statement_splitter_done) StatementSplitter splitter = {0};
+    LineReader *reader = line_reader_new(in, s->interactive);
+    bool failed = false, quit = false;
+    int r = reader ? 0 : -ENOMEM;
+    while (r == 0 && !quit) {
+        bool pending = statement_splitter_pending(&splitter);
+        const char *line = line_read(reader, pending ? "    -> " : "berth> ");
+        if (!line) {
+            r = run_pending(s, &splitter, true, &failed);
+            break;
+        }
+        if (!pending && shell_command(s, line, &quit))
+            continue;
+        r = statement_splitter_add(&splitter, line, strlen(line));
+        if (r == 0)
+            r = run_pending(s, &splitter, false, &failed);
+    }
+    line_reader_free(reader);
+    if (r == -EMSGSIZE)
+        fprintf(stderr, "berth sql: a statement is longer than %u bytes\n", STATEMENT_BYTES_MAX);
+    return r == 0 && failed && !s->interactive ? CONNECTION_E_STATEMENT : r;
+}
+
+static void usage(FILE *out)
+{
+    fputs(
+        "Usage: berth sql [OPTION]... [STATEMENT]...\n"
+        "\n"
+        "Runs SQL statements; without any, reads them from standard input (a prompt on a "
+        "terminal).\n"
+        "\n"
+        "      --host=ADDRESS       sc://HOST:PORT or unix:PATH (default " DEFAULT_ADDRESS ")\n"
+        "      --embedded           no daemon: start a sandboxed executor as the caller\n"
+        "  -f, --file=FILE          read statements from FILE\n"
+        "      --format=FORMAT      box, csv, json, arrow (default: box on a terminal, else csv)\n"
+        "      --json               same as --format=json\n"
+        "      --max-rows=N         rows that box form shows (default 1000)\n"
+        "      --timing             print the time of each statement\n"
+        "      --no-progress        no progress bar\n"
+        "      --keep-going         do not stop at the first statement that fails\n"
+        "  -q, --quiet              no notices\n"
+        "\n"
+        "With --embedded:\n"
+        "      --data=DIR           another directory that may be read; may be repeated\n"
+        "      --output=DIR         a directory that may be written; may be repeated\n"
+        "      --memory=SIZE        limit of the executor (default: half of the machine)\n"
+        "      --threads=N          threads of a query (default: all CPUs)\n"
+        "      --io=ring|pread      how files are read\n"
+        "      --executor=PATH      the executor's binary\n"
+        "\n"
+        "Exit status: 0 all statements ran, 1 one failed, 2 wrong usage, 3 no connection, 130 "
+        "interrupted.\n",
+        out);
+}
+
+enum {
+    OPT_HOST = 256,
+    OPT_EMBEDDED,
+    OPT_FORMAT,
+    OPT_JSON,
+    OPT_MAX_ROWS,
+    OPT_TIMING,
+    OPT_NO_PROGRESS,
+    OPT_KEEP_GOING,
+    OPT_DATA,
+    OPT_OUTPUT,
+    OPT_MEMORY,
+    OPT_THREADS,
+    OPT_IO,
+    OPT_EXECUTOR,
+};
+
+static const struct option long_options[] = {
+    {"host", required_argument, NULL, OPT_HOST},
+    {"embedded", no_argument, NULL, OPT_EMBEDDED},
+    {"file", required_argument, NULL, 'f'},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"max-rows", required_argument, NULL, OPT_MAX_ROWS},
+    {"timing", no_argument, NULL, OPT_TIMING},
+    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
+    {"keep-going", no_argument, NULL, OPT_KEEP_GOING},
+    {"data", required_argument, NULL, OPT_DATA},
+    {"output", required_argument, NULL, OPT_OUTPUT},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"io", required_argument, NULL, OPT_IO},
+    {"executor", required_argument, NULL, OPT_EXECUTOR},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static int bad_option(const char *name, const char *value, const char *why)
+{
+    fprintf(stderr, "berth sql: --%s=%s: %s\n", name, value, why);
+    return 2;
+}
+
+static int parse_executor_option(SqlOptions *o, int c)
+{
+    EmbeddedOptions *e = &o->executor;
+    if ((c == OPT_DATA && e->n_read_dirs == DIRS_MAX) ||
+        (c == OPT_OUTPUT && e->n_write_dirs == DIRS_MAX))
+        return bad_option(c == OPT_DATA ? "data" : "output", optarg, "too many directories");
+    if (c == OPT_DATA)
+        o->read_dirs[e->n_read_dirs++] = optarg;
+    else if (c == OPT_OUTPUT)
+        o->write_dirs[e->n_write_dirs++] = optarg;
+    else if (c == OPT_MEMORY)
+        e->memory = optarg;
+    else if (c == OPT_THREADS)
+        e->threads = optarg;
+    else if (c == OPT_IO)
+        e->io = optarg;
+    else
+        e->executor = optarg;
+    return -1;
+}
+
+/* Return: -1 go on; else the exit status. */
+static int parse_options(int argc, char **argv, SqlOptions *o)
+{
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "f:qh", long_options, NULL)) != -1;) {
+        int status = -1;
+        switch (c) {
+        case OPT_HOST:
+            o->address = optarg;
+            break;
+        case OPT_EMBEDDED:
+            o->embedded = true;
+            break;
+        case 'f':
+            o->file = optarg;
+            break;
+        case OPT_JSON:
+            o->format = RESULT_FORMAT_JSON;
+            break;
+        case OPT_FORMAT:
+            o->format = result_format_from_string(optarg);
+            if (o->format < 0)
+                status = bad_option("format", optarg, "expected box, csv, json or arrow");
+            break;
+        case OPT_MAX_ROWS:
+            if (text_parse_u64(optarg, UINT32_MAX, &o->max_rows) < 0)
+                status = bad_option("max-rows", optarg, "expected a number");
+            break;
+        case OPT_TIMING:
+            o->timing = true;
+            break;
+        case OPT_NO_PROGRESS:
+            o->progress = false;
+            break;
+        case OPT_KEEP_GOING:
+            o->keep_going = true;
+            break;
+        case 'q':
+            o->quiet = o->executor.quiet = true;
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        case '?':
+            usage(stderr);
+            return 2;
+        default:
+            status = parse_executor_option(o, c);
+            break;
+        }
+        if (status >= 0)
+            return status;
+    }
+    return -1;
+}
+
+static int open_connection(Sql *s)
+{
+    ConnectionError error = {0};
+    int r =
+        s->options.embedded
+            ? connection_open_embedded(&s->options.executor, &interrupted, &s->connection, &error)
+            : connection_open_connect(s->options.address, &interrupted, &s->connection, &error);
+    /* Relative paths in SQL mean the directory the user stands in. */
+    _cleanup_free_ char *cwd = getcwd(NULL, 0);
+    if (r == 0 && cwd)
+        r = s->connection->ops->configure(s->connection, "spark.berth.directory", cwd, &error);
+    if (r > 0)
+        print_error(s, &error);
+    else if (r < 0)
+        fprintf(stderr, "berth sql: %s\n", strerror(-r));
+    return r;
+}
+
+static int run_file(Sql *s, const char *path)
+{
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!in) {
+        fprintf(stderr, "berth sql: %s: %s\n", path, strerror(errno));
+        return -errno;
+    }
+    int r = run_stream(s, in);
+    if (in != stdin)
+        (void)fclose(in);
+    return r;
+}
+
+static int run_all(Sql *s, int n_statements, char **statements)
+{
+    bool failed = false;
+    if (s->options.file)
+        return run_file(s, s->options.file);
+    if (n_statements == 0)
+        return run_stream(s, stdin);
+    for (int i = 0; i < n_statements; i++) {
+        _cleanup_(statement_splitter_done) StatementSplitter splitter = {0};
+        int r = statement_splitter_add(&splitter, statements[i], strlen(statements[i]));
+        if (r == 0)
+            r = run_pending(s, &splitter, true, &failed);
+        if (r != 0)
+            return r;
+    }
+    return failed ? CONNECTION_E_STATEMENT : 0;
+}
+
+int verb_sql(int argc, char **argv)
+{
+    (void)setlocale(LC_CTYPE, "");
+    bool terminal = isatty(STDOUT_FILENO);
+    Sql s = {.options = {.address = DEFAULT_ADDRESS,
+                         .format = terminal ? RESULT_FORMAT_BOX : RESULT_FORMAT_CSV,
+                         .progress = isatty(STDERR_FILENO),
+                         .max_rows = 1000}};
+    s.options.executor.read_dirs = s.options.read_dirs;
+    s.options.executor.write_dirs = s.options.write_dirs;
+    int status = parse_options(argc, argv, &s.options);
+    if (status >= 0)
+        return status;
+    if (s.options.format == RESULT_FORMAT_ARROW && terminal) {
+        fputs("berth sql: arrow is binary; send it to a file or a program\n", stderr);
+        return 2;
+    }
+    s.interactive = optind == argc && !s.options.file && isatty(STDIN_FILENO) && terminal;
+    if (open_connection(&s) != 0)
+        return 3;
+    struct sigaction on_int = {.sa_handler = on_sigint};
+    (void)sigaction(SIGINT, &on_int, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int r = run_all(&s, argc - optind, argv + optind);
+    connection_close(s.connection);
+    if (interrupted && !s.interactive)
+        return 130;
+    return r == 0 ? 0 : r == CONNECTION_E_LOST ? 3 : 1;
+}
