@@ -76,15 +76,12 @@ typedef enum SandboxFlags {
 /* Everything is borrowed for the call. SANDBOX_SPEC_INIT first, then fill in. */
 typedef struct SandboxSpec {
     const char *executor; /* absolute path of the binary; root-owned, 0711 when installed */
-    const char *const
-        *args; /* argv without argv[0], NULL-terminated or NULL; sandbox_spawn() appends
-                  --read=PATH and --write=PATH for the roots */
+    /* argv without argv[0], NULL-terminated or NULL; sandbox_spawn() appends --read=PATH and
+     * --write=PATH for the roots. */
+    const char *const *args;
     const SandboxRoot *roots; /* at most SANDBOX_ROOTS_MAX; missing ones are skipped and reported */
     size_t n_roots;
-    const char *const
-        *library_dirs; /* besides /lib*, /usr/lib*; NULL-terminated or NULL (build trees) */
-    int cgroup_fd;  /* directory of the leaf, or -EBADF: stay in the caller's cgroup (no cgroup v2)
-                     */
+    int cgroup_fd;  /* directory of the leaf, or -EBADF: stay in the caller's cgroup */
     int control_fd; /* the executor's end; becomes descriptor 3. The caller still owns its copy */
     int stderr_fd;  /* or -EBADF: /dev/null */
     uint32_t flags; /* SandboxFlags */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor's own half: warm, identity, lock. Runs in one thread, before the first byte of a
+ * tenant. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sandbox/landlock/landlock.h"
+#include "sandbox/namespace/mount_plan.h"
+#include "sandbox/ring/ring.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/seccomp/seccomp.h"
+#include "sandbox/spawn/capability.h"
+#include "sandbox/spawn/confine.h"
+
+/* NO_SETUID_FIXUP stays off, locked: the change of uid must clear what it can. */
+#define SECUREBITS                                                                                 \
+    (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |                        \
+     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+#define OPEN_FILES_MAX 4096u
+
+int sandbox_roots_from_argv(int argc, char **argv, SandboxRoots *ret_roots)
+{
+    SandboxRoots roots = {.n = 0};
+    for (int i = 1; i < argc; i++) {
+        bool writable = strncmp(argv[i], "--write=", 8) == 0;
+        if (!writable && strncmp(argv[i], "--read=", 7) != 0)
+            continue;
+        const char *path = strchr(argv[i], '=') + 1;
+        if (path[0] != '/')
+            return -EINVAL;
+        if (roots.n == SANDBOX_ROOTS_MAX)
+            return -E2BIG;
+        roots.paths[roots.n] = path;
+        roots.writable[roots.n++] = writable;
+    }
+    *ret_roots = roots;
+    return 0;
+}
+
+void confine_make_ring(const RingOptions *options, Ring *ret_ring, ControlExecutorHello *ret_hello)
+{
+    *ret_ring = (Ring)RING_INIT;
+    int r = options ? ring_open(options, ret_ring) : 0;
+    ret_hello->ring_errno = r;
+    ret_hello->io_mode = ret_ring->fd >= 0 ? IO_MODE_RING : IO_MODE_PREAD;
+    ret_hello->ring_restricted = ret_ring->restricted;
+    ret_hello->landlock_abi = landlock_abi();
+}
+
+int sandbox_warm(const RingOptions *ring, Ring *ret_ring, ControlExecutorHello *ret_hello,
+                 SandboxStep *ret_step)
+{
+    *ret_step = SANDBOX_STEP_WARM;
+    /* The start left nothing above the control socket; the second sweep is for what the linker may
+     * have left. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 ||
+        syscall(__NR_close_range, CONTROL_EXECUTOR_FD + 1, ~0u, 0) < 0)
+        return -errno;
+    int r = mount_plan_forget_executor();
+    if (r < 0)
+        return r;
+    *ret_step = SANDBOX_STEP_RING;
+    confine_make_ring(ring, ret_ring, ret_hello);
+    *ret_step = SANDBOX_STEP_CAPABILITIES;
+    r = capability_bound(CAPABILITIES_WARM);
+    if (r >= 0)
+        r = capability_limit(CAPABILITIES_WARM);
+    if (r < 0) {
+        ring_close(ret_ring);
+        return r;
+    }
+    *ret_step = SANDBOX_STEP_NONE;
+    return 0;
+}
+
+/* A session keyring of its own, so that the user's is not reachable. Kernels without keys have none
+ * to reach. */
+static int join_keyring(void)
+{
+    if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return -errno;
+    return 0;
+}
+
+int sandbox_take_identity(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
+{
+    if (n_groups > CONTROL_GROUPS_MAX || uid == (uid_t)-1 || gid == (gid_t)-1)
+        return -EINVAL;
+    int r = join_keyring();
+    if (r < 0)
+        return r;
+    /* While CAP_SETPCAP is there: the change of uid takes it away. */
+    r = capability_bound(0);
+    if (r < 0)
+        return r;
+    if (prctl(PR_SET_SECUREBITS, SECUREBITS) < 0)
+        return -errno;
+    /* Raw calls: the wrappers would also signal the other threads of a process that has none. */
+    if (syscall(__NR_setgroups, n_groups, groups) < 0 ||
+        syscall(__NR_setresgid, gid, gid, gid) < 0 || syscall(__NR_setresuid, uid, uid, uid) < 0)
+        return -errno;
+    return capability_limit(0);
+}
+
+/* unshare(CLONE_THREAD) changes nothing and succeeds in a process with one thread only; there is no
+ * /proc to ask. */
+static bool is_single_threaded(void)
+{
+    return unshare(CLONE_THREAD) == 0;
+}
+
+static int count_open_files(uint32_t *ret_n)
+{
+    static struct pollfd fds[OPEN_FILES_MAX];
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    nfds_t n = (nfds_t)MIN(limit.rlim_cur, (rlim_t)OPEN_FILES_MAX);
+    for (nfds_t i = 0; i < n; i++)
+        fds[i] = (struct pollfd){.fd = (int)i};
+    if (poll(fds, n, 0) < 0)
+        return -errno;
+    uint32_t n_open = 0;
+    for (nfds_t i = 0; i < n; i++)
+        n_open += !(fds[i].revents & POLLNVAL);
+    *ret_n = n_open;
+    return 0;
+}
+
+static int drop_capabilities(bool embedded, uint32_t *missing)
+{
+    if (embedded && join_keyring() < 0)
+        *missing |= SANDBOX_MISSING_KEYRING;
+    int r = capability_bound(0);
+    if (r < 0 && !embedded)
+        return r;
+    if (r < 0)
+        *missing |= SANDBOX_MISSING_BOUNDING_SET;
+    (void)prctl(PR_SET_SECUREBITS,
+                SECUREBITS); /* done by take_identity, or not ours to do without root */
+    return capability_limit(0);
+}
+
+/* Everything that can be read back before prctl is gone (D-6). */
+static int verify(bool embedded, ControlExecutorLocked *locked)
+{
+    uid_t uids[3];
+    if (syscall(__NR_getresuid, &uids[0], &uids[1], &uids[2]) < 0)
+        return -errno;
+    int r = capability_read(&locked->capabilities);
+    if (r < 0)
+        return r;
+    locked->uid = uids[1];
+    locked->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+    if (uids[0] != uids[1] || uids[1] != uids[2] || locked->capabilities != 0 ||
+        locked->no_new_privs != 1 || prctl(PR_GET_DUMPABLE) != 0 ||
+        (!embedded && capability_bounding() != 0))
+        return -ENOTRECOVERABLE;
+    return count_open_files(&locked->n_open_fds);
+}
+
+static int load_filter(ControlExecutorLocked *locked)
+{
+    int r = seccomp_load(getpid());
+    if (r < 0)
+        return r;
+    /* A filter that is in force is one that refuses. */
+    if (prctl(PR_GET_SECCOMP) >= 0 || errno != EPERM)
+        return -ENOTRECOVERABLE;
+    locked->seccomp_mode = SECCOMP_MODE_FILTER;
+    locked->n_seccomp_calls = seccomp_n_allowed();
+    return 0;
+}
+
+int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_locked,
+                 uint32_t *ret_missing, SandboxStep *ret_step)
+{
+    uint32_t missing = options->embedded ? SANDBOX_MISSING_CGROUP : 0;
+    uint32_t flags = options->flags;
+    ControlExecutorLocked locked = {.header = ret_locked->header};
+#ifdef BERTH_MUTATION_NO_SECCOMP
+    flags |=
+        SANDBOX_FLAG_WITHOUT_SECCOMP; /* meson -Dmutation=no-seccomp: see README, "Mutations" */
+#endif
+
+    *ret_step = SANDBOX_STEP_CAPABILITIES;
+    if (!is_single_threaded())
+        return -EBUSY;
+    int r = drop_capabilities(options->embedded, &missing);
+    if (r < 0)
+        return r;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+
+    *ret_step = SANDBOX_STEP_LANDLOCK;
+    uint32_t abi = flags & SANDBOX_FLAG_WITHOUT_LANDLOCK ? 0 : landlock_abi();
+    r = landlock_confine(abi, options->roots, options->spill_fd);
+    if (r < 0)
+        return r;
+    locked.landlock_abi = abi;
+    if (abi == 0)
+        missing |= SANDBOX_MISSING_LANDLOCK;
+
+    bool has_ring = options->ring && options->ring->fd >= 0;
+    locked.io_mode = has_ring ? IO_MODE_RING : IO_MODE_PREAD;
+    locked.ring_restricted = has_ring && options->ring->restricted;
+    if (!has_ring)
+        missing |= SANDBOX_MISSING_RING;
+
+    *ret_step = SANDBOX_STEP_VERIFY;
+    r = verify(options->embedded, &locked);
+    if (r < 0)
+        return r;
+    *ret_step = SANDBOX_STEP_SECCOMP;
+    if (!(flags & SANDBOX_FLAG_WITHOUT_SECCOMP)) {
+        r = load_filter(&locked);
+        if (r < 0)
+            return r;
+    }
+    *ret_step = SANDBOX_STEP_NONE;
+    *ret_locked = locked;
+    if (ret_missing)
+        *ret_missing = missing;
+    return 0;
+}
