@@ -20,7 +20,7 @@ PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "polkitd", "procps", "kmod", "login",
     "util-linux", "passwd", "iproute2", "python3", "apt", "adduser", "bubblewrap", "sudo",
     "libseccomp2", "libcap2", "liburing2", "libnghttp2-14", "libzstd1", "liblz4-1", "libdeflate0", "libpcre2-8-0",
-    "libxxhash0", "libsqlite3-0", "libsmartcols1", "libstdc++6",
+    "libxxhash0", "libsqlite3-0", "libsmartcols1", "libedit2", "libstdc++6",
 ]
 KERNEL_MODULES = ["net", "fs", "lib", "crypto", "arch"]
 ROOT_SIZE = "3G"
