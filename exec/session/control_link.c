@@ -32,12 +32,12 @@ struct ControlLink {
     bool gone;
 };
 
-/* Hands an answer to whoever waits for it. An answer nobody waits for (asked, then cancelled) is dropped. */
+/* Hands an answer to whoever waits for it. An answer nobody waits for (asked, then cancelled) is
+ * dropped. */
 static void deliver(ControlLink *link, const ControlFrame *frame)
 {
     pthread_mutex_lock(&link->lock);
-    list_for_each(pos, &link->waiters)
-    {
+    list_for_each (pos, &link->waiters) {
         Waiter *w = container_of(pos, Waiter, link);
         if (w->serial == frame->header.serial && w->type == frame->header.type) {
             memcpy(w->reply, frame, frame->header.size);

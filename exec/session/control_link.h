@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The executor's end of its control socket to berthd (base/control.h): questions with an answer, from any
- * thread, and orders that arrive unasked. One reader thread owns the socket's incoming side.
+ * The executor's end of its control socket to berthd (base/control.h): questions with an answer,
+ * from any thread, and orders that arrive unasked. One reader thread owns the socket's incoming
+ * side.
  */
 
 #include <stdatomic.h>
@@ -18,7 +19,8 @@ enum {
     CONTROL_LINK_E_CANCELLED = 2, /* *cancelled became true while waiting */
 };
 
-/* Called on the reader thread for MEMORY_SHRINK, QUERY_CANCEL and QUIT, and with NULL when the socket ended. */
+/* Called on the reader thread for MEMORY_SHRINK, QUERY_CANCEL and QUIT, and with NULL when the
+ * socket ended. */
 typedef void (*ControlLinkOrder)(void *userdata, const ControlFrame *order);
 
 /**
