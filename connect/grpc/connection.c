@@ -1,0 +1,905 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One HTTP/2 connection: libnghttp2's callbacks on one side, calls on the other. The life of a
+ * call:
+ *
+ *   server: HEADERS -> open -> DATA -> message* -> END_STREAM -> ended; send* finish -> trailers ->
+ * closed client: start -> send* finish -> END_STREAM; DATA -> message*; trailers -> ended -> closed
+ */
+#include "connect/grpc/grpc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/text.h"
+
+#define WINDOW_STREAM (1 << 20)
+#define WINDOW_CONNECTION (8 << 20)
+#define READ_PER_PUMP (1u << 20)
+#define READ_BYTES (64u << 10)
+/* PING and SETTINGS that wait for our answer; beyond it the peer is flooding. */
+#define OUTBOUND_ACKS_MAX 1000u
+
+typedef struct Message {
+    ListNode node;
+    GrpcBuffer *buffer;
+} Message;
+
+typedef enum CallEnd {
+    CALL_END_OPEN,
+    CALL_END_WANTED, /* finish was called: the rest of the queue, then the end */
+    CALL_END_SENT,
+} CallEnd;
+
+struct GrpcCall {
+    ListNode node; /* of the connection */
+    GrpcConnection *connection;
+    int32_t stream;
+    void *data;
+    char path[GRPC_PATH_MAX];
+    size_t n_headers; /* bytes of names and values so far */
+    bool is_grpc, is_post, opened, ended, discard, responded;
+    uint64_t deadline_usec;
+
+    /* inbound: the message that is arriving */
+    uint8_t prefix[GRPC_PREFIX_BYTES];
+    size_t n_prefix;
+    uint32_t n_expected;
+    GrpcBuffer *arriving;
+
+    /* outbound */
+    ListNode queue; /* of Message; the first one may be half sent */
+    size_t n_sent;  /* of the first one, prefix included */
+    size_t n_queued;
+    CallEnd end;
+
+    /* the status: to send (server) or received (client) */
+    GrpcCode code;
+    bool has_code;
+    char *message;
+    uint8_t *details;
+    size_t n_details;
+};
+
+struct GrpcConnection {
+    nghttp2_session *session;
+    const GrpcHandlers *handlers;
+    void *userdata;
+    GrpcAccount *account;
+    uint32_t max_message_bytes;
+    bool is_server, pumping;
+    ListNode calls;
+    uint32_t n_calls;
+    uint64_t n_started;
+    const uint8_t *pending; /* framed, not yet written */
+    size_t n_pending;
+};
+
+#define NOTIFY(c, handler, ...)                                                                    \
+    do {                                                                                           \
+        if ((c)->handlers->handler)                                                                \
+            (c)->handlers->handler((c)->userdata, __VA_ARGS__);                                    \
+    } while (0)
+
+static void mark_dirty(GrpcConnection *c)
+{
+    if (!c->pumping)
+        NOTIFY(c, dirty, c);
+}
+
+/* ---- calls ---- */
+
+static GrpcCall *call_new(GrpcConnection *c, int32_t stream)
+{
+    GrpcCall *call = calloc(1, sizeof(*call));
+    if (!call)
+        return NULL;
+    call->connection = c;
+    call->stream = stream;
+    call->deadline_usec = UINT64_MAX;
+    list_init(&call->queue);
+    list_append(&c->calls, &call->node);
+    c->n_calls++;
+    return call;
+}
+
+static void drop_queue(GrpcCall *call)
+{
+    list_for_each_safe (pos, &call->queue) {
+        Message *m = container_of(pos, Message, node);
+        list_remove(&m->node);
+        grpc_buffer_unref(m->buffer);
+        free(m);
+    }
+    call->n_queued = 0;
+    call->n_sent = 0;
+}
+
+static void call_free(GrpcCall *call)
+{
+    GrpcConnection *c = call->connection;
+    NOTIFY(c, closed, call);
+    drop_queue(call);
+    grpc_buffer_unref(call->arriving);
+    list_remove(&call->node);
+    c->n_calls--;
+    free(call->message);
+    free(call->details);
+    free(call);
+}
+
+const char *grpc_call_path(const GrpcCall *call)
+{
+    return call->path;
+}
+GrpcConnection *grpc_call_connection(const GrpcCall *call)
+{
+    return call->connection;
+}
+uint64_t grpc_call_deadline_usec(const GrpcCall *call)
+{
+    return call->deadline_usec;
+}
+void grpc_call_set_data(GrpcCall *call, void *call_data)
+{
+    call->data = call_data;
+}
+void *grpc_call_data(const GrpcCall *call)
+{
+    return call->data;
+}
+size_t grpc_call_queued_bytes(const GrpcCall *call)
+{
+    return call->n_queued;
+}
+
+/* ---- status ---- */
+
+/* The length of the longest prefix that ends at a character and whose two encodings fit. */
+static size_t fitting_length(const char *message, size_t n_details)
+{
+    size_t n_left = GRPC_TRAILER_BYTES_MAX;
+    size_t n_base64 = (n_details * 4 + 2) / 3;
+    n_left = n_left > n_base64 ? n_left - n_base64 : 0;
+
+    size_t n = 0, n_encoded = 0, at_character = 0;
+    for (; message[n] && n < GRPC_STATUS_MESSAGE_MAX; n++) {
+        uint8_t byte = (uint8_t)message[n];
+        if ((byte & 0xc0) != 0x80)
+            at_character = n;
+        n_encoded += byte >= 0x20 && byte <= 0x7e && byte != '%' ? 1 : 3;
+        if (n_encoded > n_left)
+            return at_character;
+    }
+    while (message[n] && n > 0 && ((uint8_t)message[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+static int keep_status(GrpcCall *call, const GrpcStatus *status)
+{
+    const char *text = status->message ? status->message : "";
+    size_t n_details =
+        (status->n_details * 4 + 2) / 3 <= GRPC_TRAILER_BYTES_MAX ? status->n_details : 0;
+    size_t n_text = fitting_length(text, n_details);
+
+    free(call->message);
+    free(call->details);
+    call->details = NULL;
+    call->n_details = 0;
+    call->message = strndup(text, n_text);
+    if (n_details > 0) {
+        call->details = malloc(n_details);
+        if (call->details) {
+            memcpy(call->details, status->details, n_details);
+            call->n_details = n_details;
+        }
+    }
+    call->code = status->code;
+    call->has_code = true;
+    return call->message && (n_details == 0 || call->details) ? 0 : -ENOMEM;
+}
+
+static nghttp2_nv header_of(const char *name, const char *value, size_t n_value)
+{
+    return (nghttp2_nv){.name = (uint8_t *)name,
+                        .namelen = strlen(name),
+                        .value = (uint8_t *)value,
+                        .valuelen = n_value};
+}
+
+/* grpc-status and its companions; the texts go into *@ret_text, which the caller frees. */
+static size_t status_headers(const GrpcCall *call, char code[16], char **ret_text, nghttp2_nv nv[3])
+{
+    size_t n = 0;
+    snprintf(code, 16, "%u", (unsigned)call->code);
+    nv[n++] = header_of("grpc-status", code, strlen(code));
+
+    const char *message = call->message ? call->message : "";
+    size_t n_message_max = 3 * strlen(message) + 1,
+           n_details_max = 4 * ((call->n_details + 2) / 3) + 1;
+    char *text = malloc(n_message_max + n_details_max);
+    *ret_text = text;
+    if (!text)
+        return n;
+    if (*message) {
+        size_t k = grpc_percent_encode(message, text, n_message_max);
+        nv[n++] = header_of("grpc-message", text, k);
+    }
+    if (call->n_details > 0) {
+        char *details = text + n_message_max;
+        size_t k = grpc_base64_encode(call->details, call->n_details, details);
+        nv[n++] = header_of("grpc-status-details-bin", details, k);
+    }
+    return n;
+}
+
+/* ---- outbound data ---- */
+
+/* Copies what is queued into the frame that nghttp2 prepares. */
+static ssize_t on_read_data(nghttp2_session *session, int32_t stream, uint8_t *buf, size_t length,
+                            uint32_t *data_flags, nghttp2_data_source *source, void *userdata)
+{
+    GrpcCall *call = source->ptr;
+    GrpcConnection *c = call->connection;
+    size_t n = 0;
+
+    while (n < length && !list_empty(&call->queue)) {
+        Message *m = container_of(call->queue.next, Message, node);
+        size_t n_message = grpc_buffer_size(m->buffer), n_whole = GRPC_PREFIX_BYTES + n_message;
+        const uint8_t prefix[GRPC_PREFIX_BYTES] = {0, (uint8_t)(n_message >> 24),
+                                                   (uint8_t)(n_message >> 16),
+                                                   (uint8_t)(n_message >> 8), (uint8_t)n_message};
+        if (call->n_sent < GRPC_PREFIX_BYTES) {
+            size_t k = MIN(length - n, GRPC_PREFIX_BYTES - call->n_sent);
+            memcpy(buf + n, prefix + call->n_sent, k);
+            n += k;
+            call->n_sent += k;
+        }
+        size_t k = MIN(length - n, n_whole - call->n_sent);
+        if (k > 0 && call->n_sent >= GRPC_PREFIX_BYTES) {
+            memcpy(buf + n, grpc_buffer_bytes(m->buffer) + call->n_sent - GRPC_PREFIX_BYTES, k);
+            n += k;
+            call->n_sent += k;
+        }
+        if (call->n_sent == n_whole) {
+            list_remove(&m->node);
+            call->n_queued -= n_message;
+            call->n_sent = 0;
+            grpc_buffer_unref(m->buffer);
+            free(m);
+            NOTIFY(c, sent, call, n_message);
+        }
+    }
+    if (!list_empty(&call->queue))
+        return (ssize_t)n;
+    if (call->end == CALL_END_OPEN)
+        return n > 0 ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
+
+    *data_flags |= NGHTTP2_DATA_FLAG_EOF;
+    call->end = CALL_END_SENT;
+    if (c->is_server) {
+        char code[16];
+        _cleanup_free_ char *text = NULL;
+        nghttp2_nv nv[3];
+        size_t n_nv = status_headers(call, code, &text, nv);
+        *data_flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        if (nghttp2_submit_trailer(session, stream, nv, n_nv) != 0)
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    return (ssize_t)n;
+}
+
+static int submit_response(GrpcCall *call)
+{
+    nghttp2_nv nv[2] = {header_of(":status", "200", 3),
+                        header_of("content-type", "application/grpc", 16)};
+    nghttp2_data_provider provider = {.source = {.ptr = call}, .read_callback = on_read_data};
+    call->responded = true;
+    int r = nghttp2_submit_response(call->connection->session, call->stream, nv, ARRAY_SIZE(nv),
+                                    &provider);
+    return r == 0 ? 0 : r == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPIPE;
+}
+
+/* Headers and status in one frame: nothing was sent before. */
+static int submit_trailers_only(GrpcCall *call)
+{
+    char code[16];
+    _cleanup_free_ char *text = NULL;
+    nghttp2_nv nv[5] = {header_of(":status", "200", 3),
+                        header_of("content-type", "application/grpc", 16)};
+    size_t n_nv = 2 + status_headers(call, code, &text, nv + 2);
+    call->responded = true;
+    call->end = CALL_END_SENT;
+    int r = nghttp2_submit_response(call->connection->session, call->stream, nv, n_nv, NULL);
+    return r == 0 ? 0 : r == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPIPE;
+}
+
+int grpc_call_send(GrpcCall *call, GrpcBuffer *message)
+{
+    GrpcConnection *c = call->connection;
+    assert(grpc_buffer_size(message) <= UINT32_MAX);
+    if (call->end != CALL_END_OPEN)
+        return -EPIPE;
+    Message *m = malloc(sizeof(*m));
+    if (!m)
+        return -ENOMEM;
+    m->buffer = grpc_buffer_ref(message);
+    list_append(&call->queue, &m->node);
+    call->n_queued += grpc_buffer_size(message);
+
+    int r = 0;
+    if (c->is_server && !call->responded)
+        r = submit_response(call);
+    else if (call->responded)
+        (void)nghttp2_session_resume_data(c->session,
+                                          call->stream); /* fails when it was not deferred */
+    mark_dirty(c);
+    return r;
+}
+
+void grpc_call_finish(GrpcCall *call, const GrpcStatus *status)
+{
+    GrpcConnection *c = call->connection;
+    if (call->end != CALL_END_OPEN)
+        return;
+    call->end = CALL_END_WANTED;
+    if (c->is_server) {
+        if (keep_status(call, status) < 0)
+            call->n_details = 0;
+        if (!call->responded) {
+            if (submit_trailers_only(call) < 0)
+                grpc_call_cancel(call);
+            mark_dirty(c);
+            return;
+        }
+    }
+    (void)nghttp2_session_resume_data(c->session, call->stream);
+    mark_dirty(c);
+}
+
+void grpc_call_abort(GrpcCall *call, const GrpcStatus *status)
+{
+    if (call->end == CALL_END_SENT)
+        return;
+    /* A message that is half on the wire cannot be taken back: gRPC has no mark for it but a reset.
+     */
+    if (call->n_sent > 0) {
+        grpc_call_cancel(call);
+        return;
+    }
+    drop_queue(call);
+    call->end = CALL_END_OPEN;
+    grpc_call_finish(call, status);
+}
+
+void grpc_call_cancel(GrpcCall *call)
+{
+    GrpcConnection *c = call->connection;
+    (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_CANCEL);
+    call->end = CALL_END_SENT;
+    call->discard = true;
+    mark_dirty(c);
+}
+
+static void refuse(GrpcCall *call, GrpcCode code, const char *message)
+{
+    call->discard = true;
+    grpc_buffer_unref(call->arriving);
+    call->arriving = NULL;
+    grpc_call_finish(call, &(GrpcStatus){.code = code, .message = message});
+}
+
+/* ---- inbound ---- */
+
+static GrpcCall *call_of(GrpcConnection *c, int32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(c->session, stream);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    GrpcConnection *c = userdata;
+    if (frame->hd.type != NGHTTP2_HEADERS || !c->is_server ||
+        frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    GrpcCall *call = call_new(c, frame->hd.stream_id);
+    if (!call)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    (void)nghttp2_session_set_stream_user_data(session, call->stream, call);
+    return 0;
+}
+
+static bool is_name(nghttp2_vec name, const char *text)
+{
+    return name.len == strlen(text) && memcmp(name.base, text, name.len) == 0;
+}
+
+static void client_header(GrpcCall *call, nghttp2_vec name, const char *value, size_t n_value)
+{
+    if (is_name(name, "grpc-status")) {
+        unsigned long code = strtoul(value, NULL, 10);
+        call->code = code < _GRPC_CODE_MAX ? (GrpcCode)code : GRPC_UNKNOWN;
+        call->has_code = true;
+    } else if (is_name(name, "grpc-message")) {
+        free(call->message);
+        call->message = strndup(value, n_value);
+        if (call->message)
+            grpc_percent_decode(call->message);
+    } else if (is_name(name, "grpc-status-details-bin")) {
+        free(call->details);
+        call->n_details = 0;
+        call->details = malloc(n_value + 1);
+        if (call->details &&
+            grpc_base64_decode(value, n_value, call->details, &call->n_details) < 0)
+            call->n_details = 0;
+    } else if (is_name(name, ":status") &&
+               !is_name((nghttp2_vec){(uint8_t *)value, n_value}, "200")) {
+        if (!call->has_code) { /* a proxy, or no gRPC server at all */
+            call->code = GRPC_UNAVAILABLE;
+            call->has_code = true;
+        }
+    }
+}
+
+static int server_header(GrpcCall *call, nghttp2_vec name, const char *value, size_t n_value)
+{
+    GrpcConnection *c = call->connection;
+    if (is_name(name, ":path")) {
+        if (!text_copy(call->path, sizeof(call->path), value))
+            call->path[0] = 0; /* no service of ours has a path that long: UNIMPLEMENTED */
+    } else if (is_name(name, ":method")) {
+        call->is_post = strcmp(value, "POST") == 0;
+    } else if (is_name(name, "content-type")) {
+        call->is_grpc = strncmp(value, "application/grpc", 16) == 0;
+    } else if (is_name(name, "grpc-timeout")) {
+        uint64_t usec;
+        if (grpc_timeout_parse(value, &usec) == 0)
+            call->deadline_usec = clock_now_usec() + usec;
+    } else if (name.len > 0 && name.base[0] != ':' && name.len < 128) {
+        char text[128];
+        memcpy(text, name.base, name.len);
+        text[name.len] = 0;
+        NOTIFY(c, header, call, text, value);
+    }
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t n_name, const uint8_t *value, size_t n_value, uint8_t flags,
+                     void *userdata)
+{
+    GrpcConnection *c = userdata;
+    GrpcCall *call = call_of(c, frame->hd.stream_id);
+    if (!call)
+        return 0;
+    call->n_headers += n_name + n_value + 32; /* as RFC 9113 6.5.2 counts */
+    if (call->n_headers > GRPC_HEADER_BYTES_MAX)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    /* nghttp2 ends both with a NUL that it does not count. */
+    nghttp2_vec n = {.base = (uint8_t *)name, .len = n_name};
+    if (c->is_server)
+        return server_header(call, n, (const char *)value, n_value);
+    client_header(call, n, (const char *)value, n_value);
+    return 0;
+}
+
+static void headers_complete(GrpcCall *call)
+{
+    GrpcConnection *c = call->connection;
+    call->opened = true;
+    c->n_started++;
+    if (!call->is_post || !call->is_grpc) {
+        nghttp2_nv nv[] = {header_of(":status", call->is_post ? "415" : "405", 3)};
+        call->discard = true;
+        call->responded = true;
+        call->end = CALL_END_SENT;
+        (void)nghttp2_submit_response(c->session, call->stream, nv, ARRAY_SIZE(nv), NULL);
+        return;
+    }
+    NOTIFY(c, open, call);
+}
+
+static void client_ended(GrpcCall *call)
+{
+    GrpcConnection *c = call->connection;
+    if (call->ended)
+        return;
+    call->ended = true;
+    GrpcStatus status = {
+        .code = call->has_code ? call->code : GRPC_UNAVAILABLE,
+        .message = call->message ? call->message
+                                 : (call->has_code ? "" : "the server ended without a status"),
+        .details = call->details,
+        .n_details = call->n_details};
+    NOTIFY(c, ended, call, &status);
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    GrpcConnection *c = userdata;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+        return 0;
+    GrpcCall *call = call_of(c, frame->hd.stream_id);
+    if (!call)
+        return 0;
+    if (c->is_server && frame->hd.type == NGHTTP2_HEADERS && !call->opened)
+        headers_complete(call);
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || call->ended)
+        return 0;
+    if (!c->is_server) {
+        client_ended(call);
+        return 0;
+    }
+    call->ended = true;
+    if (call->discard)
+        return 0;
+    if (call->n_prefix > 0)
+        refuse(call, GRPC_INVALID_ARGUMENT, "the request ends inside a message");
+    else
+        NOTIFY(c, ended, call, NULL);
+    return 0;
+}
+
+/* The five bytes are there. Return: false when the call has been refused. */
+static bool begin_message(GrpcCall *call)
+{
+    GrpcConnection *c = call->connection;
+    const uint8_t *p = call->prefix;
+    call->n_expected = (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
+
+    if (p[0] != 0) {
+        refuse(call, GRPC_UNIMPLEMENTED,
+               "compressed gRPC messages are not supported; send identity");
+        return false;
+    }
+    if (call->n_expected > c->max_message_bytes) {
+        char text[128];
+        snprintf(text, sizeof(text), "a message of %u bytes is larger than the limit of %u bytes",
+                 call->n_expected, c->max_message_bytes);
+        refuse(call, GRPC_RESOURCE_EXHAUSTED, text);
+        return false;
+    }
+    call->arriving = grpc_buffer_new(c->account, 0, MIN(call->n_expected, READ_BYTES));
+    if (!call->arriving) {
+        refuse(call, GRPC_RESOURCE_EXHAUSTED, "no memory left for incoming messages");
+        return false;
+    }
+    return true;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
+                         const uint8_t *data, size_t n_bytes, void *userdata)
+{
+    GrpcConnection *c = userdata;
+    GrpcCall *call = call_of(c, stream);
+
+    while (call && !call->discard) {
+        if (call->n_prefix < GRPC_PREFIX_BYTES) {
+            if (n_bytes == 0)
+                break;
+            size_t k = MIN(n_bytes, GRPC_PREFIX_BYTES - call->n_prefix);
+            memcpy(call->prefix + call->n_prefix, data, k);
+            call->n_prefix += k;
+            data += k;
+            n_bytes -= k;
+            if (call->n_prefix < GRPC_PREFIX_BYTES || !begin_message(call))
+                break;
+        }
+        size_t k = MIN(n_bytes, call->n_expected - grpc_buffer_size(call->arriving));
+        if (grpc_buffer_append(&call->arriving, data, k) < 0) {
+            refuse(call, GRPC_RESOURCE_EXHAUSTED, "no memory left for incoming messages");
+            break;
+        }
+        data += k;
+        n_bytes -= k;
+        if (grpc_buffer_size(call->arriving) < call->n_expected)
+            break;
+        _cleanup_grpc_buffer_ GrpcBuffer *message = TAKE_PTR(call->arriving);
+        call->n_prefix = 0;
+        NOTIFY(c, message, call, message);
+    }
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error_code,
+                           void *userdata)
+{
+    GrpcConnection *c = userdata;
+    GrpcCall *call = call_of(c, stream);
+    if (!call)
+        return 0;
+    if (!c->is_server) {
+        if (error_code == NGHTTP2_CANCEL && !call->has_code) {
+            call->code = GRPC_CANCELLED;
+            call->has_code = true;
+        }
+        client_ended(call);
+    }
+    (void)nghttp2_session_set_stream_user_data(session, stream, NULL);
+    call_free(call);
+    return 0;
+}
+
+/* A call that was answered before its request was complete: tell the client to stop sending. */
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
+{
+    GrpcConnection *c = userdata;
+    if (!c->is_server || frame->hd.type != NGHTTP2_HEADERS ||
+        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    GrpcCall *call = call_of(c, frame->hd.stream_id);
+    if (call && !call->ended)
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+/* As large as both windows and the peer allow, up to 64 KiB, so that a result needs few frames. */
+static ssize_t on_read_length(nghttp2_session *session, uint8_t frame_type, int32_t stream,
+                              int32_t session_window, int32_t stream_window,
+                              uint32_t max_frame_size, void *userdata)
+{
+    int32_t n = MIN(session_window, stream_window);
+    n = MIN(n, (int32_t)READ_BYTES);
+    return MIN(n, (int32_t)MIN(max_frame_size, (uint32_t)INT32_MAX));
+}
+
+/* ---- connection ---- */
+
+static int make_session(GrpcConnection *c)
+{
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+        return -ENOMEM;
+    if (nghttp2_option_new(&option) != 0) {
+        nghttp2_session_callbacks_del(callbacks);
+        return -ENOMEM;
+    }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, on_read_length);
+    nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(option, GRPC_STREAMS_MAX);
+
+    int r = c->is_server ? nghttp2_session_server_new2(&c->session, callbacks, c, option)
+                         : nghttp2_session_client_new2(&c->session, callbacks, c, option);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    return r == 0 ? 0 : -ENOMEM;
+}
+
+int grpc_connection_new(bool is_server, const GrpcHandlers *handlers, void *userdata,
+                        GrpcAccount *account, uint32_t max_message_bytes,
+                        GrpcConnection **ret_connection)
+{
+    GrpcConnection *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    *c = (GrpcConnection){.handlers = handlers,
+                          .userdata = userdata,
+                          .account = account,
+                          .max_message_bytes = max_message_bytes,
+                          .is_server = is_server};
+    list_init(&c->calls);
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, GRPC_STREAMS_MAX},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_STREAM},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_HEADER_BYTES_MAX},
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+    };
+    size_t n_settings = ARRAY_SIZE(settings) - (is_server ? 1 : 0);
+    int r = make_session(c);
+    if (r == 0 &&
+        (nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, n_settings) != 0 ||
+         nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0,
+                                               WINDOW_CONNECTION) != 0))
+        r = -ENOMEM;
+    if (r < 0) {
+        grpc_connection_free(c);
+        return r;
+    }
+    *ret_connection = c;
+    return 0;
+}
+
+GrpcConnection *grpc_connection_free(GrpcConnection *c)
+{
+    if (!c)
+        return NULL;
+    c->pumping = true; /* nobody shall be told to send */
+    list_for_each_safe (pos, &c->calls) {
+        GrpcCall *call = container_of(pos, GrpcCall, node);
+        call->end = CALL_END_SENT;
+        if (!c->is_server)
+            client_ended(call);
+    }
+    while (!list_empty(&c->calls)) /* a closed handler may have changed the list */
+        call_free(container_of(c->calls.next, GrpcCall, node));
+    nghttp2_session_del(c->session);
+    free(c);
+    return NULL;
+}
+
+static int error_of(ssize_t r)
+{
+    return r == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+}
+
+int grpc_connection_receive(GrpcConnection *c, const uint8_t *data, size_t n_bytes)
+{
+    bool was_pumping = c->pumping;
+    c->pumping = true;
+    ssize_t n = nghttp2_session_mem_recv(c->session, data, n_bytes);
+    c->pumping = was_pumping;
+    if (!was_pumping && nghttp2_session_want_write(c->session))
+        mark_dirty(c);
+    return n < 0 ? error_of(n) : 0;
+}
+
+ssize_t grpc_connection_send(GrpcConnection *c, const uint8_t **ret_data)
+{
+    bool was_pumping = c->pumping;
+    c->pumping = true;
+    ssize_t n = nghttp2_session_mem_send(c->session, ret_data);
+    c->pumping = was_pumping;
+    return n < 0 ? error_of(n) : n;
+}
+
+static int write_pending(GrpcConnection *c, int fd)
+{
+    for (;;) {
+        if (c->n_pending == 0) {
+            ssize_t n = grpc_connection_send(c, &c->pending);
+            if (n <= 0)
+                return (int)n;
+            c->n_pending = (size_t)n;
+        }
+        ssize_t n = send(fd, c->pending, c->n_pending, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? 0 : -errno;
+        c->pending += n;
+        c->n_pending -= (size_t)n;
+    }
+}
+
+static int read_some(GrpcConnection *c, int fd)
+{
+    uint8_t buf[READ_BYTES];
+    for (size_t n_total = 0; n_total < READ_PER_PUMP;) {
+        ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? 0 : -errno;
+        if (n == 0)
+            return -EPIPE;
+        int r = grpc_connection_receive(c, buf, (size_t)n);
+        if (r < 0)
+            return r;
+        n_total += (size_t)n;
+        if ((size_t)n < sizeof(buf))
+            break;
+    }
+    return 0;
+}
+
+int grpc_connection_pump(GrpcConnection *c, int fd, bool can_read, bool *ret_wants_write)
+{
+    c->pumping = true;
+    int r = can_read ? read_some(c, fd) : 0;
+    int k = write_pending(c, fd); /* also after a broken protocol: the GOAWAY says why */
+    c->pumping = false;
+    *ret_wants_write = c->n_pending > 0;
+    return r < 0 ? r : k;
+}
+
+bool grpc_connection_is_finished(const GrpcConnection *c)
+{
+    return c->n_pending == 0 && !nghttp2_session_want_read(c->session) &&
+           !nghttp2_session_want_write(c->session);
+}
+
+void grpc_connection_shutdown(GrpcConnection *c)
+{
+    (void)nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(c->session),
+                                NGHTTP2_NO_ERROR, NULL, 0);
+    mark_dirty(c);
+}
+
+uint64_t grpc_connection_calls_started(const GrpcConnection *c)
+{
+    return c->n_started;
+}
+
+uint32_t grpc_connection_calls_open(const GrpcConnection *c)
+{
+    return c->n_calls;
+}
+
+uint64_t grpc_connection_expire(GrpcConnection *c, uint64_t now_usec)
+{
+    uint64_t earliest = UINT64_MAX;
+    list_for_each_safe (pos, &c->calls) {
+        GrpcCall *call = container_of(pos, GrpcCall, node);
+        if (call->end == CALL_END_SENT || call->deadline_usec == UINT64_MAX)
+            continue;
+        if (call->deadline_usec <= now_usec) {
+            call->deadline_usec = UINT64_MAX;
+            call->discard = true;
+            grpc_call_abort(call, &(GrpcStatus){.code = GRPC_DEADLINE_EXCEEDED,
+                                                .message = "the deadline of the call has passed"});
+        } else {
+            earliest = MIN(earliest, call->deadline_usec);
+        }
+    }
+    return earliest;
+}
+
+void *grpc_connection_userdata(const GrpcConnection *c)
+{
+    return c->userdata;
+}
+
+/* ---- client ---- */
+
+#define METADATA_MAX 16u
+
+int grpc_call_start(GrpcConnection *c, const char *authority, const char *path,
+                    const char *const *metadata, uint64_t timeout_usec, void *call_data,
+                    GrpcCall **ret_call)
+{
+    char timeout[16];
+    nghttp2_nv nv[8 + METADATA_MAX];
+    size_t n = 0;
+    assert(!c->is_server);
+    nv[n++] = header_of(":method", "POST", 4);
+    nv[n++] = header_of(":scheme", "http", 4);
+    nv[n++] = header_of(":path", path, strlen(path));
+    nv[n++] = header_of(":authority", authority, strlen(authority));
+    nv[n++] = header_of("te", "trailers", 8);
+    nv[n++] = header_of("content-type", "application/grpc", 16);
+    nv[n++] = header_of("user-agent", "berth/" BERTH_VERSION, strlen("berth/" BERTH_VERSION));
+    if (timeout_usec > 0) {
+        grpc_timeout_format(timeout_usec, timeout, sizeof(timeout));
+        nv[n++] = header_of("grpc-timeout", timeout, strlen(timeout));
+    }
+    for (; metadata && metadata[0] && n < ARRAY_SIZE(nv); metadata += 2)
+        nv[n++] = header_of(metadata[0], metadata[1], strlen(metadata[1]));
+
+    GrpcCall *call = call_new(c, 0);
+    if (!call)
+        return -ENOMEM;
+    text_copy(call->path, sizeof(call->path), path);
+    call->data = call_data;
+    call->responded = true;
+    nghttp2_data_provider provider = {.source = {.ptr = call}, .read_callback = on_read_data};
+    int32_t stream = nghttp2_submit_request(c->session, NULL, nv, n, &provider, call);
+    if (stream < 0) {
+        list_remove(&call->node);
+        c->n_calls--;
+        free(call);
+        return stream == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPIPE;
+    }
+    call->stream = stream;
+    c->n_started++;
+    mark_dirty(c);
+    *ret_call = call;
+    return 0;
+}
