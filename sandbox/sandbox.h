@@ -58,10 +58,9 @@ const char *sandbox_step_to_string(SandboxStep step);
 
 /* One directory of the host that a session sees, under the same name. */
 typedef struct SandboxRoot {
-    const char *path; /* absolute, without "." and "..": its name inside */
-    const char
-        *source;   /* where it is, if @path is or contains a symbolic link; NULL: @path itself */
-    bool writable; /* as far as the file permissions go; else read-only for everybody */
+    const char *path;   /* absolute, without "." and "..": its name inside */
+    const char *source; /* the real path, if @path has a symbolic link in it; NULL: @path */
+    bool writable;      /* as far as the file permissions go; else read-only for everybody */
 } SandboxRoot;
 
 typedef enum SandboxFlags {
@@ -105,13 +104,12 @@ typedef struct SandboxReport {
 /**
  * sandbox_spawn() - start one executor in its cgroup leaf and its namespaces
  * @spec:        borrowed
- * @ret_pid:     out, the child in the caller's pid namespace; the caller reaps it through
- * @ret_pidfd
+ * @ret_pid:     out, the child in the caller's pid namespace; reap through @ret_pidfd
  * @ret_pidfd:   out, owned by the caller, close-on-exec
  * @ret_report:  out, always written, may not be NULL
  *
  * Returns when the executor's image is running (its EXECUTOR_HELLO comes later over the control
- * socket) or has failed, in which case the child is already reaped. Takes 2..10 ms, mostly network
+ * socket) or has failed, in which case the child is already reaped. Takes 1..10 ms, mostly network
  * namespace and mounts: call it from a worker thread, not on the event loop (D-3). Thread-safe.
  *
  * Needs CAP_SYS_ADMIN, SETUID, SETGID, SETPCAP, IPC_LOCK. Kernel 5.12 (mount_setattr); floor 6.1.
@@ -125,8 +123,7 @@ int sandbox_spawn(const SandboxSpec *spec, pid_t *ret_pid, int *ret_pidfd,
 /**
  * sandbox_spill_open() - the spill directory as it may be handed to an executor
  * @path:    absolute, the session's own directory, owned by the client
- * @ret_fd:  out, owned by the caller: a detached mount (nosuid, nodev, noexec) of this directory
- * alone
+ * @ret_fd:  out, owned by the caller: a detached nosuid, nodev, noexec mount of it
  *
  * A plain directory descriptor would be a way out of the mount namespace by "..": a detached mount
  * has no parent. Send it with HANDOUT. Needs CAP_SYS_ADMIN. Return: 0 or negative errno (-ELOOP:
@@ -143,9 +140,10 @@ typedef struct SandboxRoots {
 } SandboxRoots;
 
 /**
- * sandbox_roots_from_argv() - collect --read=PATH and --write=PATH; other arguments are not looked
- * at The paths point into @argv. Return: 0; -E2BIG beyond SANDBOX_ROOTS_MAX; -EINVAL for a relative
- * path.
+ * sandbox_roots_from_argv() - collect --read=PATH and --write=PATH; others are not looked at
+ *
+ * The paths point into @argv.
+ * Return: 0; -E2BIG beyond SANDBOX_ROOTS_MAX; -EINVAL for a relative path.
  */
 int sandbox_roots_from_argv(int argc, char **argv, SandboxRoots *ret_roots);
 
@@ -153,13 +151,13 @@ int sandbox_roots_from_argv(int argc, char **argv, SandboxRoots *ret_roots);
  * sandbox_warm() - first thing after exec in a pooled executor
  * @ring:      RingOptions, or NULL for none (io=pread)
  * @ret_ring:  out, zeroed and @fd -EBADF when there is none
- * @ret_hello: out, io_mode, ring_restricted, ring_errno and landlock_abi are filled; the rest is
- * untouched
+ * @ret_hello: out, io_mode, ring_restricted, ring_errno and landlock_abi are filled in
  *
  * Closes every descriptor above CONTROL_EXECUTOR_FD, unmounts the libraries and the binary (so
- * dlopen ends here: load what you need before), creates the ring while CAP_IPC_LOCK is held, then
- * keeps only SETUID, SETGID, SETPCAP. A kernel without a usable ring is no failure: IO_MODE_PREAD
- * and the reason in ring_errno.
+ * dlopen ends here: load what you need before), joins a fresh session keyring, creates the ring
+ * while CAP_IPC_LOCK is held, empties the bounding set, locks the securebits, and keeps only
+ * SETUID, SETGID and SETPCAP. A kernel without a usable ring is no failure: IO_MODE_PREAD and the
+ * reason in ring_errno.
  *
  * Return: 0; negative errno, @ret_step says where.
  */
@@ -170,8 +168,8 @@ int sandbox_warm(const RingOptions *ring, Ring *ret_ring, ControlExecutorHello *
  * sandbox_take_identity() - become the client, for good
  * @groups: supplementary groups, at most CONTROL_GROUPS_MAX
  *
- * Joins a fresh session keyring, empties and locks the bounding set and the securebits, then
- * groups, gid, uid in all four forms. Return: 0; negative errno: exit, the process is half-way.
+ * Groups, gid and uid in all four forms; then no capability is left. Uid 0 is possible and has no
+ * power either. Return: 0; negative errno: exit, the process is half-way.
  */
 int sandbox_take_identity(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups);
 

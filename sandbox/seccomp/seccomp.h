@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #define SECCOMP_CALLS_MAX 64u /* D-6 */
+#define SECCOMP_ROWS_MAX 160u
 #define SECCOMP_PROGRAM_MAX 1024u
 
 typedef enum SeccompRule {

@@ -9,18 +9,6 @@
 /* The kernel says EINVAL for the first one that it does not know. */
 #define CAPABILITIES_END 64
 
-uint64_t capability_bounding(void)
-{
-    uint64_t mask = 0;
-    for (int i = 0; i < CAPABILITIES_END; i++) {
-        int r = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-        if (r < 0)
-            break;
-        mask |= (uint64_t)r << i;
-    }
-    return mask;
-}
-
 int capability_bound(uint64_t keep)
 {
     for (int i = 0; i < CAPABILITIES_END; i++) {
@@ -59,13 +47,6 @@ int capability_read(uint64_t *ret_mask)
         return -errno;
     uint64_t low = data[0].effective | data[0].permitted | data[0].inheritable;
     uint64_t high = data[1].effective | data[1].permitted | data[1].inheritable;
-    uint64_t mask = low | high << 32;
-    for (int i = 0; i < CAPABILITIES_END; i++) {
-        int r = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0);
-        if (r < 0)
-            break;
-        mask |= (uint64_t)r << i;
-    }
-    *ret_mask = mask;
+    *ret_mask = low | high << 32;
     return 0;
 }

@@ -23,12 +23,10 @@
 /* Drops everything but @keep from the bounding set. Return: 0; -EPERM without CAP_SETPCAP. */
 int capability_bound(uint64_t keep);
 
-/* The bounding set as the kernel has it. */
-uint64_t capability_bounding(void);
-
 /* permitted = effective = what is there of @mask; inheritable and ambient empty. Return: 0 or
  * negative errno. */
 int capability_limit(uint64_t mask);
 
-/* permitted | effective | inheritable | ambient. Return: 0 or negative errno. */
+/* permitted | effective | inheritable; the kernel keeps ambient within the first and the last.
+ * Return: 0 or negative errno. */
 int capability_read(uint64_t *ret_mask);

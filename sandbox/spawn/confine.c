@@ -61,6 +61,15 @@ void confine_make_ring(const RingOptions *options, Ring *ret_ring, ControlExecut
     ret_hello->landlock_abi = landlock_abi();
 }
 
+/* A session keyring of its own, so that the user's is not reachable. Kernels without keys have none
+ * to reach. */
+static int join_keyring(void)
+{
+    if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return -errno;
+    return 0;
+}
+
 int sandbox_warm(const RingOptions *ring, Ring *ret_ring, ControlExecutorHello *ret_hello,
                  SandboxStep *ret_step)
 {
@@ -73,10 +82,18 @@ int sandbox_warm(const RingOptions *ring, Ring *ret_ring, ControlExecutorHello *
     int r = mount_plan_forget_executor();
     if (r < 0)
         return r;
+    *ret_step = SANDBOX_STEP_KEYRING;
+    r = join_keyring();
+    if (r < 0)
+        return r;
     *ret_step = SANDBOX_STEP_RING;
     confine_make_ring(ring, ret_ring, ret_hello);
+    /* All that does not depend on the client happens here, before anybody waits: what is left for
+     * the hand-out are three capabilities to change identity. */
     *ret_step = SANDBOX_STEP_CAPABILITIES;
-    r = capability_bound(CAPABILITIES_WARM);
+    r = capability_bound(0);
+    if (r >= 0 && prctl(PR_SET_SECUREBITS, SECUREBITS) < 0)
+        r = -errno;
     if (r >= 0)
         r = capability_limit(CAPABILITIES_WARM);
     if (r < 0) {
@@ -87,28 +104,10 @@ int sandbox_warm(const RingOptions *ring, Ring *ret_ring, ControlExecutorHello *
     return 0;
 }
 
-/* A session keyring of its own, so that the user's is not reachable. Kernels without keys have none
- * to reach. */
-static int join_keyring(void)
-{
-    if (syscall(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-        return -errno;
-    return 0;
-}
-
 int sandbox_take_identity(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
 {
     if (n_groups > CONTROL_GROUPS_MAX || uid == (uid_t)-1 || gid == (gid_t)-1)
         return -EINVAL;
-    int r = join_keyring();
-    if (r < 0)
-        return r;
-    /* While CAP_SETPCAP is there: the change of uid takes it away. */
-    r = capability_bound(0);
-    if (r < 0)
-        return r;
-    if (prctl(PR_SET_SECUREBITS, SECUREBITS) < 0)
-        return -errno;
     /* Raw calls: the wrappers would also signal the other threads of a process that has none. */
     if (syscall(__NR_setgroups, n_groups, groups) < 0 ||
         syscall(__NR_setresgid, gid, gid, gid) < 0 || syscall(__NR_setresuid, uid, uid, uid) < 0)
@@ -156,7 +155,7 @@ static int drop_capabilities(bool embedded, uint32_t *missing)
 }
 
 /* Everything that can be read back before prctl is gone (D-6). */
-static int verify(bool embedded, ControlExecutorLocked *locked)
+static int verify(ControlExecutorLocked *locked)
 {
     uid_t uids[3];
     if (syscall(__NR_getresuid, &uids[0], &uids[1], &uids[2]) < 0)
@@ -167,8 +166,7 @@ static int verify(bool embedded, ControlExecutorLocked *locked)
     locked->uid = uids[1];
     locked->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
     if (uids[0] != uids[1] || uids[1] != uids[2] || locked->capabilities != 0 ||
-        locked->no_new_privs != 1 || prctl(PR_GET_DUMPABLE) != 0 ||
-        (!embedded && capability_bounding() != 0))
+        locked->no_new_privs != 1 || prctl(PR_GET_DUMPABLE) != 0)
         return -ENOTRECOVERABLE;
     return count_open_files(&locked->n_open_fds);
 }
@@ -222,7 +220,7 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
         missing |= SANDBOX_MISSING_RING;
 
     *ret_step = SANDBOX_STEP_VERIFY;
-    r = verify(options->embedded, &locked);
+    r = verify(&locked);
     if (r < 0)
         return r;
     *ret_step = SANDBOX_STEP_SECCOMP;
