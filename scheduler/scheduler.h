@@ -362,6 +362,3 @@ bool sched_each_pool(const Sched *s, size_t *index, SchedPoolInfo *ret_info);
 bool sched_each_slot(const Sched *s, size_t *index, SchedSlotInfo *ret_info);
 /* Return: false when there is no such session. */
 bool sched_get_session(const Sched *s, uint64_t session, SchedSessionInfo *ret_info);
-
-/* Walks over everything and asserts the invariants; for tests and debug builds. */
-void sched_check(const Sched *s);
