@@ -24,6 +24,8 @@
  * session state and must be sent again, with DATA_FLAG_REPLAY, to a replacement executor
  *   DATA_ANALYZED                  partial AnalyzePlanResponse; final
  *   DATA_ERROR                     DataError below, then its texts; final
+ *   DATA_CONFIG                    the same form as above, operation 0: SQL (SET, RESET) has changed these keys;
+ *                                  sent before the final frame of that statement
  *
  * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it
  * was given: DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of
