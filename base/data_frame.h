@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/* clang-format off: the table below must stay one. */
 /*
- * The data channel between a client side (berth-gateway, or `berth` in embedded mode) and one
- * executor: AF_UNIX SOCK_STREAM, a 40-byte header and a payload per frame, many operations
- * interleaved.
+ * The data channel between a client side (berth-gateway, or `berth` in embedded mode) and one executor:
+ * AF_UNIX SOCK_STREAM, a 40-byte header and a payload per frame, many operations interleaved.
  *
- * Payloads of requests are Spark Connect messages as the client sent them, opaque to the gateway.
- * Payloads of replies are *partial* Connect messages: the serialized fields that the executor
- * knows. Protobuf merges concatenated messages, so the gateway puts session_id, operation_id and
- * response_id in front and sends the rest on untouched.
+ * Payloads of requests are Spark Connect messages as the client sent them, opaque to the gateway. Payloads
+ * of replies are *partial* Connect messages: the serialized fields that the executor knows. Protobuf merges
+ * concatenated messages, so the gateway puts session_id, operation_id and response_id in front and sends the
+ * rest on untouched.
  *
- *   to the executor                payload
- *   DATA_EXECUTE                   spark.connect.Plan
- *   DATA_ANALYZE                   spark.connect.AnalyzePlanRequest
- *   DATA_CONFIG                    key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as
- * value is unset DATA_CANCEL                    none; the operation still ends with one final frame
- *   DATA_CREDIT                    none; @rows more payload bytes may be sent for this operation
+ *   to the executor     payload
+ *   DATA_EXECUTE        spark.connect.Plan
+ *   DATA_ANALYZE        spark.connect.AnalyzePlanRequest
+ *   DATA_CONFIG         key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as value is unset
+ *   DATA_CANCEL         none; the operation still ends with one final frame
+ *   DATA_CREDIT         none; @rows more payload bytes may be sent for this operation
  *
  *   from the executor
- *   DATA_RESPONSE                  partial ExecutePlanResponse; @rows counts rows of an arrow_batch
- * in it DATA_COMPLETE                  none; final. @flags DATA_FLAG_REPLAY: the request changed
- * session state and must be sent again, with DATA_FLAG_REPLAY, to a replacement executor
- *   DATA_ANALYZED                  partial AnalyzePlanResponse; final
- *   DATA_ERROR                     DataError below, then its texts; final
- *   DATA_CONFIG                    the same form as above, operation 0: SQL (SET, RESET) has changed these keys;
- *                                  sent before the final frame of that statement
+ *   DATA_RESPONSE       partial ExecutePlanResponse; @rows counts rows of an arrow_batch in it
+ *   DATA_COMPLETE       none; final. @flags DATA_FLAG_REPLAY: the request changed session state and must be
+ *                       sent again, with DATA_FLAG_REPLAY, to a replacement executor
+ *   DATA_ANALYZED       partial AnalyzePlanResponse; final
+ *   DATA_ERROR          DataError below, then its texts; final
+ *   DATA_CONFIG         as above, operation 0: SQL (SET, RESET) has changed these keys; sent before the final
+ *                       frame of that statement
  *
- * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it
- * was given: DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of
- * DATA_RESPONSE frames, where one frame may overdraw. So a client that does not read costs a
- * bounded amount of memory.
+ * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it was given:
+ * DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of DATA_RESPONSE frames,
+ * where one frame may overdraw. So a client that does not read costs a bounded amount of memory.
  */
+/* clang-format on */
 
 #include <stdint.h>
 
@@ -54,8 +54,11 @@ typedef enum DataType {
 
 enum {
     DATA_FLAG_REPLAY = 1u << 0,
-    DATA_FLAG_DETERMINISTIC =
-        1u << 1, /* on RESPONSE: a rerun would give these rows in this order */
+    /* On RESPONSE: a rerun would give these rows in this order. */
+    DATA_FLAG_DETERMINISTIC = 1u << 1,
+    /* On RESPONSE, whose payload may be empty: from here on the operation changes something outside the
+     * session (files), so it must never run again. */
+    DATA_FLAG_EFFECT = 1u << 2,
 };
 
 typedef struct DataHeader {
