@@ -92,7 +92,7 @@ static int check_field(const ArrowField *f, unsigned depth, uint32_t *n_nodes, u
     case ARROW_TYPE_DECIMAL128:
         if (f->precision < 1 || f->precision > 38)
             return -EINVAL;
-        /* fallthrough */
+        _fallthrough_;
     default:
         if (f->n_children != 0)
             return -EINVAL;

@@ -54,7 +54,7 @@ LIBRARIES = {
 }
 
 # D-11: the scheduler makes no system call and reads no clock, so it has no use for other headers.
-PURE = {"scheduler": {"assert.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdbool.h", "stddef.h",
+PURE = {"scheduler": {"assert.h", "errno.h", "float.h", "stdarg.h", "inttypes.h", "limits.h", "math.h", "stdbool.h", "stddef.h",
                       "stdint.h", "stdio.h", "stdlib.h", "string.h"}}
 
 

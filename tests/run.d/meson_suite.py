@@ -15,12 +15,12 @@ def known_tests(context, where):
     return json.loads(out.stdout) if out.returncode == 0 else []
 
 
-def run(context, suite, variant, part, folder=None, only=None, env=None, timeout_factor=1, names=None, quiet=False):
-    """Runs suite @suite; @only keeps tests whose name contains it; @names is a predicate on the name."""
+def run(context, suite, variant, part, folder=None, only=None, env=None, timeout_factor=1, which=None, quiet=False):
+    """Runs suite @suite; @only keeps tests whose name contains it; @which is a predicate on meson's record of it."""
     where = folder or context.variant_dir(variant)
     tests = [t for t in known_tests(context, where)
              if any(s == suite or s.endswith(":" + suite) for s in t["suite"])
-             and (not only or only in t["name"]) and (not names or names(t["name"]))]
+             and (not only or only in t["name"]) and (not which or which(t))]
     if not tests:
         if not only:
             context.results.fail(part, "suite", f"no meson test in suite {suite}")

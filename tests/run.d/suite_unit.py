@@ -12,8 +12,8 @@ SANITIZE = {
 THREAD = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
 
 
-def has_threads(name):
-    return name.startswith(("exec", "scheduler", "sched"))
+def has_threads(test):
+    return any(folder in test["cmd"][0] for folder in ("/unit/exec/", "/unit/scheduler/"))
 
 
 def run(context):
@@ -24,4 +24,4 @@ def run(context):
         meson_suite.run(context, "unit", "sanitize", "unit/sanitize", only=only, env=SANITIZE, timeout_factor=4)
     if context.need_build("thread"):
         meson_suite.run(context, "unit", "thread", "unit/thread", only=only, env=THREAD, timeout_factor=6,
-                        names=has_threads)
+                        which=has_threads)
