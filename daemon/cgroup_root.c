@@ -18,7 +18,8 @@
 #define SUPERVISOR "supervisor"
 #define STALE_WAIT_MSEC 5000
 
-/* Where berthd came from, to go back to before the tree is removed. Set once by cgroup_root_open(). */
+/* Where berthd came from, to go back to before the tree is removed. Set once by cgroup_root_open().
+ */
 static char origin[CGROUP_ROOT_PATH_MAX];
 static bool root_made_here;
 
@@ -78,7 +79,8 @@ static void remove_stale(int root_fd)
     }
     for (struct dirent *e; (e = readdir(dir));) {
         _cleanup_close_ int leaf = -EBADF;
-        if (strncmp(e->d_name, "executor-", 9) != 0 || cgroup_create(root_fd, e->d_name, &leaf) != 0)
+        if (strncmp(e->d_name, "executor-", 9) != 0 ||
+            cgroup_create(root_fd, e->d_name, &leaf) != 0)
             continue;
         (void)cgroup_kill(leaf);
         for (int waited = 0; cgroup_populated(leaf) > 0 && waited < STALE_WAIT_MSEC; waited += 10)
@@ -134,7 +136,8 @@ static int open_tree(const char *configured, CgroupRoot *root)
         root->path[n - sizeof(SUPERVISOR)] = 0;
     r = make_path(root->path, &fd);
     if (r < 0) {
-        log_line(LOG_ERR, "cannot open the cgroup %s%s: %s", CGROUP_MOUNT, root->path, strerror(-r));
+        log_line(LOG_ERR, "cannot open the cgroup %s%s: %s", CGROUP_MOUNT, root->path,
+                 strerror(-r));
         return r;
     }
     r = cgroup_create(fd, SUPERVISOR, &supervisor);
@@ -149,8 +152,10 @@ static int open_tree(const char *configured, CgroupRoot *root)
         r = cgroup_enable(fd, root->controllers);
     if (r != 0) {
         log_line(LOG_ERR,
-                 "cannot enable controllers in %s: %s; start berthd by its unit (Delegate=yes) or name an "
-                 "empty cgroup with CgroupRoot=", root->path, strerror(-r));
+                 "cannot enable controllers in %s: %s; start berthd by its unit (Delegate=yes) or "
+                 "name an "
+                 "empty cgroup with CgroupRoot=",
+                 root->path, strerror(-r));
         return r < 0 ? r : -ENOENT;
     }
     root->fd = TAKE_FD(fd);
@@ -169,8 +174,9 @@ int cgroup_root_open(const char *configured, bool required, CgroupRoot *ret_root
         r = -ENOTSUP;
     }
     if (r < 0 && required) {
-        log_line(LOG_ERR, "refusing to start: without cgroup v2 no limit on memory, processes or CPU "
-                          "could be enforced. RequireCgroup=no starts anyway.");
+        log_line(LOG_ERR,
+                 "refusing to start: without cgroup v2 no limit on memory, processes or CPU "
+                 "could be enforced. RequireCgroup=no starts anyway.");
         return r;
     }
     if (r < 0) {
@@ -191,7 +197,8 @@ void cgroup_root_close(CgroupRoot *root)
 
     if (root->fd < 0)
         return;
-    /* A unit's cgroup is the service manager's: it goes with the unit. Only what was made here is removed. */
+    /* A unit's cgroup is the service manager's: it goes with the unit. Only what was made here is
+     * removed. */
     if (root_made_here) {
         snprintf(parent_path, sizeof(parent_path), CGROUP_MOUNT "%s", origin);
         if (cgroup_open_root(parent_path, &parent) == 0 && cgroup_attach(parent, 0) == 0) {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The delegated piece of the cgroup v2 tree: ROOT/supervisor holds berthd, ROOT/executor-N one executor each.
- * A leaf is made before anybody knows whose it will be and cannot be renamed, so its name holds no uid;
- * org.berth.Berth1 shows who has which.
+ * The delegated piece of the cgroup v2 tree: ROOT/supervisor holds berthd, ROOT/executor-N one
+ * executor each. A leaf is made before anybody knows whose it will be and cannot be renamed, so its
+ * name holds no uid; org.berth.Berth1 shows who has which.
  *
  * Source: systemd's CGROUP_DELEGATION.md: only below the own node, no process in an inner node.
  */
@@ -28,8 +28,8 @@ typedef struct CgroupRoot {
  * cgroup_root_open() - find the own node, move berthd to supervisor/, enable the controllers
  * @configured: CgroupRoot= (below /sys/fs/cgroup or in full), or ""
  * @required:   RequireCgroup=
- * Started in the very root of the tree, it makes /berth. Removes leaves that an earlier berthd left, with
- * whatever runs in them. Logs. Return: 0; negative errno.
+ * Started in the very root of the tree, it makes /berth. Removes leaves that an earlier berthd
+ * left, with whatever runs in them. Logs. Return: 0; negative errno.
  */
 int cgroup_root_open(const char *configured, bool required, CgroupRoot *ret_root);
 

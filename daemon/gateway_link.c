@@ -50,8 +50,7 @@ static void peer_free_if_done(GatewayPeer *p)
 
 static Session *session_of_peer(Manager *m, const GatewayPeer *p)
 {
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         if (s->peer == p)
             return s;
@@ -292,7 +291,8 @@ static int on_listen(sd_event_source *source, int fd, uint32_t events, void *use
         return 0;
     }
     if (m->n_peers >= GATEWAY_PEERS_MAX) {
-        log_line(LOG_WARNING, "more than %u gateways at once, connection refused", GATEWAY_PEERS_MAX);
+        log_line(LOG_WARNING, "more than %u gateways at once, connection refused",
+                 GATEWAY_PEERS_MAX);
         return 0;
     }
     int r = peer_new(m, TAKE_FD(peer));
@@ -327,10 +327,11 @@ static int make_socket(Manager *m)
     m->own_socket = true;
     struct group *group = getgrnam(config->gateway_group);
     if (!group)
-        log_line(LOG_WARNING, "group %s does not exist: only root can reach %s", config->gateway_group,
-                 address.sun_path);
+        log_line(LOG_WARNING, "group %s does not exist: only root can reach %s",
+                 config->gateway_group, address.sun_path);
     else if (chown(address.sun_path, (uid_t)-1, group->gr_gid) < 0)
-        log_line(LOG_WARNING, "cannot give %s to group %s: %m", address.sun_path, config->gateway_group);
+        log_line(LOG_WARNING, "cannot give %s to group %s: %m", address.sun_path,
+                 config->gateway_group);
     if (listen(fd, 16) < 0)
         return -errno;
     m->listen_fd = TAKE_FD(fd);
@@ -341,9 +342,12 @@ int gateway_listen(Manager *m)
 {
     int n = sd_listen_fds(1), r;
 
-    if (n > 1 || (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0)) {
-        log_line(LOG_ERR, "expected one listening AF_UNIX seqpacket socket by activation, got %d "
-                          "descriptors", n);
+    if (n > 1 ||
+        (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0)) {
+        log_line(LOG_ERR,
+                 "expected one listening AF_UNIX seqpacket socket by activation, got %d "
+                 "descriptors",
+                 n);
         return -EINVAL;
     }
     if (n == 1) {
@@ -352,7 +356,8 @@ int gateway_listen(Manager *m)
     } else {
         r = make_socket(m);
         if (r < 0) {
-            log_line(LOG_ERR, "cannot listen on %s: %s", m->config->config.gateway_socket, strerror(-r));
+            log_line(LOG_ERR, "cannot listen on %s: %s", m->config->config.gateway_socket,
+                     strerror(-r));
             return r;
         }
     }
@@ -370,5 +375,6 @@ void gateway_unlisten(Manager *m)
 
 void gateway_close_all(Manager *m)
 {
-    list_for_each_safe(n, &m->peers) peer_close(container_of(n, GatewayPeer, node));
+    list_for_each_safe (n, &m->peers)
+        peer_close(container_of(n, GatewayPeer, node));
 }

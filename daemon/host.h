@@ -18,5 +18,6 @@ int host_topology(const char *directory, uint64_t memory_bytes, SchedTopology *r
 /* CPUs that are online now. Return: 0 or negative errno. */
 int host_online(const char *directory, SchedCpus *ret_online);
 
-/* MemTotal of /proc/meminfo, or what the kernel lets @cgroup_fd (or -EBADF) have, if that is less. */
+/* MemTotal of /proc/meminfo, or what the kernel lets @cgroup_fd (or -EBADF) have, if that is less.
+ */
 int host_memory(int cgroup_fd, uint64_t *ret_bytes);

@@ -67,14 +67,16 @@ void log_field(LogRecord *record, const char *key, const char *format, ...)
     va_end(ap);
 }
 
-/* One line on stderr, whatever bytes a reason holds: a tenant must not be able to forge a record. */
+/* One line on stderr, whatever bytes a reason holds: a tenant must not be able to forge a record.
+ */
 static void send_to_stderr(const LogRecord *record, const char *message)
 {
     char line[4096];
     size_t n = (size_t)snprintf(line, sizeof(line), "<%d>berthd: %s", record->level, message);
 
     for (unsigned i = 0; i < record->n_fields && n < sizeof(line) - 1; i++)
-        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", i ? " " : " [", record->fields[i]);
+        n +=
+            (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", i ? " " : " [", record->fields[i]);
     if (record->n_fields > 0 && n < sizeof(line) - 1)
         n += (size_t)snprintf(line + n, sizeof(line) - n, "]");
     n = MIN(n, sizeof(line) - 2);

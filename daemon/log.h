@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * berthd's record of itself. One event is one record: a MESSAGE_ID (packaging/systemd/berth.catalog says what
- * each means and what to do), a sentence, and BERTH_* fields. They go to the journal where there is one,
- * else to stderr as "berthd: SENTENCE [BERTH_SESSION=7 ...]".
+ * berthd's record of itself. One event is one record: a MESSAGE_ID (packaging/systemd/berth.catalog
+ * says what each means and what to do), a sentence, and BERTH_* fields. They go to the journal
+ * where there is one, else to stderr as "berthd: SENTENCE [BERTH_SESSION=7 ...]".
  */
 
 #include <stdbool.h>

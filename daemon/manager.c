@@ -24,7 +24,8 @@
 
 #define HOUSE_USEC (5 * USEC_PER_SEC)
 #define STOP_USEC (20 * USEC_PER_SEC)
-/* Some task stalled for 150 ms in a second: the host is short; then every 2 s until avg10 is back below. */
+/* Some task stalled for 150 ms in a second: the host is short; then every 2 s until avg10 is back
+ * below. */
 #define PRESSURE_STALL_USEC (150 * USEC_PER_MSEC)
 #define PRESSURE_WINDOW_USEC (1000 * USEC_PER_MSEC)
 #define PRESSURE_AGAIN_USEC (2 * USEC_PER_SEC)
@@ -49,18 +50,18 @@ ConfigRef *config_unref(ConfigRef *ref)
     return NULL;
 }
 
-int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec, sd_event_time_handler_t handler,
-                  void *userdata)
+int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec,
+                  sd_event_time_handler_t handler, void *userdata)
 {
     *source = sd_event_source_disable_unref(*source);
-    int r = sd_event_add_time(m->event, source, CLOCK_MONOTONIC, at_usec, USEC_PER_MSEC, handler, userdata);
+    int r = sd_event_add_time(m->event, source, CLOCK_MONOTONIC, at_usec, USEC_PER_MSEC, handler,
+                              userdata);
     return r < 0 ? r : 0;
 }
 
 Session *manager_find_session(Manager *m, uint64_t id)
 {
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         if (s->id == id)
             return s;
@@ -70,8 +71,7 @@ Session *manager_find_session(Manager *m, uint64_t id)
 
 Executor *manager_find_executor(Manager *m, uint64_t id)
 {
-    list_for_each(n, &m->executors)
-    {
+    list_for_each (n, &m->executors) {
         Executor *e = container_of(n, Executor, node);
         if (e->id == id)
             return e;
@@ -94,14 +94,13 @@ static void check_budget(Manager *m)
     SchedTotals totals;
 
     sched_totals(m->sched, &totals);
-    list_for_each(n, &m->executors)
-    {
+    list_for_each (n, &m->executors) {
         Executor *e = container_of(n, Executor, node);
         sum += e->removed ? 0 : e->max_bytes;
     }
     if (sum > totals.budget_bytes)
-        log_line(LOG_CRIT, "the sum of memory.max is %" PRIu64 ", above the budget of %" PRIu64, sum,
-                 totals.budget_bytes);
+        log_line(LOG_CRIT, "the sum of memory.max is %" PRIu64 ", above the budget of %" PRIu64,
+                 sum, totals.budget_bytes);
 }
 
 void manager_feed(Manager *m, const SchedEvent *event)
@@ -185,8 +184,7 @@ static SchedConfig make_sched_config(const Config *c, uint64_t host_bytes)
 static void on_config_report(void *userdata, ConfigLevel level, const char *file, unsigned line,
                              const char *message)
 {
-    LogRecord record =
-        log_record(LOG_EVENT_CONFIG, level == CONFIG_ERROR ? LOG_ERR : LOG_WARNING);
+    LogRecord record = log_record(LOG_EVENT_CONFIG, level == CONFIG_ERROR ? LOG_ERR : LOG_WARNING);
 
     log_field(&record, "FILE", "%s", file);
     log_field(&record, "LINE", "%u", line);
@@ -226,8 +224,9 @@ int manager_reload(Manager *m)
         if (next.sessions_max != old->sessions_max || next.n_warm != old->n_warm ||
             next.slot_cpus != old->slot_cpus ||
             memcmp(next.slots_per_cpu, old->slots_per_cpu, sizeof(next.slots_per_cpu)) != 0)
-            log_line(LOG_WARNING, "Max=, WarmPool=, SlotCPUs= and the slots of [Sessions] change with a "
-                                  "restart only");
+            log_line(LOG_WARNING,
+                     "Max=, WarmPool=, SlotCPUs= and the slots of [Sessions] change with a "
+                     "restart only");
         next.sessions_max = old->sessions_max;
         next.n_warm = old->n_warm;
         next.slot_cpus = old->slot_cpus;
@@ -287,7 +286,8 @@ static int start_workers(Manager *m)
                                 on_worker, m->workers[i]);
     }
     if (r >= 0)
-        r = sd_event_source_set_priority(m->worker_sources[WORKER_URGENT], SD_EVENT_PRIORITY_IMPORTANT);
+        r = sd_event_source_set_priority(m->worker_sources[WORKER_URGENT],
+                                         SD_EVENT_PRIORITY_IMPORTANT);
     return r;
 }
 
@@ -333,7 +333,8 @@ static void watch_pressure(Manager *m)
                                   PRESSURE_WINDOW_USEC, &m->pressure_fd);
 
     if (r == 0)
-        r = sd_event_add_io(m->event, &m->pressure_source, m->pressure_fd, EPOLLPRI, on_pressure, m);
+        r = sd_event_add_io(m->event, &m->pressure_source, m->pressure_fd, EPOLLPRI, on_pressure,
+                            m);
     if (r != 0 && m->cgroup.n_unenforced < UNENFORCED_MAX)
         m->cgroup.unenforced[m->cgroup.n_unenforced++] =
             "Reaction to memory pressure of the whole host: the kernel has no PSI.";
@@ -348,7 +349,8 @@ static int on_house(sd_event_source *source, uint64_t usec, void *userdata)
     if (host_online(m->config->config.topology_directory, &event.online) == 0 &&
         memcmp(&event.online, &m->topology.online, sizeof(event.online)) != 0) {
         m->topology.online = event.online;
-        log_line(LOG_NOTICE, "CPUs went on- or offline: %u are online", sched_cpus_count(&event.online));
+        log_line(LOG_NOTICE, "CPUs went on- or offline: %u are online",
+                 sched_cpus_count(&event.online));
         manager_feed(m, &event);
     }
     return manager_timer(m, &m->house_timer, clock_now_usec() + HOUSE_USEC, on_house, m);
@@ -363,8 +365,8 @@ static int start_scheduler(Manager *m)
     if (r == 0)
         r = host_topology(c->topology_directory, m->host_memory_bytes, &m->topology);
     if (r < 0) {
-        log_line(LOG_ERR, "cannot learn memory and CPUs of the host from %s: %s", c->topology_directory,
-                 strerror(-r));
+        log_line(LOG_ERR, "cannot learn memory and CPUs of the host from %s: %s",
+                 c->topology_directory, strerror(-r));
         return r;
     }
     m->sched_config = make_sched_config(c, m->host_memory_bytes);
@@ -493,8 +495,7 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 {
     Manager *m = userdata;
 
-    list_for_each(n, &m->executors)
-    {
+    list_for_each (n, &m->executors) {
         Executor *e = container_of(n, Executor, node);
         log_line(LOG_ERR, "executor %" PRIu64 " (pid %d) could not be ended", e->id, e->pid);
     }
@@ -529,8 +530,8 @@ Manager *manager_free(Manager *m)
         m->workers[i] = worker_free(m->workers[i]);
         m->worker_sources[i] = sd_event_source_disable_unref(m->worker_sources[i]);
     }
-    sd_event_source **const sources[] = {&m->sched_timer,    &m->pressure_source, &m->pressure_timer,
-                                         &m->house_timer,    &m->stop_timer,      &m->changed_source};
+    sd_event_source **const sources[] = {&m->sched_timer, &m->pressure_source, &m->pressure_timer,
+                                         &m->house_timer, &m->stop_timer,      &m->changed_source};
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = sd_event_source_disable_unref(*sources[i]);
     fd_close(m->pressure_fd);

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * The manager owns everything else: event loop, configuration, scheduler, executors, sessions, gateway peers, bus,
- * control threads. One thread (the loop) touches it; the control threads see only their jobs.
+ * The manager owns everything else: event loop, configuration, scheduler, executors, sessions,
+ * gateway peers, bus, control threads. One thread (the loop) touches it; the control threads see
+ * only their jobs.
  *
- * What happens reaches the scheduler through manager_feed(); the scheduler's actions are carried out by
- * session/ before the next event. An action that fails at once answers with a further event, which waits
- * in a queue, so the scheduler is never entered twice.
+ * What happens reaches the scheduler through manager_feed(); the scheduler's actions are carried
+ * out by session/ before the next event. An action that fails at once answers with a further event,
+ * which waits in a queue, so the scheduler is never entered twice.
  */
 
 #include <stdbool.h>
@@ -29,7 +30,8 @@ typedef struct Executor Executor;
 typedef struct GatewayPeer GatewayPeer;
 typedef struct Bus Bus;
 
-/* A configuration that jobs on other threads may still read after a reload. Counted by the loop only. */
+/* A configuration that jobs on other threads may still read after a reload. Counted by the loop
+ * only. */
 typedef struct ConfigRef {
     unsigned n_refs;
     Config config;
@@ -73,7 +75,7 @@ struct Manager {
     ListNode executors; /* Executor.node */
     uint64_t last_session;
     unsigned n_sessions;
-    unsigned n_lookups; /* sockets whose owner is being looked up */
+    unsigned n_lookups;       /* sockets whose owner is being looked up */
     unsigned n_failed_births; /* in a row */
 
     int listen_fd;
@@ -100,7 +102,8 @@ Manager *manager_free(Manager *m);
 /* Tells READY=1 and runs until manager_stop() is through. Return: 0 or negative errno. */
 int manager_run(Manager *m);
 
-/* Begins the orderly end: no new session, every executor killed, the loop ends when all leaves are removed. */
+/* Begins the orderly end: no new session, every executor killed, the loop ends when all leaves are
+ * removed. */
 void manager_stop(Manager *m);
 
 /* Loads and reports to the log. Return: 0; -EINVAL, ...: as config_load(). */
@@ -109,12 +112,13 @@ int manager_load_config(const char *path, ConfigRef **ret_config);
 /* Reads the configuration again. Return: 0; negative errno: the old one stays (logged). */
 int manager_reload(Manager *m);
 
-/* Tells the scheduler; event->now_usec is filled in. Copies. Out of memory is logged and ends berthd. */
+/* Tells the scheduler; event->now_usec is filled in. Copies. Out of memory is logged and ends
+ * berthd. */
 void manager_feed(Manager *m, const SchedEvent *event);
 
 /* A one-shot or re-armed timer. @source may be NULL inside. Return: 0 or negative errno. */
-int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec, sd_event_time_handler_t handler,
-                  void *userdata);
+int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec,
+                  sd_event_time_handler_t handler, void *userdata);
 
 /* Something that the status line or the properties show has changed. */
 void manager_changed(Manager *m);

@@ -31,8 +31,7 @@ void outbox_done(Outbox *box)
 {
     if (!box->frames.next)
         return;
-    list_for_each_safe(n, &box->frames)
-    {
+    list_for_each_safe (n, &box->frames) {
         list_remove(n);
         parcel_free(container_of(n, Parcel, node));
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Frames for a peer whose socket is full at the moment: kept in order, bounded, sent when it can be written. */
+/* Frames for a peer whose socket is full at the moment: kept in order, bounded, sent when it can be
+ * written. */
 
 #include <systemd/sd-event.h>
 
@@ -11,8 +12,9 @@
 #define OUTBOX_FRAMES_MAX 4096u
 
 typedef struct Outbox {
-    int fd;                 /* borrowed */
-    sd_event_source *source; /* borrowed: the peer's IO source, whose EPOLLOUT this turns on and off */
+    int fd; /* borrowed */
+    sd_event_source
+        *source; /* borrowed: the peer's IO source, whose EPOLLOUT this turns on and off */
     ListNode frames;
     unsigned n_frames;
 } Outbox;

@@ -26,8 +26,7 @@ void account_books_done(AccountBooks *books)
 
 int account_ref(AccountBooks *books, uid_t uid, Account **ret_account)
 {
-    list_for_each(n, &books->accounts)
-    {
+    list_for_each (n, &books->accounts) {
         Account *a = container_of(n, Account, node);
         if (a->uid == uid) {
             a->n_refs++;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The books: what each tenant (uid) holds of the host. A Charge is entered before the thing is obtained and
- * cancelled after it is gone; when the last reference to an account goes, every column must be zero (D-12,
- * asserted).
+ * The books: what each tenant (uid) holds of the host. A Charge is entered before the thing is
+ * obtained and cancelled after it is gone; when the last reference to an account goes, every column
+ * must be zero (D-12, asserted).
  */
 
 #include <stdint.h>

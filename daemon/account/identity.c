@@ -119,11 +119,13 @@ int identity_tcp_by_diag(const struct sockaddr_storage *peer, const struct socka
     int r = diag_ask(&p, &o, &found);
     if (r < 0)
         return r == -ENOENT ? IDENTITY_E_UNKNOWN : r;
-    /* The kernel falls back to a listening socket, and a socket in TIME_WAIT claims uid 0: neither may pass. */
+    /* The kernel falls back to a listening socket, and a socket in TIME_WAIT claims uid 0: neither
+     * may pass. */
     size_t n = p.family == AF_INET ? sizeof(uint32_t) : sizeof(p.address);
     if (found.idiag_state != TCP_STATE_ESTABLISHED || found.idiag_inode == 0 ||
         found.id.idiag_sport != p.port || found.id.idiag_dport != o.port ||
-        memcmp(found.id.idiag_src, p.address, n) != 0 || memcmp(found.id.idiag_dst, o.address, n) != 0)
+        memcmp(found.id.idiag_src, p.address, n) != 0 ||
+        memcmp(found.id.idiag_dst, o.address, n) != 0)
         return IDENTITY_E_UNKNOWN;
     *ret_uid = found.idiag_uid;
     return 0;
@@ -226,8 +228,9 @@ int identity_uid_of_socket(int fd, uid_t *ret_uid, char *reason, size_t reason_s
     } else
         return refuse(reason, reason_size, "neither a unix nor a TCP socket");
     if (uid == UID_OVERFLOW)
-        return refuse(reason, reason_size,
-                      "uid 65534 stands for users of other user namespaces and may not have sessions");
+        return refuse(
+            reason, reason_size,
+            "uid 65534 stands for users of other user namespaces and may not have sessions");
     *ret_uid = uid;
     return 0;
 }
@@ -254,7 +257,8 @@ int identity_lookup(uid_t uid, Identity *ret_identity)
         id.gid = found->pw_gid;
         if (strlen(found->pw_name) < sizeof(id.user))
             text_copy(id.user, sizeof(id.user), found->pw_name);
-        if (found->pw_dir && found->pw_dir[0] == '/' && !text_copy(id.home, sizeof(id.home), found->pw_dir))
+        if (found->pw_dir && found->pw_dir[0] == '/' &&
+            !text_copy(id.home, sizeof(id.home), found->pw_dir))
             id.home[0] = 0;
         /* Too many: glibc fills what fits and returns -1; fewer groups are fewer rights. */
         if (getgrouplist(found->pw_name, found->pw_gid, groups, &n_groups) < 0)

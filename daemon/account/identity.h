@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Who is at the other end of a client's socket? Only the kernel is asked: SO_PEERCRED on AF_UNIX; on loopback
- * TCP the uid that owns the peer's socket, found by the exact 4-tuple with sock_diag(7), or in
- * /proc/net/tcp{,6} where the kernel lacks inet_diag. Everything else has no identity.
+ * Who is at the other end of a client's socket? Only the kernel is asked: SO_PEERCRED on AF_UNIX;
+ * on loopback TCP the uid that owns the peer's socket, found by the exact 4-tuple with
+ * sock_diag(7), or in /proc/net/tcp{,6} where the kernel lacks inet_diag. Everything else has no
+ * identity.
  */
 
 #include <netinet/in.h>
@@ -29,20 +30,22 @@ enum {
 /**
  * identity_uid_of_socket() - the uid at the other end of @fd
  * @reason: out, a sentence when the answer is not 0
- * May read a long /proc/net/tcp: call from the look-up thread. Refuses an end in another user namespace
- * (overflow uid 65534) and a connection that is not established any more.
- * Return: 0; IDENTITY_E_UNKNOWN; negative errno.
+ * May read a long /proc/net/tcp: call from the look-up thread. Refuses an end in another user
+ * namespace (overflow uid 65534) and a connection that is not established any more. Return: 0;
+ * IDENTITY_E_UNKNOWN; negative errno.
  */
 int identity_uid_of_socket(int fd, uid_t *ret_uid, char *reason, size_t reason_size);
 
 /**
  * identity_lookup() - gid, groups, name and home of @uid by NSS
- * May block on a name service: look-up thread only. A uid without an account gets its number as name, gid equal
- * to the uid and no groups. More than CONTROL_GROUPS_MAX groups: the first ones. Return: 0; negative errno.
+ * May block on a name service: look-up thread only. A uid without an account gets its number as
+ * name, gid equal to the uid and no groups. More than CONTROL_GROUPS_MAX groups: the first ones.
+ * Return: 0; negative errno.
  */
 int identity_lookup(uid_t uid, Identity *ret_identity);
 
-/* Two implementations of one question, public for their tests. @peer is the far end, @own the near one. */
+/* Two implementations of one question, public for their tests. @peer is the far end, @own the near
+ * one. */
 int identity_tcp_by_diag(const struct sockaddr_storage *peer, const struct sockaddr_storage *own,
                          uid_t *ret_uid);
 int identity_tcp_by_proc(const struct sockaddr_storage *peer, const struct sockaddr_storage *own,

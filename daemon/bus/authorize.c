@@ -77,9 +77,9 @@ static int ask_polkit(AuthRequest *q)
     bool interactive = sd_bus_message_get_allow_interactive_authorization(q->call) > 0;
     sd_bus_message *message = NULL;
 
-    int r = sd_bus_message_new_method_call(q->bus->bus, &message, POLKIT_NAME,
-                                           "/org/freedesktop/PolicyKit1/Authority",
-                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    int r = sd_bus_message_new_method_call(
+        q->bus->bus, &message, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
+        "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
     if (r >= 0)
         r = sd_bus_message_append(message, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
                                   sd_bus_message_get_sender(q->call), q->action, 0,
@@ -110,7 +110,8 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error
     return 0;
 }
 
-int bus_authorize(Bus *bus, sd_bus_message *call, uid_t owner, const char *action, AuthContinuation next)
+int bus_authorize(Bus *bus, sd_bus_message *call, uid_t owner, const char *action,
+                  AuthContinuation next)
 {
     const char *sender = sd_bus_message_get_sender(call);
 
@@ -130,9 +131,11 @@ int bus_authorize(Bus *bus, sd_bus_message *call, uid_t owner, const char *actio
                        .next = next};
     list_append(&bus->requests, &q->node);
     bus->n_requests++;
-    /* sd_bus_query_sender_creds() would ask the same question and block the loop until it is answered. */
-    int r = sd_bus_call_method_async(bus->bus, &q->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "GetConnectionUnixUser", on_uid, q, "s", sender);
+    /* sd_bus_query_sender_creds() would ask the same question and block the loop until it is
+     * answered. */
+    int r = sd_bus_call_method_async(bus->bus, &q->slot, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "GetConnectionUnixUser", on_uid, q, "s", sender);
     if (r < 0) {
         request_free(q);
         return r;

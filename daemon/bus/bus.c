@@ -29,8 +29,8 @@ Session *bus_find_session(Manager *m, const char *id)
     return manager_find_session(m, number);
 }
 
-int bus_find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                    sd_bus_error *ret_error)
+int bus_find_object(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                    void **ret_found, sd_bus_error *ret_error)
 {
     const size_t n = strlen(BUS_SESSION_PREFIX "/");
     Session *s = NULL;
@@ -52,8 +52,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
 
     if (!nodes)
         return -ENOMEM;
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         char path[BUS_PATH_MAX];
         bus_session_path(container_of(n, Session, node), path);
         nodes[n_nodes] = strdup(path);
@@ -81,7 +80,8 @@ static int retry_later(Bus *b, const char *what, int r)
     bus_cancel_requests(b);
     b->bus = sd_bus_close_unref(b->bus);
     if (!b->complained)
-        log_line(LOG_WARNING, "%s: %s; running on without D-Bus, trying again every 5 s", what, strerror(-r));
+        log_line(LOG_WARNING, "%s: %s; running on without D-Bus, trying again every 5 s", what,
+                 strerror(-r));
     b->complained = true;
     r = manager_timer(b->manager, &b->retry, clock_now_usec() + RETRY_USEC, on_retry, b);
     return r < 0 ? r : 0;
@@ -109,7 +109,8 @@ static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         b->complained = false;
         return 0;
     }
-    log_line(LOG_WARNING, "no right to the bus name " BUS_NAME ": %s", error ? error->message : "it is taken");
+    log_line(LOG_WARNING, "no right to the bus name " BUS_NAME ": %s",
+             error ? error->message : "it is taken");
     return 0;
 }
 
@@ -133,7 +134,8 @@ static int bus_connect(Bus *b)
         r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
     if (r >= 0)
         r = sd_bus_match_signal_async(b->bus, NULL, NULL, "/org/freedesktop/DBus/Local",
-                                      "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, b);
+                                      "org.freedesktop.DBus.Local", "Disconnected", on_disconnected,
+                                      NULL, b);
     if (r >= 0)
         r = sd_bus_request_name_async(b->bus, NULL, BUS_NAME, 0, on_name, b);
     if (r >= 0)
@@ -176,9 +178,11 @@ static void session_signal(Manager *m, const Session *s, const char *name, const
     snprintf(id, sizeof(id), "%" PRIu64, s->id);
     bus_session_path(s, path);
     if (cause)
-        (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, name, "sos", id, path, cause);
+        (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, name, "sos", id,
+                                 path, cause);
     else
-        (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, name, "so", id, path);
+        (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, name, "so", id,
+                                 path);
 }
 
 void bus_session_added(Manager *m, const Session *s)
@@ -215,32 +219,32 @@ void bus_flush_changes(Manager *m)
 
     if (!bus)
         return;
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         char path[BUS_PATH_MAX];
         if (!s->changed)
             continue;
         s->changed = false;
         bus_session_path(s, path);
-        (void)sd_bus_emit_properties_changed(bus, path, BUS_SESSION_INTERFACE, "State", "Generation", "Pid",
-                                             "Cgroup", "NumaNode", "NQueries", "MemoryGrantBytes",
-                                             "MemoryLimitBytes", NULL);
+        (void)sd_bus_emit_properties_changed(bus, path, BUS_SESSION_INTERFACE, "State",
+                                             "Generation", "Pid", "Cgroup", "NumaNode", "NQueries",
+                                             "MemoryGrantBytes", "MemoryLimitBytes", NULL);
     }
-    (void)sd_bus_emit_properties_changed(bus, BUS_PATH, BUS_MANAGER_INTERFACE, "NSessions", "NQueries",
-                                         "NQueued", "NWarm", "MemoryBudgetBytes", "MemoryGrantedBytes", NULL);
+    (void)sd_bus_emit_properties_changed(bus, BUS_PATH, BUS_MANAGER_INTERFACE, "NSessions",
+                                         "NQueries", "NQueued", "NWarm", "MemoryBudgetBytes",
+                                         "MemoryGrantedBytes", NULL);
 }
 
-void bus_limit_resized(Manager *m, Session *s, uint64_t old_bytes, uint64_t new_bytes, const char *cause,
-                       uint64_t latency_usec)
+void bus_limit_resized(Manager *m, Session *s, uint64_t old_bytes, uint64_t new_bytes,
+                       const char *cause, uint64_t latency_usec)
 {
     char id[24];
 
     if (!connection(m))
         return;
     snprintf(id, sizeof(id), "%" PRIu64, s->id);
-    (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, "LimitResized", "sttst", id,
-                             old_bytes, new_bytes, cause, latency_usec);
+    (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, "LimitResized",
+                             "sttst", id, old_bytes, new_bytes, cause, latency_usec);
     bus_session_changed(m, s);
 }
 
@@ -252,6 +256,6 @@ void bus_out_of_memory(Manager *m, const Session *s, uint64_t peak_bytes, uint64
     if (!connection(m))
         return;
     snprintf(id, sizeof(id), "%" PRIu64, s->id);
-    (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, "OutOfMemory", "stts", id,
-                             peak_bytes, limit_bytes, outcome);
+    (void)sd_bus_emit_signal(connection(m), BUS_PATH, BUS_MANAGER_INTERFACE, "OutOfMemory", "stts",
+                             id, peak_bytes, limit_bytes, outcome);
 }

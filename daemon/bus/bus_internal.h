@@ -34,8 +34,8 @@ extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable session_vtable[];
 
 /*
- * Continues a call when it is known whether its sender may. Answers @call in every case; a session it names
- * may have ended in between. @caller is BUS_NOBODY when the bus does not know it any more.
+ * Continues a call when it is known whether its sender may. Answers @call in every case; a session
+ * it names may have ended in between. @caller is BUS_NOBODY when the bus does not know it any more.
  */
 typedef int (*AuthContinuation)(Manager *m, sd_bus_message *call, uid_t caller, bool allowed);
 
@@ -44,11 +44,13 @@ typedef int (*AuthContinuation)(Manager *m, sd_bus_message *call, uid_t caller, 
  * @owner:  this uid may without further questions; BUS_NOBODY: nobody
  * @action: of packaging/polkit; asked for everybody else
  *
- * The uid comes from the bus; polkit is asked by the sender's bus name, never by a pid. Any failure is a no.
- * Where polkit is not on the bus, uid 0 may and nobody else. Interactive only if the caller's message says so.
- * Both questions are asynchronous. Return: for the method handler, 1 or negative errno.
+ * The uid comes from the bus; polkit is asked by the sender's bus name, never by a pid. Any failure
+ * is a no. Where polkit is not on the bus, uid 0 may and nobody else. Interactive only if the
+ * caller's message says so. Both questions are asynchronous. Return: for the method handler, 1 or
+ * negative errno.
  */
-int bus_authorize(Bus *bus, sd_bus_message *call, uid_t owner, const char *action, AuthContinuation next);
+int bus_authorize(Bus *bus, sd_bus_message *call, uid_t owner, const char *action,
+                  AuthContinuation next);
 
 /* The answer to a call that bus_authorize() did not allow. */
 int bus_refuse(sd_bus_message *call, const char *what);
@@ -60,9 +62,10 @@ void bus_cancel_requests(Bus *bus);
 Session *bus_find_session(Manager *m, const char *id);
 void bus_session_path(const Session *s, char *buf);
 
-/* Methods of both interfaces; the session is the first argument, or the object that the call was sent to. */
+/* Methods of both interfaces; the session is the first argument, or the object that the call was
+ * sent to. */
 int bus_method_kill(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 int bus_method_set_limit(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 
-int bus_find_object(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found,
-                    sd_bus_error *ret_error);
+int bus_find_object(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                    void **ret_found, sd_bus_error *ret_error);

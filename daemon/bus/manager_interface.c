@@ -22,7 +22,8 @@ static int method_get_session(sd_bus_message *call, void *userdata, sd_bus_error
         return r;
     Session *s = bus_find_session(userdata, id);
     if (!s)
-        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION, "There is no such session.");
+        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION,
+                                          "There is no such session.");
     bus_session_path(s, path);
     return sd_bus_reply_method_return(call, "o", path);
 }
@@ -32,8 +33,7 @@ static uid_t only_owner(const Manager *m)
 {
     uid_t owner = BUS_NOBODY;
 
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         uid_t uid = container_of(n, Session, node)->identity.uid;
         if (owner != BUS_NOBODY && uid != owner)
             return BUS_NOBODY;
@@ -54,11 +54,12 @@ static int append_session(sd_bus_message *reply, Session *s, bool full)
     }
     snprintf(id, sizeof(id), "%" PRIu64, s->id);
     bus_session_path(s, path);
-    return sd_bus_message_append(
-        reply, "(sussssittttuuto)", id, s->identity.uid, s->identity.user, full ? s->client_id : "",
-        session_state_to_string(s->state), latency_profile_to_string(s->profile),
-        e ? (int32_t)e->node_id : -1, e ? e->grant_bytes : 0, e ? e->max_bytes : 0, memory.current_bytes,
-        memory.peak_bytes, s->n_queries, s->generation, s->started_usec, path);
+    return sd_bus_message_append(reply, "(sussssittttuuto)", id, s->identity.uid, s->identity.user,
+                                 full ? s->client_id : "", session_state_to_string(s->state),
+                                 latency_profile_to_string(s->profile),
+                                 e ? (int32_t)e->node_id : -1, e ? e->grant_bytes : 0,
+                                 e ? e->max_bytes : 0, memory.current_bytes, memory.peak_bytes,
+                                 s->n_queries, s->generation, s->started_usec, path);
 }
 
 static int send_reply(sd_bus_message *reply, int r)
@@ -83,8 +84,7 @@ static int list_sessions(Manager *m, sd_bus_message *call, uid_t caller, bool al
     sd_bus_message *reply = NULL;
     int r = open_list(call, "(sussssittttuuto)", &reply);
 
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         if (r >= 0)
             r = append_session(reply, s, all || s->identity.uid == caller);
@@ -104,8 +104,7 @@ static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all
     sd_bus_message *reply = NULL;
     int r = open_list(call, "(stsussuttttut)", &reply);
 
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         char id[24];
         snprintf(id, sizeof(id), "%" PRIu64, s->id);
@@ -114,10 +113,10 @@ static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all
             if (q->used)
                 r = sd_bus_message_append(
                     reply, "(stsussuttttut)", id, q->estimate.query,
-                    all || s->identity.uid == caller ? q->estimate.operation_id : "", s->identity.uid,
-                    s->identity.user, q->grant_bytes > 0 ? "running" : "queued", q->position,
-                    q->estimate.scan_bytes, q->estimate.memory_peak_bytes, q->grant_bytes, q->estimate.rows,
-                    q->n_threads, q->started_usec);
+                    all || s->identity.uid == caller ? q->estimate.operation_id : "",
+                    s->identity.uid, s->identity.user, q->grant_bytes > 0 ? "running" : "queued",
+                    q->position, q->estimate.scan_bytes, q->estimate.memory_peak_bytes,
+                    q->grant_bytes, q->estimate.rows, q->n_threads, q->started_usec);
         }
     }
     return send_reply(reply, r);
@@ -140,11 +139,12 @@ static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error 
     int r = open_list(call, "(ussuutts)", &reply);
 
     while (r >= 0 && sched_each_pool(m->sched, &index, &pool)) {
-        if (text_format_cpu_list(m->topology.nodes[pool.node].cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) < 0)
+        if (text_format_cpu_list(m->topology.nodes[pool.node].cpus.bits, SCHED_CPUS_MAX, cpus,
+                                 sizeof(cpus)) < 0)
             cpus[0] = 0;
-        r = sd_bus_message_append(reply, "(ussuutts)", pool.node, sched_class_to_string(pool.class), cpus,
-                                  pool.n_slots, pool.n_leased, pool.memory_bytes, pool.memory_used_bytes,
-                                  BERTH_VERSION);
+        r = sd_bus_message_append(reply, "(ussuutts)", pool.node, sched_class_to_string(pool.class),
+                                  cpus, pool.n_slots, pool.n_leased, pool.memory_bytes,
+                                  pool.memory_used_bytes, BERTH_VERSION);
     }
     return send_reply(reply, r);
 }
@@ -168,8 +168,9 @@ static int method_list_slots(sd_bus_message *call, void *userdata, sd_bus_error 
         if (text_format_cpu_list(slot.cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) < 0)
             cpus[0] = 0;
         snprintf(id, sizeof(id), "%" PRIu64, slot.session);
-        r = sd_bus_message_append(reply, "(uusstsu)", slot.index, slot.node, sched_class_to_string(slot.class),
-                                  cpus, memory, s ? id : "", s ? s->identity.uid : UINT32_MAX);
+        r = sd_bus_message_append(reply, "(uusstsu)", slot.index, slot.node,
+                                  sched_class_to_string(slot.class), cpus, memory, s ? id : "",
+                                  s ? s->identity.uid : UINT32_MAX);
     }
     return send_reply(reply, r);
 }
@@ -258,7 +259,8 @@ static int describe_place(Manager *m, sd_bus_message *reply, const Session *s, E
 
     snprintf(cgroup, sizeof(cgroup), e->leaf_fd >= 0 ? "%s/%s" : "", m->cgroup.path, e->leaf);
     /* The kernel's view where there is one: what was written may not be what holds. */
-    if (e->leaf_fd < 0 || cgroup_cpuset_read(e->leaf_fd, cpus, sizeof(cpus), mems, sizeof(mems)) != 0) {
+    if (e->leaf_fd < 0 ||
+        cgroup_cpuset_read(e->leaf_fd, cpus, sizeof(cpus), mems, sizeof(mems)) != 0) {
         if (text_format_cpu_list(e->cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) < 0)
             cpus[0] = 0;
         if (text_format_cpu_list(&e->mems, 64, mems, sizeof(mems)) < 0)
@@ -294,7 +296,8 @@ static int describe_allowed(Manager *m, sd_bus_message *call, uid_t caller, bool
     if (!allowed)
         return bus_refuse(call, "read the details of this session");
     if (!s)
-        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION, "There is no such session.");
+        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION,
+                                          "There is no such session.");
     int r = open_list(call, "{sv}", &reply);
     r = r < 0 ? r : describe_session(reply, s);
     if (s->executor) {
@@ -310,7 +313,8 @@ static int method_describe(sd_bus_message *call, void *userdata, sd_bus_error *r
     Session *s = session_argument(m, call);
 
     if (!s)
-        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION, "There is no such session.");
+        return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION,
+                                          "There is no such session.");
     return bus_authorize(m->bus, call, s->identity.uid, READ_ALL, describe_allowed);
 }
 
@@ -319,14 +323,16 @@ static int reload_allowed(Manager *m, sd_bus_message *call, uid_t caller, bool a
     if (!allowed)
         return bus_refuse(call, "reload the configuration");
     if (manager_reload(m) < 0)
-        return sd_bus_reply_method_errorf(call, BUS_ERROR_RELOAD,
-                                          "The configuration is not valid; the old one stays. The log says why.");
+        return sd_bus_reply_method_errorf(
+            call, BUS_ERROR_RELOAD,
+            "The configuration is not valid; the old one stays. The log says why.");
     return sd_bus_reply_method_return(call, NULL);
 }
 
 static int method_reload(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
-    return bus_authorize(((Manager *)userdata)->bus, call, BUS_NOBODY, BUS_NAME ".reload", reload_allowed);
+    return bus_authorize(((Manager *)userdata)->bus, call, BUS_NOBODY, BUS_NAME ".reload",
+                         reload_allowed);
 }
 
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -334,11 +340,13 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
 {
     const Manager *m = userdata;
 
-    return sd_bus_message_append(reply, "s", strcmp(property, "Version") == 0 ? BERTH_VERSION : m->cgroup.path);
+    return sd_bus_message_append(reply, "s",
+                                 strcmp(property, "Version") == 0 ? BERTH_VERSION : m->cgroup.path);
 }
 
-static int get_unenforced(sd_bus *bus, const char *path, const char *interface, const char *property,
-                          sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+static int get_unenforced(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *ret_error)
 {
     const Manager *m = userdata;
     int r = sd_bus_message_open_container(reply, 'a', "s");
@@ -369,38 +377,45 @@ static int get_bytes(sd_bus *bus, const char *path, const char *interface, const
     SchedTotals totals;
 
     sched_totals(m->sched, &totals);
-    return sd_bus_message_append(reply, "t", strcmp(property, "MemoryBudgetBytes") == 0
-                                                 ? totals.budget_bytes
-                                                 : totals.committed_bytes);
+    return sd_bus_message_append(
+        reply, "t",
+        strcmp(property, "MemoryBudgetBytes") == 0 ? totals.budget_bytes : totals.committed_bytes);
 }
 
-#define METHOD(name, args, result, handler)                                                        \
-    SD_BUS_METHOD_WITH_ARGS(name, args, result, handler, SD_BUS_VTABLE_UNPRIVILEGED)
+#define EVERYBODY SD_BUS_VTABLE_UNPRIVILEGED /* polkit decides, in the handler */
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
 
 const sd_bus_vtable manager_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    METHOD("ListSessions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sussssittttuuto)", sessions),
-           method_list_sessions),
-    METHOD("GetSession", SD_BUS_ARGS("s", session), SD_BUS_RESULT("o", path), method_get_session),
-    METHOD("ListPools", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ussuutts)", pools), method_list_pools),
-    METHOD("ListSlots", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uusstsu)", slots), method_list_slots),
-    METHOD("ListQueries", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(stsussuttttut)", queries), method_list_queries),
-    METHOD("KillSession", SD_BUS_ARGS("s", session, "s", reason, "t", flags), SD_BUS_NO_RESULT,
-           bus_method_kill),
-    METHOD("SetLimit", SD_BUS_ARGS("s", session, "a{sv}", limits), SD_BUS_NO_RESULT, bus_method_set_limit),
-    METHOD("DescribeSession", SD_BUS_ARGS("s", session), SD_BUS_RESULT("a{sv}", description),
-           method_describe),
-    METHOD("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload),
+    SD_BUS_METHOD_WITH_ARGS("ListSessions", SD_BUS_NO_ARGS,
+                            SD_BUS_RESULT("a(sussssittttuuto)", sessions), method_list_sessions,
+                            EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("GetSession", SD_BUS_ARGS("s", session), SD_BUS_RESULT("o", path),
+                            method_get_session, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListPools", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ussuutts)", pools),
+                            method_list_pools, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListSlots", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(uusstsu)", slots),
+                            method_list_slots, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListQueries", SD_BUS_NO_ARGS,
+                            SD_BUS_RESULT("a(stsussuttttut)", queries), method_list_queries,
+                            EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("KillSession", SD_BUS_ARGS("s", session, "s", reason, "t", flags),
+                            SD_BUS_NO_RESULT, bus_method_kill, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("SetLimit", SD_BUS_ARGS("s", session, "a{sv}", limits),
+                            SD_BUS_NO_RESULT, bus_method_set_limit, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("DescribeSession", SD_BUS_ARGS("s", session),
+                            SD_BUS_RESULT("a{sv}", description), method_describe, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, EVERYBODY),
     SD_BUS_SIGNAL_WITH_ARGS("SessionAdded", SD_BUS_ARGS("s", session, "o", path), 0),
     SD_BUS_SIGNAL_WITH_ARGS("SessionRemoved", SD_BUS_ARGS("s", session, "o", path, "s", cause), 0),
-    SD_BUS_SIGNAL_WITH_ARGS("LimitResized",
-                            SD_BUS_ARGS("s", session, "t", old_bytes, "t", new_bytes, "s", cause, "t",
-                                        latency_usec),
-                            0),
-    SD_BUS_SIGNAL_WITH_ARGS("OutOfMemory",
-                            SD_BUS_ARGS("s", session, "t", peak_bytes, "t", limit_bytes, "s", outcome), 0),
+    SD_BUS_SIGNAL_WITH_ARGS(
+        "LimitResized",
+        SD_BUS_ARGS("s", session, "t", old_bytes, "t", new_bytes, "s", cause, "t", latency_usec),
+        0),
+    SD_BUS_SIGNAL_WITH_ARGS(
+        "OutOfMemory", SD_BUS_ARGS("s", session, "t", peak_bytes, "t", limit_bytes, "s", outcome),
+        0),
     SD_BUS_PROPERTY("Version", "s", get_text, 0, CONST),
     SD_BUS_PROPERTY("CgroupRoot", "s", get_text, 0, CONST),
     SD_BUS_PROPERTY("Unenforced", "as", get_unenforced, 0, CONST),

@@ -18,7 +18,8 @@ static Session *session_of_call(Manager *m, sd_bus_message *call, bool *ret_by_p
 {
     const char *path = sd_bus_message_get_path(call), *id = NULL;
 
-    *ret_by_path = path && strncmp(path, BUS_SESSION_PREFIX "/", strlen(BUS_SESSION_PREFIX "/")) == 0;
+    *ret_by_path =
+        path && strncmp(path, BUS_SESSION_PREFIX "/", strlen(BUS_SESSION_PREFIX "/")) == 0;
     if (*ret_by_path)
         id = path + strlen(BUS_SESSION_PREFIX "/");
     else if (sd_bus_message_read(call, "s", &id) <= 0)
@@ -84,7 +85,8 @@ static int read_limits(sd_bus_message *call, uint64_t *ret_max_bytes)
         if (r < 0)
             return r;
         if (n == LIMITS_MAX || strcmp(key, "MemoryMaxBytes") != 0) {
-            r = sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS, "Unknown limit '%.60s'.", key);
+            r = sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS,
+                                           "Unknown limit '%.60s'.", key);
             return r < 0 ? r : 0;
         }
         r = sd_bus_message_read(call, "v", "t", ret_max_bytes);
@@ -206,10 +208,10 @@ static int get_u64(sd_bus *bus, const char *path, const char *interface, const c
 
 const sd_bus_vtable session_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("s", reason, "t", flags), SD_BUS_NO_RESULT, bus_method_kill,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("SetLimit", SD_BUS_ARGS("a{sv}", limits), SD_BUS_NO_RESULT, bus_method_set_limit,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("s", reason, "t", flags), SD_BUS_NO_RESULT,
+                            bus_method_kill, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("SetLimit", SD_BUS_ARGS("a{sv}", limits), SD_BUS_NO_RESULT,
+                            bus_method_set_limit, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Id", "s", get_text, 0, CONST),
     SD_BUS_PROPERTY("Uid", "u", get_u32, 0, CONST),
     SD_BUS_PROPERTY("User", "s", get_text, 0, CONST),

@@ -28,7 +28,8 @@ typedef struct Parser {
     bool failed;
 } Parser;
 
-typedef int (*ParseValue)(Parser *p, const char *key, const char *value, void *field, uint64_t limit);
+typedef int (*ParseValue)(Parser *p, const char *key, const char *value, void *field,
+                          uint64_t limit);
 
 typedef struct KeyRow {
     const char *section, *key;
@@ -55,7 +56,8 @@ _printf_(3, 4) static int complain(Parser *p, ConfigLevel level, const char *for
 static int parse_text(Parser *p, const char *key, const char *value, void *field, uint64_t limit)
 {
     if (!text_copy(field, limit, value))
-        return complain(p, CONFIG_ERROR, "%s= is longer than %u characters", key, (unsigned)limit - 1);
+        return complain(p, CONFIG_ERROR, "%s= is longer than %u characters", key,
+                        (unsigned)limit - 1);
     return 0;
 }
 
@@ -64,7 +66,8 @@ static int check_path(Parser *p, const char *key, const char *value)
     if (value[0] != '/')
         return complain(p, CONFIG_ERROR, "%s= needs an absolute path, not '%s'", key, value);
     if (strlen(value) >= CONFIG_PATH_MAX)
-        return complain(p, CONFIG_ERROR, "%s= is longer than %u characters", key, CONFIG_PATH_MAX - 1);
+        return complain(p, CONFIG_ERROR, "%s= is longer than %u characters", key,
+                        CONFIG_PATH_MAX - 1);
     /* These become mounts that root makes: no name may climb. */
     for (const char *s = value; (s = strstr(s, "..")); s += 2)
         if (s[-1] == '/' && (s[2] == '/' || s[2] == 0))
@@ -82,7 +85,8 @@ static int parse_path(Parser *p, const char *key, const char *value, void *field
     return parse_text(p, key, value, field, limit);
 }
 
-static int parse_path_needed(Parser *p, const char *key, const char *value, void *field, uint64_t limit)
+static int parse_path_needed(Parser *p, const char *key, const char *value, void *field,
+                             uint64_t limit)
 {
     if (value[0] == 0)
         return complain(p, CONFIG_ERROR, "%s= must not be empty", key);
@@ -164,8 +168,8 @@ static int parse_share(Parser *p, const char *key, const char *value, void *fiel
     }
     *share = (ConfigShare){};
     if (text_parse_bytes(value, &share->bytes) < 0)
-        return complain(p, CONFIG_ERROR, "%s= is a size such as 4G or a share such as 80%%, not '%s'",
-                        key, value);
+        return complain(p, CONFIG_ERROR,
+                        "%s= is a size such as 4G or a share such as 80%%, not '%s'", key, value);
     return 0;
 }
 
@@ -174,8 +178,12 @@ static int parse_seconds(Parser *p, const char *key, const char *value, void *fi
     static const struct {
         const char *suffix;
         uint64_t usec;
-    } units[] = {{"ms", 1000},           {"s", 1000000},          {"min", 60000000},
-                 {"h", UINT64_C(3600000000)}, {"d", UINT64_C(86400000000)}, {"", 1000000}};
+    } units[] = {{"ms", 1000},
+                 {"s", 1000000},
+                 {"min", 60000000},
+                 {"h", UINT64_C(3600000000)},
+                 {"d", UINT64_C(86400000000)},
+                 {"", 1000000}};
     size_t n = strspn(value, "0123456789");
     const char *suffix = value + n + strspn(value + n, " ");
     char digits[16];
@@ -195,7 +203,8 @@ static int parse_seconds(Parser *p, const char *key, const char *value, void *fi
                 return 0;
             }
     }
-    return complain(p, CONFIG_ERROR, "%s= is a time such as 30s, 15min or 4h, not '%s'", key, value);
+    return complain(p, CONFIG_ERROR, "%s= is a time such as 30s, 15min or 4h, not '%s'", key,
+                    value);
 }
 
 static int parse_level(Parser *p, const char *key, const char *value, void *field, uint64_t limit)
@@ -208,8 +217,10 @@ static int parse_level(Parser *p, const char *key, const char *value, void *fiel
             *(unsigned *)field = i;
             return 0;
         }
-    return complain(p, CONFIG_ERROR, "%s= is one of emerg, alert, crit, err, warning, notice, info, debug, "
-                                     "not '%s'", key, value);
+    return complain(p, CONFIG_ERROR,
+                    "%s= is one of emerg, alert, crit, err, warning, notice, info, debug, "
+                    "not '%s'",
+                    key, value);
 }
 
 #define FIELD(f) offsetof(Config, f)
@@ -363,8 +374,8 @@ int config_parse(Config *config, const char *text, size_t n_bytes, const char *f
 
 void config_defaults(Config *config)
 {
-    static const char *const roots[] = {"/home", "/srv", "/data", "/mnt", "/media",
-                                        "/var/lib/berth/data"};
+    static const char *const roots[] = {"/home", "/srv",   "/data",
+                                        "/mnt",  "/media", "/var/lib/berth/data"};
 
     *config = (Config){
         .log_level = LOG_INFO,
@@ -469,7 +480,7 @@ static int load_file(Config *config, const char *path, ConfigReport report, void
 
 typedef struct DropIn {
     char name[NAME_MAX + 1];
-    char path[PATH_MAX];
+    char path[PATH_MAX + 64 + NAME_MAX + 2];
 } DropIn;
 
 static int by_name(const void *a, const void *b)
@@ -504,12 +515,13 @@ static int collect(const char *folder, DropIn *found, size_t *n_found)
     return 0;
 }
 
-int config_load(Config *config, const char *root, const char *path, ConfigReport report, void *userdata)
+int config_load(Config *config, const char *root, const char *path, ConfigReport report,
+                void *userdata)
 {
     static const char *const folders[] = {"/etc/berth", "/run/berth", "/usr/local/lib/berth",
                                           "/usr/lib/berth"};
     _cleanup_free_ DropIn *found = calloc(CONFIG_DROPINS_MAX, sizeof(*found));
-    char name[PATH_MAX];
+    char name[PATH_MAX + 64];
     size_t n_found = 0;
     int r = 0, worst = 0;
 

@@ -4,10 +4,11 @@
 /*
  * The configuration of berthd: vendor defaults in the binary, one main file, drop-ins.
  *
- * Order, as in systemd: the first berthd.conf found in /etc/berth, /run/berth, /usr/local/lib/berth,
- * /usr/lib/berth; then every *.conf of the berthd.conf.d folders of the same four, sorted by file name,
- * where a file in an earlier folder hides its namesakes and a link to /dev/null hides without a
- * replacement. A later assignment wins; lists add up, and an empty assignment empties them.
+ * Order, as in systemd: the first berthd.conf found in /etc/berth, /run/berth,
+ * /usr/local/lib/berth, /usr/lib/berth; then every *.conf of the berthd.conf.d folders of the same
+ * four, sorted by file name, where a file in an earlier folder hides its namesakes and a link to
+ * /dev/null hides without a replacement. A later assignment wins; lists add up, and an empty
+ * assignment empties them.
  *
  * Source: systemd's coredump.conf(5), "CONFIGURATION DIRECTORIES AND PRECEDENCE".
  */
@@ -52,9 +53,9 @@ typedef struct Config {
     uint64_t spill_max_bytes;              /* per executor */
 
     /* [Memory] */
-    ConfigShare budget;     /* of host memory; the sum of all memory.max stays below (D-1) */
-    ConfigShare reserve;    /* of the budget, into which only running work may grow */
-    uint64_t session_floor; /* the grant of a session without work */
+    ConfigShare budget;      /* of host memory; the sum of all memory.max stays below (D-1) */
+    ConfigShare reserve;     /* of the budget, into which only running work may grow */
+    uint64_t session_floor;  /* the grant of a session without work */
     ConfigShare session_max; /* of the budget; 0: no bound */
     ConfigShare user_max;    /* of the budget, all sessions of one user; 0: no bound */
 
@@ -64,11 +65,11 @@ typedef struct Config {
     unsigned user_queries_max; /* (s) */
     unsigned queue_max;        /* (s) */
     unsigned warm_pool;
-    unsigned slot_cpus;             /* (s) */
-    unsigned interactive_slots;     /* (s) sharing the same CPUs */
-    unsigned batch_slots;           /* (s) */
-    uint64_t idle_timeout_usec;     /* 0: never */
-    uint64_t start_timeout_usec;    /* to HELLO, and from HANDOUT to LOCKED */
+    unsigned slot_cpus;          /* (s) */
+    unsigned interactive_slots;  /* (s) sharing the same CPUs */
+    unsigned batch_slots;        /* (s) */
+    uint64_t idle_timeout_usec;  /* 0: never */
+    uint64_t start_timeout_usec; /* to HELLO, and from HANDOUT to LOCKED */
 
     /* Where each key was set last, in the order of the key table; line 0: a vendor default. */
     struct {
@@ -103,9 +104,11 @@ int config_parse(Config *config, const char *text, size_t n_bytes, const char *f
  * config_load() - defaults, main file, drop-ins, cross checks
  * @root:  prefix of all four folders, "" outside tests
  * @path:  NULL: search as above; else this file, which must exist, and the drop-ins in "@path.d"
- * Return: 0; -EINVAL after a report; negative errno when a file exists but cannot be read (reported).
+ * Return: 0; -EINVAL after a report; negative errno when a file exists but cannot be read
+ * (reported).
  */
-int config_load(Config *config, const char *root, const char *path, ConfigReport report, void *userdata);
+int config_load(Config *config, const char *root, const char *path, ConfigReport report,
+                void *userdata);
 
 /* @share of @whole. */
 uint64_t config_share_of(ConfigShare share, uint64_t whole);

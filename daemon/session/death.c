@@ -9,7 +9,8 @@
 SessionCause death_classify(const Death *d, SessionCause verdict, bool started)
 {
     /* An OOM kill that came first wins over a SIGKILL that berthd sent a moment later. */
-    if (d->code != CLD_EXITED && d->status == SIGKILL && (d->n_oom_kill > 0 || d->n_oom_group_kill > 0))
+    if (d->code != CLD_EXITED && d->status == SIGKILL &&
+        (d->n_oom_kill > 0 || d->n_oom_group_kill > 0))
         return SESSION_CAUSE_OOM;
     if (d->code != CLD_EXITED && d->status == SIGSYS)
         return SESSION_CAUSE_SECCOMP;

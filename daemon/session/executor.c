@@ -65,7 +65,8 @@ void executor_read_memory(Executor *e)
 /* The end, step 3: everything is gone; the scheduler may count on it. */
 static void report_exit(Executor *e)
 {
-    SchedEvent event = {.type = SCHED_EVENT_EXECUTOR_EXIT, .session = e->session ? e->session->id : 0};
+    SchedEvent event = {.type = SCHED_EVENT_EXECUTOR_EXIT,
+                        .session = e->session ? e->session->id : 0};
     SessionCause cause = death_classify(&e->death, e->verdict, e->hello.header.size > 0);
 
     event.exit.executor = e->id;
@@ -98,8 +99,8 @@ static void log_death(Executor *e, SessionCause cause)
 {
     bool wanted = cause == SESSION_CAUSE_CLOSED || cause == SESSION_CAUSE_ADMIN ||
                   cause == SESSION_CAUSE_SHUTDOWN;
-    LogEvent kind = cause == SESSION_CAUSE_OOM       ? LOG_EVENT_OUT_OF_MEMORY
-                    : cause == SESSION_CAUSE_SECCOMP ? LOG_EVENT_SECCOMP
+    LogEvent kind = cause == SESSION_CAUSE_OOM        ? LOG_EVENT_OUT_OF_MEMORY
+                    : cause == SESSION_CAUSE_SECCOMP  ? LOG_EVENT_SECCOMP
                     : cause == SESSION_CAUSE_PROTOCOL ? LOG_EVENT_PROTOCOL
                                                       : LOG_EVENT_EXECUTOR_LOST;
     LogRecord record = executor_record(e, kind, wanted ? LOG_DEBUG : LOG_WARNING);
@@ -199,15 +200,15 @@ void executor_kill(Executor *e, SessionCause cause, const char *reason)
     if (e->exited || e->pidfd < 0)
         return; /* SPAWNING: birth_done() sees the verdict */
     disable_source(&e->deadline);
-    /* It is the init of its pid namespace: with it goes everything inside. The leaf's cgroup.kill follows. */
+    /* It is the init of its pid namespace: with it goes everything inside. The leaf's cgroup.kill
+     * follows. */
     if (pidfd_send_signal(e->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         log_line(LOG_ERR, "cannot kill executor %" PRIu64 ": %m", e->id);
 }
 
 void executor_stop_all(Manager *m)
 {
-    list_for_each_safe(n, &m->executors)
-    {
+    list_for_each_safe (n, &m->executors) {
         Executor *e = container_of(n, Executor, node);
         executor_kill(e, SESSION_CAUSE_SHUTDOWN, "");
         /* A failed birth that waits to be told, or a removal that waits for its next attempt. */
@@ -245,14 +246,18 @@ static void start_deadline(Executor *e, uint64_t usec)
         executor_kill(e, SESSION_CAUSE_SPAWN, "out of memory");
 }
 
-/* Does the kernel agree with what LOCKED says? A frame alone proves nothing about its sender (D-6). */
+/* Does the kernel agree with what LOCKED says? A frame alone proves nothing about its sender (D-6).
+ */
 static bool locked_is_true(Executor *e)
 {
     const struct {
         const char *key, *want;
-    } rows[] = {{"\nCapInh:\t", "0000000000000000"}, {"\nCapPrm:\t", "0000000000000000"},
-                {"\nCapEff:\t", "0000000000000000"}, {"\nCapBnd:\t", "0000000000000000"},
-                {"\nNoNewPrivs:\t", "1"},            {"\nSeccomp:\t", "2"}};
+    } rows[] = {{"\nCapInh:\t", "0000000000000000"},
+                {"\nCapPrm:\t", "0000000000000000"},
+                {"\nCapEff:\t", "0000000000000000"},
+                {"\nCapBnd:\t", "0000000000000000"},
+                {"\nNoNewPrivs:\t", "1"},
+                {"\nSeccomp:\t", "2"}};
     char path[64], status[8192], uids[64];
 
     snprintf(path, sizeof(path), "/proc/%d/status", e->pid);
@@ -286,7 +291,8 @@ static void locked(Executor *e, const ControlFrame *frame)
     e->locked = frame->executor_locked;
     disable_source(&e->deadline);
     if (!locked_is_true(e)) {
-        executor_kill(e, SESSION_CAUSE_PROTOCOL, "it reports a lock-down that the kernel does not confirm");
+        executor_kill(e, SESSION_CAUSE_PROTOCOL,
+                      "it reports a lock-down that the kernel does not confirm");
         return;
     }
     e->state = EXECUTOR_RUNNING;
@@ -311,15 +317,17 @@ static bool take_frame(Executor *e, const ControlFrame *frame)
         locked(e, frame);
         return true;
     case CONTROL_EXECUTOR_FAILED:
-        snprintf(reason, sizeof(reason), "step %u: %s", frame->executor_failed.step,
+        snprintf(reason, sizeof(reason), "step %u: %.480s", frame->executor_failed.step,
                  frame->executor_failed.reason);
-        executor_kill(e, e->state == EXECUTOR_RUNNING ? SESSION_CAUSE_CRASH : SESSION_CAUSE_SPAWN, reason);
+        executor_kill(e, e->state == EXECUTOR_RUNNING ? SESSION_CAUSE_CRASH : SESSION_CAUSE_SPAWN,
+                      reason);
         return true;
     default:
         if (e->state != EXECUTOR_RUNNING)
             return false;
         if (frame->header.type == CONTROL_MEMORY_REQUEST)
-            text_copy(e->operator_name, sizeof(e->operator_name), frame->memory_request.operator_name);
+            text_copy(e->operator_name, sizeof(e->operator_name),
+                      frame->memory_request.operator_name);
         if (e->session)
             session_executor_frame(e->session, frame);
         return true;
@@ -400,7 +408,8 @@ static void birth_failed(Executor *e, int error, SandboxStep step)
     e->exited = true;
     if (e->verdict == SESSION_CAUSE_NONE) {
         e->verdict = SESSION_CAUSE_SPAWN;
-        snprintf(e->reason, sizeof(e->reason), "%s: %s", sandbox_step_to_string(step), strerror(-error));
+        snprintf(e->reason, sizeof(e->reason), "%s: %s", sandbox_step_to_string(step),
+                 strerror(-error));
     }
     LogRecord record = executor_record(e, LOG_EVENT_EXECUTOR_LOST, LOG_ERR);
     log_field(&record, "CAUSE", "spawn");
@@ -592,7 +601,8 @@ static void move_done(WorkerJob *job)
 
     e->n_jobs--;
     if (j->result < 0 && !e->exited)
-        log_line(LOG_WARNING, "executor %" PRIu64 ": move incomplete: %s", e->id, strerror(-j->result));
+        log_line(LOG_WARNING, "executor %" PRIu64 ": move incomplete: %s", e->id,
+                 strerror(-j->result));
     if (e->removed && e->n_jobs == 0)
         executor_free(e);
     config_unref(j->config);
@@ -654,8 +664,8 @@ static void log_resize(Executor *e, uint64_t old_bytes, const char *cause, uint6
     log_field(&record, "NEW_BYTES", "%" PRIu64, e->max_bytes);
     log_field(&record, "CAUSE", "%s", cause);
     log_field(&record, "LATENCY_USEC", "%" PRIu64, latency_usec);
-    log_send(&record, "limit resized: executor %" PRIu64 " from %s to %s, %s, %" PRIu64 " usec", e->id,
-             text_format_bytes(before, sizeof(before), old_bytes),
+    log_send(&record, "limit resized: executor %" PRIu64 " from %s to %s, %s, %" PRIu64 " usec",
+             e->id, text_format_bytes(before, sizeof(before), old_bytes),
              text_format_bytes(after, sizeof(after), e->max_bytes), cause, latency_usec);
     if (e->session) {
         e->session->n_resizes++;
@@ -692,7 +702,8 @@ static void resize_done(WorkerJob *job)
         log_line(LOG_ERR, "executor %" PRIu64 ": cannot set its memory limits: %s", e->id,
                  strerror(-j->result));
     if (!e->removed)
-        tell_resized(e, j->serial, j->high_bytes, j->max_bytes, j->current_bytes, j->cause, j->since_usec);
+        tell_resized(e, j->serial, j->high_bytes, j->max_bytes, j->current_bytes, j->cause,
+                     j->since_usec);
     else if (e->n_jobs == 0)
         executor_free(e);
     free(j);

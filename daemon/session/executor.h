@@ -7,9 +7,9 @@
  *   SPAWNING -> STARTING -> WARM -> PLACING -> HANDOUT -> RUNNING -> ENDING
  *    birth       HELLO              cpuset      LOCKED               exit, leaf empty, removed
  *
- * Any state may go to ENDING. A deadline guards STARTING and HANDOUT; a frame that does not belong to the state is
- * the executor's end. It serves one session in its life (D-7): @session is set in PLACING and never changes
- * except to NULL.
+ * Any state may go to ENDING. A deadline guards STARTING and HANDOUT; a frame that does not belong
+ * to the state is the executor's end. It serves one session in its life (D-7): @session is set in
+ * PLACING and never changes except to NULL.
  */
 
 #include "daemon/manager.h"

@@ -33,7 +33,8 @@ static bool listed(const ConfigPaths *paths, const char *path)
     return false;
 }
 
-/* A configured path that is, or lies below, a symbolic link keeps its name inside: @real is where it is. */
+/* A configured path that is, or lies below, a symbolic link keeps its name inside: @real is where
+ * it is. */
 static void add_root(SandboxRoot *root, const char *path, bool writable, char *real)
 {
     *root = (SandboxRoot){.path = path, .writable = writable};
@@ -68,7 +69,8 @@ static int spawn(BirthJob *j)
     return sandbox_spawn(&spec, &j->pid, &j->pidfd, &j->report);
 }
 
-/* Now, while the child still has berthd's uid and a ptrace check would pass. They can never change. */
+/* Now, while the child still has berthd's uid and a ptrace check would pass. They can never change.
+ */
 static void read_namespaces(BirthJob *j)
 {
     static const char *const names[6] = {"mnt", "pid", "net", "ipc", "uts", "cgroup"};
@@ -108,7 +110,8 @@ void job_birth(WorkerJob *job)
     j->result = r > 0 ? -ENOENT : r;
 }
 
-/* The session's own directory, reached by descriptor only: its parent is closed to everybody but root. */
+/* The session's own directory, reached by descriptor only: its parent is closed to everybody but
+ * root. */
 static int make_spill(PlaceJob *j)
 {
     const Config *config = &j->config->config;
@@ -149,11 +152,13 @@ void job_place(WorkerJob *job)
 
     if (j->leaf_fd >= 0 && j->controllers & CGROUP_CONTROLLER_CPUSET)
         r = cgroup_cpuset_set(
-            j->leaf_fd, j->write_cpus ? list_of(j->cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) : NULL,
+            j->leaf_fd,
+            j->write_cpus ? list_of(j->cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) : NULL,
             j->write_mems ? list_of(&j->mems, 64, mems, sizeof(mems)) : NULL);
     else if (j->pid > 0)
         r = set_affinity(j->pid, &j->cpus);
-    if (j->leaf_fd >= 0 && j->write_cpus && j->cpu_weight > 0 && j->controllers & CGROUP_CONTROLLER_CPU) {
+    if (j->leaf_fd >= 0 && j->write_cpus && j->cpu_weight > 0 &&
+        j->controllers & CGROUP_CONTROLLER_CPU) {
         k = cgroup_cpu_set(j->leaf_fd, j->cpu_weight, false);
         r = r ? r : k;
     }
@@ -173,7 +178,8 @@ void job_resize(WorkerJob *job)
     if (j->raise)
         r = cgroup_memory_grow(j->leaf_fd, j->high_bytes, j->max_bytes);
     else
-        r = cgroup_memory_shrink(j->leaf_fd, j->high_bytes, j->max_bytes, &j->high_bytes, &j->max_bytes);
+        r = cgroup_memory_shrink(j->leaf_fd, j->high_bytes, j->max_bytes, &j->high_bytes,
+                                 &j->max_bytes);
     if (r < 0) {
         /* Assume nothing changed; below, the kernel's own figures correct that. */
         j->high_bytes = j->old_high_bytes;
@@ -187,7 +193,8 @@ void job_resize(WorkerJob *job)
     j->result = MIN(r, 0);
 }
 
-/* Nobody but root can reach the tree any more, but its names are a tenant's: no link is followed. */
+/* Nobody but root can reach the tree any more, but its names are a tenant's: no link is followed.
+ */
 static int remove_tree(int parent, const char *name, unsigned depth)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

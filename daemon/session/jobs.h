@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What is done for one executor on a control thread (D-3). Each job carries all that it needs; @executor is
- * looked at by done() only.
+ * What is done for one executor on a control thread (D-3). Each job carries all that it needs;
+ * @executor is looked at by done() only.
  */
 
 #include "daemon/manager.h"
@@ -66,7 +66,8 @@ typedef struct ResizeJob {
 } ResizeJob;
 void job_resize(WorkerJob *job);
 
-/* Kills what is left in the leaf, waits until it is empty, reads its last figures, removes it and the spill files. */
+/* Kills what is left in the leaf, waits until it is empty, reads its last figures, removes it and
+ * the spill files. */
 typedef struct RemoveJob {
     WorkerJob job;
     Executor *executor;

@@ -15,7 +15,8 @@
 
 const char *session_state_to_string(SessionState state)
 {
-    static const char *const names[_SESSION_STATE_MAX] = {"opening", "placing", "running", "restarting"};
+    static const char *const names[_SESSION_STATE_MAX] = {"opening", "placing", "running",
+                                                          "restarting"};
     return state < _SESSION_STATE_MAX ? names[state] : "unknown";
 }
 
@@ -70,7 +71,8 @@ static void session_free(Session *s, SessionCause cause, const char *reason)
 void session_close(Session *s, SessionCause cause, const char *reason)
 {
     Manager *m = s->manager;
-    SchedEvent event = {.type = SCHED_EVENT_SESSION_CLOSED, .session = s->id, .closed = {.cause = cause}};
+    SchedEvent event = {
+        .type = SCHED_EVENT_SESSION_CLOSED, .session = s->id, .closed = {.cause = cause}};
 
     if (reason[0]) { /* not the client's own wish: the gateway has to be told */
         ControlFrame frame;
@@ -87,8 +89,7 @@ void session_close(Session *s, SessionCause cause, const char *reason)
 
 static Session *find_pair(Manager *m, uid_t uid, const char *client_id)
 {
-    list_for_each(n, &m->sessions)
-    {
+    list_for_each (n, &m->sessions) {
         Session *s = container_of(n, Session, node);
         if (s->identity.uid == uid && strcmp(s->client_id, client_id) == 0)
             return s;
@@ -106,7 +107,8 @@ static void send_ready(Session *s, uint64_t serial, int channel_fd)
     frame.session_ready.generation = s->generation;
     frame.session_ready.has_channel = channel_fd >= 0;
     if (s->executor)
-        text_copy(frame.session_ready.executor_version, sizeof(frame.session_ready.executor_version),
+        text_copy(frame.session_ready.executor_version,
+                  sizeof(frame.session_ready.executor_version),
                   s->executor->hello.executor_version);
     gateway_send(s->peer, &frame, channel_fd);
 }
@@ -145,7 +147,8 @@ static int session_new(Manager *m, GatewayPeer *peer, const ControlSessionOpen *
     return 0;
 }
 
-void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open, const Identity *identity)
+void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
+                  const Identity *identity)
 {
     Session *s = find_pair(m, identity->uid, open->session_id);
     SchedEvent event = {.type = SCHED_EVENT_SESSION_OPENED};
@@ -508,10 +511,10 @@ void session_close_idle(Manager *m)
 
     while (again) {
         again = false;
-        list_for_each(n, &m->sessions)
-        {
+        list_for_each (n, &m->sessions) {
             Session *s = container_of(n, Session, node);
-            if (s->n_queries == 0 && s->state == SESSION_RUNNING && now - s->active_usec > timeout) {
+            if (s->n_queries == 0 && s->state == SESSION_RUNNING &&
+                now - s->active_usec > timeout) {
                 session_close(s, SESSION_CAUSE_CLOSED, "idle for longer than IdleTimeout=");
                 again = true;
                 break;

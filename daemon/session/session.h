@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * One (uid, session id) of a gateway, from SESSION_OPEN to its end. It outlives its executors: when one dies and the
- * scheduler says so, it gets the next generation.
+ * One (uid, session id) of a gateway, from SESSION_OPEN to its end. It outlives its executors: when
+ * one dies and the scheduler says so, it gets the next generation.
  */
 
 #include "daemon/account/identity.h"
 #include "daemon/manager.h"
 
 typedef enum SessionState {
-    SESSION_OPENING,    /* waits for a place */
-    SESSION_PLACING,    /* an executor is being made its own */
+    SESSION_OPENING, /* waits for a place */
+    SESSION_PLACING, /* an executor is being made its own */
     SESSION_RUNNING,
     SESSION_RESTARTING, /* executor lost; waits for the gateway's RETRY and then for a place */
     _SESSION_STATE_MAX,
@@ -23,7 +23,7 @@ typedef struct SessionQuery {
     ControlQueryEstimate estimate;
     uint64_t grant_bytes; /* 0: not granted yet */
     uint32_t n_threads;
-    uint32_t position; /* in the queue; 0: running */
+    uint32_t position;     /* in the queue; 0: running */
     uint64_t started_usec; /* since 1970 */
 } SessionQuery;
 
@@ -55,10 +55,12 @@ struct Session {
 const char *session_state_to_string(SessionState state);
 
 /* @identity is the kernel's word for the socket that came with @open. Answers @peer. */
-void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open, const Identity *identity);
+void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
+                  const Identity *identity);
 void session_retry(Session *s, uint64_t serial);
 
-/* Ends it: scheduler, books and bus are told; its executor is stopped by the scheduler's order. Frees @s. */
+/* Ends it: scheduler, books and bus are told; its executor is stopped by the scheduler's order.
+ * Frees @s. */
 void session_close(Session *s, SessionCause cause, const char *reason);
 
 /* Its executor reported LOCKED. */
