@@ -102,10 +102,11 @@ static uint32_t load32(const uint8_t *p)
 static int next_message(ArrowReader *r, Message *ret)
 {
     size_t n_left = r->n_bytes - r->at;
-    const uint8_t *p = r->data + r->at;
+    const uint8_t *p;
 
     if (r->at_end || n_left == 0) /* the end marker may be missing */
         return 0;
+    p = r->data + r->at;
     if (n_left < PREFIX_SIZE)
         return malformed(r, "cut in the prefix of a message");
     if (load32(p) != CONTINUATION)

@@ -119,8 +119,8 @@ void grpc_percent_decode(char *text)
     for (const char *p = text; *p;) {
         int high = *p == '%' ? hex_digit(p[1]) : -1;
         int low = high >= 0 ? hex_digit(p[2]) : -1;
-        int byte = high << 4 | low;
-        if (low >= 0 && byte != 0) {
+        int byte = low >= 0 ? high << 4 | low : 0;
+        if (byte != 0) {
             *to++ = (char)byte;
             p += 3;
         } else {
