@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "exec/io/io.h"
+
+#define IO_REQUEST_BYTES_MAX ((size_t)1 << 20)
+
+/* One read of the kernel's, at most IO_REQUEST_BYTES_MAX. Does not move while it is in flight. */
+typedef struct IoRequest {
+    uint64_t offset;
+    uint8_t *buffer;
+    uint32_t n_bytes;
+    int32_t result;   /* valid when done: bytes read or negative errno */
+    bool submitted;   /* false: whoever waits for it reads it */
+    atomic_bool done; /* set by whoever reaps; submitted requests only */
+} IoRequest;
+
+struct IoContext {
+    Ring *ring; /* NULL: pread */
+    atomic_bool ring_broken;
+    pthread_mutex_t submit_lock; /* ring_sqe .. ring_submit, slots */
+    pthread_mutex_t reap_lock;   /* ring_cqe .. ring_cqe_seen, @reaping */
+    pthread_cond_t reaped;
+    bool reaping; /* one thread sleeps in the kernel for all */
+    atomic_uint in_flight;
+    uint64_t slots[RING_FILES_MAX / 64]; /* 1 = taken */
+    _Atomic uint64_t bytes_read, n_reads, wait_nsec;
+};
+
+struct IoFile {
+    IoContext *io;
+    atomic_uint n_refs;
+    int fd;
+    atomic_int slot;      /* in the ring's file table; -1: none */
+    const uint8_t *bytes; /* a buffer that plays the file, or NULL */
+    IoIdentity identity;
+    char path[];
+};
+
+/* Hands as many of @requests to the ring as there is room for; the others stay unsubmitted. */
+void io_submit(IoFile *file, IoRequest *requests, size_t n_requests);
+/* Waits for one request and, when it came short or was never submitted, reads the rest. */
+int io_request_finish(IoFile *file, IoRequest *request);
+/* Waits until the kernel has let go of the request's buffer. */
+void io_request_drain(IoFile *file, IoRequest *request);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/io/io.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+/*
+ * What files a path means. Names come from folders that others may write to, so depth and count are
+ * bounded, and nothing that is not a regular file is listed.
+ */
+
+typedef struct Lister {
+    IoList list;
+    size_t n_allocated, max_paths;
+    uint32_t n_visited; /* directory entries looked at: a bound on time */
+    bool too_many;
+} Lister;
+
+#define LIST_VISITED_MAX 1000000u
+#define LIST_COMPONENTS_MAX 64u
+
+static void closedirp(DIR **dir)
+{
+    if (*dir)
+        (void)closedir(*dir);
+}
+
+static int lister_add(Lister *l, const char *path)
+{
+    char *copy;
+
+    if (l->list.n_paths >= l->max_paths) {
+        l->too_many = true;
+        return 0;
+    }
+    if (l->list.n_paths == l->n_allocated) {
+        size_t n = l->n_allocated ? l->n_allocated * 2 : 16;
+        char **grown = realloc(l->list.paths, n * sizeof(char *));
+
+        if (!grown)
+            return -ENOMEM;
+        l->list.paths = grown;
+        l->n_allocated = n;
+    }
+    copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    l->list.paths[l->list.n_paths++] = copy;
+    return 0;
+}
+
+static bool path_join(char *buf, size_t size, const char *folder, const char *name)
+{
+    const char *slash = folder[0] && folder[strlen(folder) - 1] == '/' ? "" : "/";
+    int n = snprintf(buf, size, "%s%s%s", folder, slash, name);
+
+    return n > 0 && (size_t)n < size;
+}
+
+static int list_folder(Lister *l, const char *folder, uint32_t depth)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    if (!dir)
+        return errno == ENOMEM ? -ENOMEM : 0; /* a folder below that we may not read is empty */
+    while (!l->too_many && (entry = readdir(dir))) {
+        char path[IO_PATH_MAX];
+        struct stat st;
+        int r = 0;
+
+        if (entry->d_name[0] == '.' || entry->d_name[0] == '_')
+            continue;
+        if (++l->n_visited > LIST_VISITED_MAX) {
+            l->too_many = true;
+            break;
+        }
+        if (!path_join(path, sizeof(path), folder, entry->d_name) || stat(path, &st) < 0)
+            continue;
+        if (S_ISREG(st.st_mode))
+            r = lister_add(l, path);
+        else if (S_ISDIR(st.st_mode) && depth < IO_LIST_DEPTH_MAX)
+            r = list_folder(l, path, depth + 1);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* A path without wildcards. Return: 0, also when nothing is there. */
+static int list_plain(Lister *l, const char *path, int *ret_errno)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        *ret_errno = errno;
+        return 0;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        _cleanup_(closedirp) DIR *dir = opendir(path);
+
+        if (!dir) {
+            *ret_errno = errno;
+            return 0;
+        }
+        l->list.from_directory = true;
+        return list_folder(l, path, 0);
+    }
+    return lister_add(l, path);
+}
+
+static bool has_wildcard(const char *text)
+{
+    return strpbrk(text, "*?[") != NULL;
+}
+
+static int list_glob(Lister *l, const char *prefix, char *const *components, size_t n_components)
+{
+    _cleanup_(closedirp) DIR *dir = NULL;
+    char path[IO_PATH_MAX];
+    struct dirent *entry;
+    int ignored = 0;
+
+    if (n_components == 0)
+        return list_plain(l, prefix, &ignored);
+    if (!has_wildcard(components[0])) {
+        if (!path_join(path, sizeof(path), prefix, components[0]))
+            return 0;
+        return list_glob(l, path, components + 1, n_components - 1);
+    }
+    dir = opendir(prefix);
+    if (!dir)
+        return errno == ENOMEM ? -ENOMEM : 0;
+    while (!l->too_many && (entry = readdir(dir))) {
+        int r;
+
+        if (++l->n_visited > LIST_VISITED_MAX) {
+            l->too_many = true;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fnmatch(components[0], entry->d_name, FNM_PERIOD) != 0 ||
+            !path_join(path, sizeof(path), prefix, entry->d_name))
+            continue;
+        r = list_glob(l, path, components + 1, n_components - 1);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int list_pattern(Lister *l, const char *path, QueryError *error)
+{
+    _cleanup_free_ char *copy = strdup(path);
+    char *components[LIST_COMPONENTS_MAX], *at, *save = NULL;
+    size_t n = 0;
+
+    if (!copy)
+        return -ENOMEM;
+    for (at = strtok_r(copy, "/", &save); at; at = strtok_r(NULL, "/", &save)) {
+        if (n == LIST_COMPONENTS_MAX)
+            return query_error_set(error, DATA_ERROR_ANALYSIS, "PATH_NOT_FOUND", "42K03",
+                                   "The pattern has more than %u components.", LIST_COMPONENTS_MAX);
+        components[n++] = at;
+    }
+    return list_glob(l, "/", components, n);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_any(Lister *l, const char *path, QueryError *error)
+{
+    int err = 0, r;
+
+    if (path[0] != '/' || strlen(path) >= IO_PATH_MAX)
+        err = ENOENT;
+    else if ((r = list_plain(l, path, &err)) < 0)
+        return r;
+    if (err && has_wildcard(path) && path[0] == '/') {
+        r = list_pattern(l, path, error);
+        if (r != 0)
+            return r;
+        if (l->list.n_paths > 0 || l->list.from_directory)
+            err = 0;
+    }
+    if (err == EACCES)
+        return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
+                               "Encountered error while reading file file:%s: permission denied.",
+                               path);
+    if (err)
+        return query_error_set(error, DATA_ERROR_ANALYSIS, "PATH_NOT_FOUND", "42K03",
+                               "Path does not exist: file:%s.", path);
+    if (l->too_many)
+        return query_error_set(error, DATA_ERROR_ANALYSIS, "PATH_NOT_FOUND", "42K03",
+                               "file:%s means more than %zu files.", path, l->max_paths);
+    return 0;
+}
+
+int io_list(const char *path, size_t max_paths, IoList *ret_list, QueryError *error)
+{
+    Lister l = {.max_paths = max_paths};
+    int r = list_any(&l, path, error);
+
+    if (r != 0) {
+        io_list_done(&l.list);
+        return r;
+    }
+    if (l.list.n_paths > 0)
+        qsort(l.list.paths, l.list.n_paths, sizeof(char *), compare_paths);
+    *ret_list = l.list;
+    return 0;
+}
+
+void io_list_done(IoList *list)
+{
+    for (size_t i = 0; i < list->n_paths; i++)
+        free(list->paths[i]);
+    free(list->paths);
+    *list = (IoList){0};
+}
