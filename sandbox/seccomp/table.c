@@ -70,8 +70,6 @@ const SeccompCall seccomp_calls[] = {
     ALLOW(lseek, "file sizes"),
     ALLOW(fadvise64, "read-ahead"),
     ALLOW(readlinkat, "links in data directories"),
-    ALLOW(faccessat, "is it there"),
-    ALLOW(getcwd, "relative paths (the embedded mode)"),
 
     /* Writing spill and outputs. */
     ALLOW(write, "sockets, spill, outputs"),
@@ -84,7 +82,8 @@ const SeccompCall seccomp_calls[] = {
     ALLOW(fdatasync, "outputs"),
     ALLOW(mkdirat, "outputs"),
     ALLOW(unlinkat, "spill, failed outputs"),
-    ALLOW(renameat2, "outputs appear whole"),
+    ALLOW(renameat, "outputs appear whole"),
+    ALLOW(renameat2, "outputs appear whole, never over another"),
     ALLOW(fstatfs, "room for spill"),
 
     /* Descriptors that were passed in. */

@@ -25,10 +25,28 @@
 #include "sandbox/spawn/capability.h"
 #include "sandbox/spawn/confine.h"
 
+/*
+ * Mutations (meson -Dmutation=NAME): one key behaviour removed, in this block alone, to show that a
+ * test notices. Never in a build that ships; see README, "Mutations".
+ */
+#ifdef BERTH_MUTATION_NO_SECCOMP
+#define MUTATION_FLAGS SANDBOX_FLAG_WITHOUT_SECCOMP
+#else
+#define MUTATION_FLAGS 0u
+#endif
+#ifdef BERTH_MUTATION_NO_DROP
+#define CAPABILITIES_LOCKED CAPABILITIES_WARM
+#define MUTATION_SECUREBITS SECBIT_KEEP_CAPS
+#else
+#define CAPABILITIES_LOCKED UINT64_C(0)
+#define MUTATION_SECUREBITS 0
+#endif
+
 /* NO_SETUID_FIXUP stays off, locked: the change of uid must clear what it can. */
 #define SECUREBITS                                                                                 \
     (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |                        \
-     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |  \
+     MUTATION_SECUREBITS)
 
 #define OPEN_FILES_MAX 4096u
 
@@ -112,11 +130,11 @@ int sandbox_take_identity(uid_t uid, gid_t gid, const gid_t *groups, size_t n_gr
     if (syscall(__NR_setgroups, n_groups, groups) < 0 ||
         syscall(__NR_setresgid, gid, gid, gid) < 0 || syscall(__NR_setresuid, uid, uid, uid) < 0)
         return -errno;
-    return capability_limit(0);
+    return capability_limit(CAPABILITIES_LOCKED);
 }
 
-/* unshare(CLONE_THREAD) changes nothing and succeeds in a process with one thread only; there is no
- * /proc to ask. */
+/* There is no /proc to ask: unshare(CLONE_THREAD) changes nothing and fails beside other threads.
+ */
 static bool is_single_threaded(void)
 {
     return unshare(CLONE_THREAD) == 0;
@@ -142,16 +160,18 @@ static int count_open_files(uint32_t *ret_n)
 
 static int drop_capabilities(bool embedded, uint32_t *missing)
 {
-    if (embedded && join_keyring() < 0)
-        *missing |= SANDBOX_MISSING_KEYRING;
+    /* After sandbox_warm() this reads every bit once more and finds it gone. */
     int r = capability_bound(0);
     if (r < 0 && !embedded)
         return r;
     if (r < 0)
         *missing |= SANDBOX_MISSING_BOUNDING_SET;
-    (void)prctl(PR_SET_SECUREBITS,
-                SECUREBITS); /* done by take_identity, or not ours to do without root */
-    return capability_limit(0);
+    if (embedded) {
+        if (join_keyring() < 0)
+            *missing |= SANDBOX_MISSING_KEYRING;
+        (void)prctl(PR_SET_SECUREBITS, SECUREBITS); /* needs a user namespace of its own */
+    }
+    return capability_limit(CAPABILITIES_LOCKED);
 }
 
 /* Everything that can be read back before prctl is gone (D-6). */
@@ -165,7 +185,7 @@ static int verify(ControlExecutorLocked *locked)
         return r;
     locked->uid = uids[1];
     locked->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-    if (uids[0] != uids[1] || uids[1] != uids[2] || locked->capabilities != 0 ||
+    if (uids[0] != uids[1] || uids[1] != uids[2] || locked->capabilities != CAPABILITIES_LOCKED ||
         locked->no_new_privs != 1 || prctl(PR_GET_DUMPABLE) != 0)
         return -ENOTRECOVERABLE;
     return count_open_files(&locked->n_open_fds);
@@ -188,12 +208,8 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
                  uint32_t *ret_missing, SandboxStep *ret_step)
 {
     uint32_t missing = options->embedded ? SANDBOX_MISSING_CGROUP : 0;
-    uint32_t flags = options->flags;
+    uint32_t flags = options->flags | MUTATION_FLAGS;
     ControlExecutorLocked locked = {.header = ret_locked->header};
-#ifdef BERTH_MUTATION_NO_SECCOMP
-    flags |=
-        SANDBOX_FLAG_WITHOUT_SECCOMP; /* meson -Dmutation=no-seccomp: see README, "Mutations" */
-#endif
 
     *ret_step = SANDBOX_STEP_CAPABILITIES;
     if (!is_single_threaded())

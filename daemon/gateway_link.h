@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The gateway socket and the gateways on it. A peer must have the configured user's uid
+ * (SO_PEERCRED), say GATEWAY_HELLO first, and send well-formed frames only: anything else closes
+ * it, and with it end its sessions.
+ */
+
+#include "daemon/manager.h"
+
+/* Takes the socket of LISTEN_FDS, or makes GatewaySocket=. Logs. Return: 0 or negative errno. */
+int gateway_listen(Manager *m);
+
+/* Closes (and unlinks what was made here). */
+void gateway_unlisten(Manager *m);
+
+/* Closes all peers. Their sessions end. */
+void gateway_close_all(Manager *m);
+
+/* Sends, or keeps for later; a peer too far behind is closed, but not inside this call. @fd is
+ * taken. */
+void gateway_send(GatewayPeer *peer, const ControlFrame *frame, int fd);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One executor process and its leaf, from the order to spawn it to the removed directory:
+ *
+ *   SPAWNING -> STARTING -> WARM -> PLACING -> HANDOUT -> RUNNING -> ENDING
+ *    birth       HELLO              cpuset      LOCKED               exit, leaf empty, removed
+ *
+ * Any state may go to ENDING. A deadline guards STARTING and HANDOUT; a frame that does not belong
+ * to the state is the executor's end. It serves one session in its life (D-7): @session is set in
+ * PLACING and never changes except to NULL.
+ */
+
+#include "daemon/manager.h"
+#include "daemon/session/death.h"
+#include "sandbox/cgroup/cgroup.h"
+
+typedef enum ExecutorState {
+    EXECUTOR_SPAWNING,
+    EXECUTOR_STARTING,
+    EXECUTOR_WARM,
+    EXECUTOR_PLACING,
+    EXECUTOR_HANDOUT,
+    EXECUTOR_RUNNING,
+    EXECUTOR_ENDING,
+    _EXECUTOR_STATE_MAX,
+} ExecutorState;
+
+struct Executor {
+    ListNode node;
+    Manager *manager;
+    uint64_t id; /* the scheduler's */
+    ExecutorState state;
+    Session *session;
+    Charge charge_executor, charge_memory, charge_fds;
+    unsigned n_jobs; /* on control threads: not freed before they are done */
+
+    char leaf[CGROUP_NAME_MAX];
+    int leaf_fd; /* -EBADF: no cgroup */
+    pid_t pid;
+    int pidfd, control_fd, watch_fd;
+    sd_event_source *control_source, *pid_source, *watch_source, *deadline;
+
+    ControlExecutorHello hello;
+    ControlExecutorLocked locked;
+    uint64_t namespaces[6]; /* mnt pid net ipc uts cgroup: inode numbers of /proc/PID/ns */
+
+    /* What is in force, and the wish that is being carried out. */
+    uint64_t grant_bytes, high_bytes, max_bytes;
+    uint32_t node_id, cpu_weight;
+    uint64_t mems;
+    SchedCpus cpus;
+    SchedAction *later_move; /* a MOVE that came while PLACING; owned */
+    const char *asked_cause; /* what made the scheduler think about this one, and when */
+    uint64_t asked_usec;
+
+    CgroupMemory memory; /* as last read */
+    char operator_name[CONTROL_OPERATOR_MAX];
+
+    /* The end. */
+    Death death;
+    bool exited, removing, removed;
+    SessionCause verdict; /* why berthd killed it; NONE: it did not */
+    char reason[CONTROL_REASON_MAX];
+};
+
+const char *executor_state_to_string(ExecutorState state);
+
+/* The scheduler's orders. They never fail towards the caller: a failure ends the executor. */
+void executor_spawn(Manager *m, const SchedAction *action);
+void executor_place(Executor *e, Session *session, const SchedAction *action);
+void executor_move(Executor *e, const SchedAction *action);
+void executor_resize(Executor *e, const SchedAction *action);
+
+/* SIGKILL and all that follows. The first call's cause and reason stay. */
+void executor_kill(Executor *e, SessionCause cause, const char *reason);
+
+/* berthd stops: all of them, the warm ones too. */
+void executor_stop_all(Manager *m);
+
+/* Sends a frame; a peer that cannot be written to is killed. */
+void executor_send(Executor *e, const ControlFrame *frame);
+
+/* Reads the leaf's memory files into e->memory; nothing without a leaf. */
+void executor_read_memory(Executor *e);

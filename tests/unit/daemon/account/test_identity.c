@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identity comes from the kernel or not at all. Runs as any user; as root it also connects as
+ * another uid. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "daemon/account/identity.h"
+
+#define OTHER_UID 54321
+
+typedef struct Pair {
+    int listener, client, server;
+} Pair;
+
+static void pair_done(Pair *p)
+{
+    fd_close(p->listener);
+    fd_close(p->client);
+    fd_close(p->server);
+}
+
+static Pair tcp_pair(int family, uid_t uid)
+{
+    struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+    socklen_t n = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    Pair p;
+
+    if (family == AF_INET)
+        ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+        ((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_loopback;
+    p.listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(p.listener >= 0);
+    if (bind(p.listener, (struct sockaddr *)&address, n) < 0)
+        skip(); /* no IPv6 here */
+    assert_int_equal(listen(p.listener, 1), 0);
+    assert_int_equal(getsockname(p.listener, (struct sockaddr *)&address, &n), 0);
+    /* Only this thread, and only while the socket is made: it keeps the uid it was made with. */
+    assert_int_equal(syscall(SYS_setresuid, -1, uid, -1), 0);
+    p.client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(p.client, (struct sockaddr *)&address, n), 0);
+    assert_int_equal(syscall(SYS_setresuid, -1, getuid(), -1), 0);
+    p.server = accept(p.listener, NULL, NULL);
+    assert_true(p.server >= 0);
+    return p;
+}
+
+static void check_family(int family)
+{
+    uid_t uid = getuid() == 0 ? OTHER_UID : getuid(), found = (uid_t)-1;
+    struct sockaddr_storage peer, own;
+    socklen_t n_peer = sizeof(peer), n_own = sizeof(own);
+    Pair p = tcp_pair(family, uid);
+    char reason[128];
+
+    assert_int_equal(identity_uid_of_socket(p.server, &found, reason, sizeof(reason)), 0);
+    assert_int_equal(found, uid);
+    /* Both ways of asking agree. */
+    assert_int_equal(getpeername(p.server, (struct sockaddr *)&peer, &n_peer), 0);
+    assert_int_equal(getsockname(p.server, (struct sockaddr *)&own, &n_own), 0);
+    found = (uid_t)-1;
+    assert_int_equal(identity_tcp_by_proc(&peer, &own, &found), 0);
+    assert_int_equal(found, uid);
+    int r = identity_tcp_by_diag(&peer, &own, &found);
+    if (r == 0) /* a kernel may lack inet_diag */
+        assert_int_equal(found, uid);
+    /* A client that has gone names nobody, above all not root. */
+    p.client = fd_close(p.client);
+    assert_int_equal(identity_uid_of_socket(p.server, &found, reason, sizeof(reason)),
+                     IDENTITY_E_UNKNOWN);
+    pair_done(&p);
+}
+
+static void test_tcp4(void **state)
+{
+    check_family(AF_INET);
+}
+
+static void test_tcp6(void **state)
+{
+    check_family(AF_INET6);
+}
+
+static void test_unix(void **state)
+{
+    int pair[2];
+    uid_t uid;
+    char reason[128];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(identity_uid_of_socket(pair[0], &uid, reason, sizeof(reason)), 0);
+    assert_int_equal(uid, geteuid());
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void test_refused(void **state)
+{
+    int fds[2], sockets[4] = {socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_DGRAM, 0),
+                              socket(AF_INET, SOCK_STREAM, 0), -1};
+    char reason[128];
+    uid_t uid;
+
+    assert_int_equal(pipe(fds), 0);
+    sockets[3] = fds[0];
+    for (size_t i = 0; i < ARRAY_SIZE(sockets); i++) {
+        reason[0] = 0;
+        assert_int_equal(identity_uid_of_socket(sockets[i], &uid, reason, sizeof(reason)),
+                         IDENTITY_E_UNKNOWN);
+        assert_true(strlen(reason) > 0);
+        close(sockets[i]);
+    }
+    close(fds[1]);
+}
+
+static void test_lookup(void **state)
+{
+    Identity id;
+
+    assert_int_equal(identity_lookup(0, &id), 0);
+    assert_string_equal(id.user, "root");
+    assert_string_equal(id.home, "/root");
+    assert_true(id.n_groups >= 1 && id.n_groups <= CONTROL_GROUPS_MAX);
+    assert_int_equal(identity_lookup(3999999999u, &id), 0);
+    assert_string_equal(id.user, "3999999999");
+    assert_int_equal(id.gid, 3999999999u);
+    assert_int_equal(id.n_groups, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tcp4),    cmocka_unit_test(test_tcp6),   cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_lookup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
