@@ -294,7 +294,7 @@ static Blocked blocked_by(Sched *s, Query *q, const OpenPools *pools)
     uint64_t total = total_with(s, se, q);
     if (total > e->grant_bytes && total > scaler_room(s, se, true)) {
         bool own = scaler_own_limit(s, se, total);
-        s->memory_short = true;
+        scaler_short(s, se, total);
         q->why = own ? "for memory: the limit of its session or user is reached" : "for memory";
         if (!settle_for_less(s, q, se, own))
             return own ? BLOCKED_OWN : BLOCKED_HOST;
@@ -354,7 +354,7 @@ static Query *choose_query(Sched *s)
         Query *q = container_of(n, Query, in_queue);
         if (q == best)
             break;
-        if (q->overtaken < SCHED_OVERTAKE_MAX && blocked_by(s, q, &pools) != BLOCKED_OWN)
+        if (blocked_by(s, q, &pools) != BLOCKED_OWN)
             q->overtaken++;
     }
     return best;

@@ -98,6 +98,12 @@ bool scaler_own_limit(const Sched *s, const Session *se, uint64_t grant_bytes)
     return grant_bytes > sched_grant_for_max(MIN(tenant, personal_max(s, se)));
 }
 
+void scaler_short(Sched *s, const Session *se, uint64_t grant_bytes)
+{
+    if (grant_bytes <= sched_grant_for_max(personal_max(s, se)))
+        s->memory_short = true;
+}
+
 /* Which of the bounds is the one that matters, for a person. */
 static const char *bound_name(const Sched *s, const Session *se, const char **ret_remedy)
 {
@@ -260,11 +266,12 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
         return false;
     }
     if (waited < SCHED_SPILL_PATIENCE_USEC && others_idle(s, se)) {
-        s->memory_short = true;
+        scaler_short(s, se, rq->minimum_bytes);
         return false;
     }
-    if (room >= rq->minimum_bytes && room > e->grant_bytes + e->grant_bytes / 8) {
-        scaler_resize(s, se, room); /* not all of it, but clearly more than now */
+    if (room >= rq->minimum_bytes &&
+        (rq->minimum_bytes > e->grant_bytes || room > e->grant_bytes + e->grant_bytes / 8)) {
+        scaler_resize(s, se, room); /* not all of it, but what it needs or clearly more than now */
         return false;
     }
     if (rq->minimum_bytes <= e->grant_bytes) {
@@ -272,14 +279,11 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
         reply(s, se, rq->serial, MEMORY_VERDICT_PARTLY, se->grant_bytes);
         return true;
     }
-    if (room >= rq->minimum_bytes) {
-        scaler_resize(s, se, room);
+    if (rq->minimum_bytes <= scaler_ceiling(s, se, false) &&
+        (waited < s->config.request_wait_usec || restart_larger(s, se, rq->minimum_bytes))) {
+        scaler_short(s, se, rq->minimum_bytes);
         return false;
     }
-    s->memory_short = true;
-    if (rq->minimum_bytes <= scaler_ceiling(s, se, false) &&
-        (waited < s->config.request_wait_usec || restart_larger(s, se, rq->minimum_bytes)))
-        return false;
     reply_refused(s, se, rq);
     return true;
 }
@@ -297,7 +301,7 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
         scaler_resize(s, se, MIN(want, room));
         return;
     }
-    s->memory_short = true;
+    scaler_short(s, se, MAX(e->grant_bytes, se->trip_current_bytes));
     if (s->now_usec - se->trip_seen_usec > s->config.throttle_usec / 2) {
         se->trip_usec = 0; /* it has not been told for long: the executor spilled */
         return;
@@ -401,9 +405,10 @@ void scaler_resized(Sched *s, Executor *e, const SchedEvent *event)
     Session *se = e->session == SCHED_NONE ? NULL : &s->sessions[e->session];
     if (!se || se->state != SCHED_SESSION_LIVE)
         return;
-    if (raised && event->resized.current_bytes < e->high_bytes)
+    if (!raised)
+        se->shrink_usec = s->now_usec; /* lowering that got stuck is not tried again at once */
+    else if (event->resized.current_bytes < e->high_bytes)
         se->trip_usec = 0;
-    se->shrink_usec = s->now_usec;
     router_granted(s, se);
 }
 

@@ -109,7 +109,8 @@ typedef struct World {
     size_t n_heap, heap_size;
     SimExecutor executors[EXECUTORS_MAX];
     SimSession sessions[SESSIONS_MAX];
-    uint32_t n_sessions, n_tenants, fault_permille;
+    uint32_t n_sessions, n_tenants, fault_permille, spawn_fault_permille;
+    uint64_t spawn_usec_max;
     uint64_t n_events, n_queries, n_done, n_failed, n_refused, n_lost, n_cancelled, n_oom, n_raised,
         n_restarts;
     uint64_t n_granted, n_rescued, wait_max, timer_at;
@@ -279,10 +280,10 @@ static void do_action(World *w, const SchedAction *a)
                                          .session = SESSIONS_MAX,
                                          .current = 8 * MIB,
                                          .base = 8 * MIB};
-        if (chance(w, w->fault_permille))
+        if (chance(w, w->draining ? 0 : w->spawn_fault_permille))
             die(w, &w->executors[ei], SESSION_CAUSE_SPAWN);
         else
-            push(w, between(w, 5 * MSEC, 50 * MSEC), KIND_READY, ei, a->executor, 0, 0);
+            push(w, between(w, 5 * MSEC, w->spawn_usec_max), KIND_READY, ei, a->executor, 0, 0);
         break;
     case SCHED_ACTION_STOP:
         CHECK(e);
@@ -442,10 +443,10 @@ static void ask_query(World *w, SimSession *c)
         uint64_t budget = w->config.memory_budget_bytes;
         c->n_left--;
         c->peak = chance(w, 30) ? between(w, budget / 2, budget) : skewed(w, budget / 8);
-        c->n_steps = (uint32_t)between(w, 1, 12);
+        c->n_steps = (uint32_t)between(w, 1, 10);
         c->step_usec = skewed(w, 2 * USEC_PER_SEC) + 10;
         c->fingerprint = chance(w, 700) ? between(w, 1, 40) : 0;
-        c->sly = chance(w, 80);
+        c->sly = chance(w, 150);
     }
     c->again = false;
     c->query = ++w->last_query;
@@ -784,6 +785,8 @@ static void make_clients(World *w, bool large)
     w->n_sessions = (uint32_t)between(w, 2, large ? 400 : 50);
     w->n_tenants = (uint32_t)between(w, 1, 20);
     w->fault_permille = (uint32_t)between(w, 0, 25);
+    w->spawn_fault_permille = chance(w, 100) ? 600 : w->fault_permille;
+    w->spawn_usec_max = chance(w, 50) ? 60 * USEC_PER_SEC : 50 * MSEC;
     for (uint32_t i = 0; i < w->n_sessions; i++) {
         SimSession *c = &w->sessions[i];
         c->tenant = (uint32_t)(rnd(w) % w->n_tenants);
