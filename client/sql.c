@@ -33,6 +33,7 @@
 
 #define DEFAULT_ADDRESS "unix:/run/berth/connect.sock"
 #define DIRS_MAX 32
+#define SETTINGS_MAX 64
 
 static volatile sig_atomic_t interrupted;
 
@@ -43,6 +44,8 @@ typedef struct SqlOptions {
     uint64_t max_rows;
     EmbeddedOptions executor;
     const char *read_dirs[DIRS_MAX], *write_dirs[DIRS_MAX];
+    const char *settings[SETTINGS_MAX]; /* KEY=VALUE as typed */
+    size_t n_settings;
 } SqlOptions;
 
 typedef struct Sql {
@@ -369,6 +372,7 @@ enum {
     OPT_FORMAT,
     OPT_JSON,
     OPT_MAX_ROWS,
+    OPT_CONF,
     OPT_TIMING,
     OPT_NO_PROGRESS,
     OPT_KEEP_GOING,
@@ -387,6 +391,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, OPT_FORMAT},
     {"json", no_argument, NULL, OPT_JSON},
     {"max-rows", required_argument, NULL, OPT_MAX_ROWS},
+    {"conf", required_argument, NULL, OPT_CONF},
     {"timing", no_argument, NULL, OPT_TIMING},
     {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
     {"keep-going", no_argument, NULL, OPT_KEEP_GOING},
@@ -456,6 +461,14 @@ static int parse_options(int argc, char **argv, SqlOptions *o)
             if (text_parse_u64(optarg, UINT32_MAX, &o->max_rows) < 0)
                 status = bad_option("max-rows", optarg, "expected a number");
             break;
+        case OPT_CONF:
+            if (!strchr(optarg, '=') || o->n_settings == SETTINGS_MAX)
+                status = bad_option("conf", optarg,
+                                    o->n_settings == SETTINGS_MAX ? "too many settings"
+                                                                  : "expected KEY=VALUE");
+            else
+                o->settings[o->n_settings++] = optarg;
+            break;
         case OPT_TIMING:
             o->timing = true;
             break;
@@ -484,6 +497,22 @@ static int parse_options(int argc, char **argv, SqlOptions *o)
     return -1;
 }
 
+static int configure_session(Sql *s, ConnectionError *error)
+{
+    /* Relative paths in SQL mean the directory the user stands in. */
+    _cleanup_free_ char *cwd = getcwd(NULL, 0);
+    int r = 0;
+    if (cwd)
+        r = s->connection->ops->configure(s->connection, "spark.berth.directory", cwd, error);
+    for (size_t i = 0; r == 0 && i < s->options.n_settings; i++) {
+        const char *value = strchr(s->options.settings[i], '=') + 1;
+        _cleanup_free_ char *key =
+            strndup(s->options.settings[i], (size_t)(value - 1 - s->options.settings[i]));
+        r = key ? s->connection->ops->configure(s->connection, key, value, error) : -ENOMEM;
+    }
+    return r;
+}
+
 static int open_connection(Sql *s)
 {
     ConnectionError error = {0};
@@ -491,10 +520,8 @@ static int open_connection(Sql *s)
         s->options.embedded
             ? connection_open_embedded(&s->options.executor, &interrupted, &s->connection, &error)
             : connection_open_connect(s->options.address, &interrupted, &s->connection, &error);
-    /* Relative paths in SQL mean the directory the user stands in. */
-    _cleanup_free_ char *cwd = getcwd(NULL, 0);
-    if (r == 0 && cwd)
-        r = s->connection->ops->configure(s->connection, "spark.berth.directory", cwd, &error);
+    if (r == 0)
+        r = configure_session(s, &error);
     if (r > 0)
         print_error(s, &error);
     else if (r < 0)
