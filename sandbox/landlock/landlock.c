@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <sys/stat.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -72,30 +72,36 @@ static int allow_below(int ruleset_fd, int dir_fd, uint64_t rights)
                : 0;
 }
 
-int landlock_confine(uint32_t abi, const SandboxRoots *roots, int spill_fd)
+int landlock_prepare(uint32_t abi, const SandboxRoots *roots, bool *ret_denied, int *ret_fd)
 {
-    if (abi == 0)
-        return 0;
     RulesetAttr attr = {.handled_access_fs = landlock_handled_fs(abi),
                         .handled_access_net = landlock_handled_net(abi),
                         .scoped = landlock_scoped(abi)};
+    /* An older kernel refuses a longer structure. */
     size_t size = abi >= 6   ? sizeof(attr)
                   : abi >= 4 ? offsetof(RulesetAttr, scoped)
                              : sizeof(uint64_t);
+    bool denied = false;
     _cleanup_close_ int ruleset_fd = (int)syscall(__NR_landlock_create_ruleset, &attr, size, 0);
     if (ruleset_fd < 0)
         return -errno;
     for (size_t i = 0; roots && i < roots->n; i++) {
-        _cleanup_close_ int fd = open(roots->paths[i], O_PATH | O_CLOEXEC);
-        if (fd < 0)
-            continue; /* not there, or not for this user: then nothing is allowed there */
-        struct stat st;
-        if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
-            continue;
+        _cleanup_close_ int fd = open(roots->paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+            denied |= errno == EACCES;
+            continue; /* then nothing is allowed there */
+        }
         int r = allow_below(ruleset_fd, fd, landlock_allowed_fs(abi, roots->writable[i]));
         if (r < 0)
             return r;
     }
+    *ret_denied = denied;
+    *ret_fd = TAKE_FD(ruleset_fd);
+    return 0;
+}
+
+int landlock_confine(uint32_t abi, int ruleset_fd, int spill_fd)
+{
     if (spill_fd >= 0) {
         int r = allow_below(ruleset_fd, spill_fd, landlock_allowed_fs(abi, true));
         if (r < 0)

@@ -32,12 +32,19 @@ uint64_t landlock_handled_net(uint32_t abi);
 uint64_t landlock_scoped(uint32_t abi);
 
 /**
- * landlock_confine() - read below the roots, write below the writable ones and @spill_fd, nothing
- * else
- * @abi:      of landlock_abi(); 0 does nothing
- * @roots:    roots that do not exist are passed over; may be NULL
- * @spill_fd: or -EBADF
- *
- * no_new_privs must be set. For the calling thread and those it makes. Return: 0 or negative errno.
+ * landlock_prepare() - a ruleset: read below the roots, write below the writable ones, nothing else
+ * @abi:        of landlock_abi(), not 0
+ * @roots:      may be NULL; roots that do not exist are passed over
+ * @ret_denied: out, a root exists but may not be looked up by this identity: prepare again as
+ * another
+ * @ret_fd:     out, owned by the caller
+ * Return: 0 or negative errno.
  */
-int landlock_confine(uint32_t abi, const SandboxRoots *roots, int spill_fd);
+int landlock_prepare(uint32_t abi, const SandboxRoots *roots, bool *ret_denied, int *ret_fd);
+
+/**
+ * landlock_confine() - enter the ruleset, for the calling thread and those it makes
+ * @spill_fd: written below as well, or -EBADF
+ * no_new_privs must be set. Return: 0 or negative errno.
+ */
+int landlock_confine(uint32_t abi, int ruleset_fd, int spill_fd);

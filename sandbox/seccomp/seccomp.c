@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,10 +52,11 @@ typedef struct Program {
     size_t n_later;
 } Program;
 
-/* System calls from @first up to the next range, all treated like @call; NULL: not in the table. */
+/* System calls from @first up to the next range: one action, or the conditions of one row. */
 typedef struct Range {
     uint32_t first;
-    const SeccompCall *call;
+    uint32_t action;
+    const SeccompCall *call; /* a conditional row, or NULL */
 } Range;
 
 static void emit(Program *p, struct sock_filter instruction)
@@ -81,23 +83,37 @@ static uint32_t refusal(int action)
 
 static bool is_conditional(const SeccompCall *call)
 {
-    return call && (call->rule == SECCOMP_RULE_ONE_OF || call->rule == SECCOMP_RULE_OWN_PID);
+    return call->rule == SECCOMP_RULE_ONE_OF || call->rule == SECCOMP_RULE_OWN_PID;
 }
 
-/* What an unconditional row, or no row, leads to. */
-static uint32_t plain_action(const SeccompCall *call)
+static bool is_lock_call(uint32_t nr)
 {
+    for (size_t i = 0; i < n_seccomp_lock_calls; i++)
+        if (seccomp_lock_calls[i] == nr)
+            return true;
+    return false;
+}
+
+/* What happens to call @nr with row @call (NULL: none) in @stage. */
+static Range fate(SeccompStage stage, uint32_t nr, const SeccompCall *call)
+{
+    bool lock_call = is_lock_call(nr);
+    if ((stage == SECCOMP_STAGE_WARM && lock_call) || (stage == SECCOMP_STAGE_FINAL && !lock_call))
+        return (Range){nr, SECCOMP_RET_ALLOW, NULL};
     if (!call)
-        return refusal(EPERM);
-    return call->rule == SECCOMP_RULE_ALLOW
-               ? SECCOMP_RET_ALLOW
-               : refusal(call->rule == SECCOMP_RULE_KILL ? -1 : call->action);
+        return (Range){nr, refusal(EPERM), NULL};
+    if (is_conditional(call))
+        return (Range){nr, 0, call};
+    if (call->rule == SECCOMP_RULE_ALLOW)
+        return (Range){nr, SECCOMP_RET_ALLOW, NULL};
+    return (Range){nr, refusal(call->rule == SECCOMP_RULE_KILL ? -1 : call->action), NULL};
 }
 
-static void emit_call(Program *p, const SeccompCall *call, pid_t own_pid)
+static void emit_range(Program *p, const Range *range, pid_t own_pid)
 {
-    if (!is_conditional(call)) {
-        emit_return(p, plain_action(call));
+    const SeccompCall *call = range->call;
+    if (!call) {
+        emit_return(p, range->action);
         return;
     }
     bool pid = call->rule == SECCOMP_RULE_OWN_PID;
@@ -113,30 +129,50 @@ static void emit_call(Program *p, const SeccompCall *call, pid_t own_pid)
     emit_return(p, refusal(call->action));
 }
 
-/* The table as ranges over all numbers, neighbours with one fate merged. */
-static size_t make_ranges(Range *ranges)
+/* Numbers that need a range of their own, ascending, each once. */
+static size_t sort_numbers(uint32_t *numbers, const SeccompCall **rows)
 {
-    const SeccompCall *sorted[SECCOMP_ROWS_MAX];
-    assert(n_seccomp_calls <= SECCOMP_ROWS_MAX);
-    for (size_t i = 0; i < n_seccomp_calls; i++) {
-        size_t at = i;
-        for (; at > 0 && sorted[at - 1]->nr > seccomp_calls[i].nr; at--)
-            sorted[at] = sorted[at - 1];
-        sorted[at] = &seccomp_calls[i];
+    size_t n = 0;
+    for (size_t i = 0; i < n_seccomp_calls + n_seccomp_lock_calls; i++) {
+        const SeccompCall *row = i < n_seccomp_calls ? &seccomp_calls[i] : NULL;
+        uint32_t nr = row ? row->nr : seccomp_lock_calls[i - n_seccomp_calls];
+        size_t at = n;
+        while (at > 0 && numbers[at - 1] > nr)
+            at--;
+        if (at > 0 && numbers[at - 1] == nr)
+            continue;
+        memmove(&numbers[at + 1], &numbers[at], (n - at) * sizeof(*numbers));
+        memmove(&rows[at + 1], &rows[at], (n - at) * sizeof(*rows));
+        numbers[at] = nr;
+        rows[at] = row;
+        n++;
     }
+    return n;
+}
+
+static void add_range(Range *ranges, size_t *n, Range range)
+{
+    const Range *last = *n > 0 ? &ranges[*n - 1] : NULL;
+    if (!last || last->call || range.call || last->action != range.action)
+        ranges[(*n)++] = range;
+}
+
+/* The whole space of numbers as ranges, neighbours with one fate merged. */
+static size_t make_ranges(SeccompStage stage, Range *ranges)
+{
+    uint32_t numbers[SECCOMP_ROWS_MAX];
+    const SeccompCall *rows[SECCOMP_ROWS_MAX];
+    assert(n_seccomp_calls + n_seccomp_lock_calls <= SECCOMP_ROWS_MAX);
+    size_t n_numbers = sort_numbers(numbers, rows);
     size_t n = 0;
     uint32_t next = 0; /* first number without a range */
-    for (size_t i = 0; i <= n_seccomp_calls; i++) {
-        uint32_t nr = i < n_seccomp_calls ? sorted[i]->nr : UINT32_MAX;
-        Range candidates[2] = {{next, NULL}, {nr, i < n_seccomp_calls ? sorted[i] : NULL}};
-        for (size_t k = nr > next ? 0 : 1; k < (i < n_seccomp_calls ? 2 : 1); k++) {
-            const Range *c = &candidates[k];
-            if (n == 0 || is_conditional(c->call) || is_conditional(ranges[n - 1].call) ||
-                plain_action(c->call) != plain_action(ranges[n - 1].call))
-                ranges[n++] = *c;
-        }
-        next = nr + 1;
+    for (size_t i = 0; i < n_numbers; i++) {
+        if (numbers[i] > next)
+            add_range(ranges, &n, fate(stage, next, NULL));
+        add_range(ranges, &n, fate(stage, numbers[i], rows[i]));
+        next = numbers[i] + 1;
     }
+    add_range(ranges, &n, fate(stage, next, NULL));
     return n;
 }
 
@@ -150,18 +186,18 @@ static void later(Program *p, size_t branch, bool taken, uint32_t action)
 static void emit_tree(Program *p, const Range *ranges, size_t n, pid_t own_pid)
 {
     if (n == 1) {
-        emit_call(p, ranges[0].call, own_pid);
+        emit_range(p, &ranges[0], own_pid);
         return;
     }
     size_t half = n / 2;
     size_t branch = p->n;
     emit(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, ranges[half].first, 0, 0));
-    if (half == 1 && !is_conditional(ranges[0].call))
-        later(p, branch, false, plain_action(ranges[0].call));
+    if (half == 1 && !ranges[0].call)
+        later(p, branch, false, ranges[0].action);
     else
         emit_tree(p, ranges, half, own_pid);
-    if (n - half == 1 && !is_conditional(ranges[half].call)) {
-        later(p, branch, true, plain_action(ranges[half].call));
+    if (n - half == 1 && !ranges[half].call) {
+        later(p, branch, true, ranges[half].action);
     } else {
         assert(p->n - branch - 1 <= UINT8_MAX);
         p->code[branch].jt = (uint8_t)(p->n - branch - 1);
@@ -212,11 +248,11 @@ static void emit_search(Program *p, const Range *ranges, size_t n, pid_t own_pid
     emit_search(p, ranges + half, n - half, own_pid);
 }
 
-size_t seccomp_compile(pid_t own_pid, struct sock_filter *program)
+size_t seccomp_compile(SeccompStage stage, pid_t own_pid, struct sock_filter *program)
 {
     Program p = {.code = program};
     Range ranges[2 * SECCOMP_ROWS_MAX + 1];
-    size_t n = make_ranges(ranges);
+    size_t n = make_ranges(stage, ranges);
     emit_load(&p, offsetof(struct seccomp_data, arch));
     emit(&p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0));
     emit_return(&p, SECCOMP_RET_KILL_PROCESS);
@@ -229,10 +265,10 @@ size_t seccomp_compile(pid_t own_pid, struct sock_filter *program)
     return p.n;
 }
 
-int seccomp_load(pid_t own_pid)
+int seccomp_load(SeccompStage stage, pid_t own_pid)
 {
     struct sock_filter code[SECCOMP_PROGRAM_MAX];
-    struct sock_fprog program = {.len = (unsigned short)seccomp_compile(own_pid, code),
+    struct sock_fprog program = {.len = (unsigned short)seccomp_compile(stage, own_pid, code),
                                  .filter = code};
     return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }

@@ -52,16 +52,32 @@ extern const size_t n_seccomp_calls;
 /* Rows that let something through; at most SECCOMP_CALLS_MAX. */
 uint32_t seccomp_n_allowed(void);
 
+/* What the last steps of the lock-down need and nothing else may: allowed in the first of two
+ * stages. */
+extern const uint32_t seccomp_lock_calls[];
+extern const size_t n_seccomp_lock_calls;
+
+/*
+ * A filter can only be added to, and loading a long one takes 100 us. So a pooled executor loads
+ * WARM, which is the table plus the lock calls, before anybody waits, and adds FINAL, which takes
+ * the lock calls away, at hand-out. Together they are FULL: the kernel takes the stricter answer.
+ */
+typedef enum SeccompStage {
+    SECCOMP_STAGE_FULL,
+    SECCOMP_STAGE_WARM,
+    SECCOMP_STAGE_FINAL,
+} SeccompStage;
+
 /**
- * seccomp_compile() - make the program
+ * seccomp_compile() - make the program of one stage
  * @own_pid: for SECCOMP_RULE_OWN_PID
  * @program: out, room for SECCOMP_PROGRAM_MAX
  * Return: number of instructions. Cannot fail: the table is ours and a test holds its size.
  */
-size_t seccomp_compile(pid_t own_pid, struct sock_filter *program);
+size_t seccomp_compile(SeccompStage stage, pid_t own_pid, struct sock_filter *program);
 
 /**
  * seccomp_load() - confine the calling thread and all it will make
  * no_new_privs must be set. Return: 0 or negative errno.
  */
-int seccomp_load(pid_t own_pid);
+int seccomp_load(SeccompStage stage, pid_t own_pid);

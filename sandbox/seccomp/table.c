@@ -197,3 +197,20 @@ const SeccompCall seccomp_calls[] = {
 };
 
 const size_t n_seccomp_calls = ARRAY_SIZE(seccomp_calls);
+
+const uint32_t seccomp_lock_calls[] = {
+    __NR_setgroups,
+    __NR_setresgid,
+    __NR_setresuid,
+    __NR_getresuid,
+    __NR_capget,
+    __NR_capset,
+    __NR_prctl,
+    __NR_unshare, /* CLONE_THREAD: are we alone? */
+    __NR_landlock_create_ruleset,
+    __NR_landlock_add_rule,
+    __NR_landlock_restrict_self,
+    __NR_seccomp,
+};
+
+const size_t n_seccomp_lock_calls = ARRAY_SIZE(seccomp_lock_calls);

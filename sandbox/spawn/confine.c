@@ -48,7 +48,7 @@
      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED |  \
      MUTATION_SECUREBITS)
 
-#define OPEN_FILES_MAX 4096u
+#define OPEN_FILES_SEEN 256u
 
 int sandbox_roots_from_argv(int argc, char **argv, SandboxRoots *ret_roots)
 {
@@ -140,19 +140,16 @@ static bool is_single_threaded(void)
     return unshare(CLONE_THREAD) == 0;
 }
 
+/* Descriptors are given out from below, so this sees them all unless somebody hides one. */
 static int count_open_files(uint32_t *ret_n)
 {
-    static struct pollfd fds[OPEN_FILES_MAX];
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return -errno;
-    nfds_t n = (nfds_t)MIN(limit.rlim_cur, (rlim_t)OPEN_FILES_MAX);
-    for (nfds_t i = 0; i < n; i++)
+    struct pollfd fds[OPEN_FILES_SEEN];
+    for (size_t i = 0; i < OPEN_FILES_SEEN; i++)
         fds[i] = (struct pollfd){.fd = (int)i};
-    if (poll(fds, n, 0) < 0)
+    if (poll(fds, OPEN_FILES_SEEN, 0) < 0)
         return -errno;
     uint32_t n_open = 0;
-    for (nfds_t i = 0; i < n; i++)
+    for (size_t i = 0; i < OPEN_FILES_SEEN; i++)
         n_open += !(fds[i].revents & POLLNVAL);
     *ret_n = n_open;
     return 0;
@@ -191,9 +188,9 @@ static int verify(ControlExecutorLocked *locked)
     return count_open_files(&locked->n_open_fds);
 }
 
-static int load_filter(ControlExecutorLocked *locked)
+static int load_filter(SeccompStage stage, ControlExecutorLocked *locked)
 {
-    int r = seccomp_load(getpid());
+    int r = seccomp_load(stage, getpid());
     if (r < 0)
         return r;
     /* A filter that is in force is one that refuses. */
@@ -204,11 +201,53 @@ static int load_filter(ControlExecutorLocked *locked)
     return 0;
 }
 
+int sandbox_prepare(const SandboxRoots *roots, uint32_t flags, SandboxPrepared *ret_prepared,
+                    SandboxStep *ret_step)
+{
+    flags |= MUTATION_FLAGS;
+    SandboxPrepared prepared = {.ruleset_fd = -EBADF};
+    *ret_step = SANDBOX_STEP_LANDLOCK;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    uint32_t abi = flags & SANDBOX_FLAG_WITHOUT_LANDLOCK ? 0 : landlock_abi();
+    bool denied = false;
+    int r = abi > 0 ? landlock_prepare(abi, roots, &denied, &prepared.ruleset_fd) : 0;
+    if (r < 0)
+        return r;
+    if (denied) /* the client may see it: again, as the client */
+        fd_closep(&prepared.ruleset_fd);
+    *ret_step = SANDBOX_STEP_SECCOMP;
+    if (!(flags & SANDBOX_FLAG_WITHOUT_SECCOMP)) {
+        r = seccomp_load(SECCOMP_STAGE_WARM, getpid());
+        if (r < 0) {
+            fd_closep(&prepared.ruleset_fd);
+            return r;
+        }
+        prepared.filtered = true;
+    }
+    *ret_step = SANDBOX_STEP_NONE;
+    *ret_prepared = prepared;
+    return 0;
+}
+
+/* Takes the ruleset that is there, or makes one. */
+static int confine_files(const SandboxLockOptions *options, uint32_t abi)
+{
+    bool denied;
+    _cleanup_close_ int ruleset_fd =
+        options->prepared ? TAKE_FD(options->prepared->ruleset_fd) : -EBADF;
+    if (abi == 0)
+        return 0;
+    int r = ruleset_fd < 0 ? landlock_prepare(abi, options->roots, &denied, &ruleset_fd) : 0;
+    return r < 0 ? r : landlock_confine(abi, ruleset_fd, options->spill_fd);
+}
+
 int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_locked,
                  uint32_t *ret_missing, SandboxStep *ret_step)
 {
     uint32_t missing = options->embedded ? SANDBOX_MISSING_CGROUP : 0;
     uint32_t flags = options->flags | MUTATION_FLAGS;
+    bool filtered = options->prepared && options->prepared->filtered;
     ControlExecutorLocked locked = {.header = ret_locked->header};
 
     *ret_step = SANDBOX_STEP_CAPABILITIES;
@@ -222,7 +261,7 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
 
     *ret_step = SANDBOX_STEP_LANDLOCK;
     uint32_t abi = flags & SANDBOX_FLAG_WITHOUT_LANDLOCK ? 0 : landlock_abi();
-    r = landlock_confine(abi, options->roots, options->spill_fd);
+    r = confine_files(options, abi);
     if (r < 0)
         return r;
     locked.landlock_abi = abi;
@@ -241,7 +280,7 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
         return r;
     *ret_step = SANDBOX_STEP_SECCOMP;
     if (!(flags & SANDBOX_FLAG_WITHOUT_SECCOMP)) {
-        r = load_filter(&locked);
+        r = load_filter(filtered ? SECCOMP_STAGE_FINAL : SECCOMP_STAGE_FULL, &locked);
         if (r < 0)
             return r;
     }

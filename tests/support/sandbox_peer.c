@@ -123,6 +123,10 @@ int peer_inside(int argc, char **argv, uint32_t flags, PeerInside *ret_inside)
     r = sandbox_warm(&ring_options, &in.ring, &frame.executor_hello, &step);
     if (r < 0)
         return report_failure(r, step);
+    SandboxPrepared prepared;
+    r = sandbox_prepare(&in.roots, flags, &prepared, &step);
+    if (r < 0)
+        return report_failure(r, step);
     r = control_send(CONTROL_EXECUTOR_FD, &frame, NULL, 0);
     if (r < 0)
         return r;
@@ -140,8 +144,11 @@ int peer_inside(int argc, char **argv, uint32_t flags, PeerInside *ret_inside)
                               frame.handout.n_groups);
     if (r < 0)
         return report_failure(r, SANDBOX_STEP_IDENTITY);
-    SandboxLockOptions options = {
-        .roots = &in.roots, .spill_fd = in.spill_fd, .ring = &in.ring, .flags = flags};
+    SandboxLockOptions options = {.roots = &in.roots,
+                                  .spill_fd = in.spill_fd,
+                                  .ring = &in.ring,
+                                  .flags = flags,
+                                  .prepared = &prepared};
     control_init(&frame, CONTROL_EXECUTOR_LOCKED, 1);
     r = sandbox_lock(&options, &frame.executor_locked, NULL, &step);
     if (r < 0)
