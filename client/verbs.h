@@ -3,4 +3,20 @@
 
 /* The verbs of `berth`. argv[0] is the verb. Return: the exit status. */
 
+enum {
+    EXIT_WRONG_USAGE = 2, /* beside EXIT_SUCCESS and EXIT_FAILURE */
+};
+
 int verb_sql(int argc, char **argv);
+
+/* These ask berthd. Options common to them: client/options.h. */
+int verb_sessions(int argc, char **argv);
+int verb_pools(int argc, char **argv);
+int verb_queries(int argc, char **argv);
+int verb_top(int argc, char **argv);
+int verb_kill(int argc, char **argv);
+int verb_limit(int argc, char **argv);
+int verb_status(int argc, char **argv);
+
+/* This asks the kernel, and needs nobody. */
+int verb_doctor(int argc, char **argv);

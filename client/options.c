@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/options.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "client/verbs.h"
+
+enum {
+    OPTION_JSON = 256,
+    OPTION_NO_LEGEND,
+    OPTION_NO_PAGER,
+    OPTION_IS_SLOTS,
+    OPTION_ONCE,
+    OPTION_IS_REASON,
+};
+
+static int wrong(const char *verb, const char *usage)
+{
+    fprintf(stderr, "usage: berth %s %s\n", verb, usage);
+    return EXIT_WRONG_USAGE;
+}
+
+static bool parse_delay(const char *text, uint64_t *ret_usec)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !isfinite(seconds) || seconds < 0.1 || seconds > 3600)
+        return false;
+    *ret_usec = (uint64_t)(seconds * (double)USEC_PER_SEC);
+    return true;
+}
+
+int options_parse(int argc, char **argv, unsigned set, const char *usage, int least, int most,
+                  Options *ret_options)
+{
+    static const struct option long_options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"no-legend", no_argument, NULL, OPTION_NO_LEGEND},
+        {"no-pager", no_argument, NULL, OPTION_NO_PAGER},
+        {"slots", no_argument, NULL, OPTION_IS_SLOTS},
+        {"delay", required_argument, NULL, 'd'},
+        {"once", no_argument, NULL, OPTION_ONCE},
+        {"reason", required_argument, NULL, OPTION_IS_REASON},
+        {NULL, 0, NULL, 0},
+    };
+    Options o = {.legend = true, .interval_usec = 2 * USEC_PER_SEC, .reason = ""};
+    const char *verb = argv[0];
+    bool known = true;
+
+    optind = 0; /* the GNU way to begin anew */
+    for (int c; (c = getopt_long(argc, argv, "hd:", long_options, NULL)) >= 0;) {
+        if (c == 'h') {
+            printf("usage: berth %s %s\n", verb, usage);
+            return EXIT_SUCCESS;
+        } else if (c == OPTION_JSON) {
+            o.json = true;
+        } else if (c == OPTION_NO_LEGEND) {
+            o.legend = false;
+        } else if (c == OPTION_NO_PAGER) {
+            ;
+        } else if (c == OPTION_IS_SLOTS) {
+            o.slots = true;
+            known = set & OPTION_SLOTS;
+        } else if (c == OPTION_ONCE) {
+            o.once = true;
+            known = set & OPTION_TOP;
+        } else if (c == 'd') {
+            known = set & OPTION_TOP;
+            if (known && !parse_delay(optarg, &o.interval_usec)) {
+                fprintf(stderr, "berth %s: --delay takes 0.1 to 3600 seconds, not \"%s\"\n", verb,
+                        optarg);
+                return EXIT_WRONG_USAGE;
+            }
+        } else if (c == OPTION_IS_REASON) {
+            o.reason = optarg;
+            known = set & OPTION_REASON;
+        } else {
+            return wrong(verb, usage); /* getopt has said what */
+        }
+        if (!known) {
+            fprintf(stderr, "berth %s: this verb has no such option\n", verb);
+            return wrong(verb, usage);
+        }
+    }
+    o.n_words = argc - optind;
+    o.words = argv + optind;
+    if (o.n_words < least || o.n_words > most) {
+        fprintf(stderr, "berth %s: %s\n", verb,
+                o.n_words < least ? "something is missing" : "too many words");
+        return wrong(verb, usage);
+    }
+    *ret_options = o;
+    return -1;
+}
+
+bool options_colors(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The command line of every verb but sql: the same few options before or after the verb's own
+ * words. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Options {
+    bool json, legend, slots, once;
+    uint64_t interval_usec;
+    const char *reason;
+    int n_words; /* what is left after the options */
+    char **words;
+} Options;
+
+/* Which options a verb knows beside --help, --json, --no-legend and --no-pager (accepted, as there
+ * is no pager). */
+typedef enum OptionSet {
+    OPTIONS_NONE = 0,
+    OPTION_SLOTS = 1u << 0,  /* --slots */
+    OPTION_TOP = 1u << 1,    /* -d, --delay=SECONDS, --once */
+    OPTION_REASON = 1u << 2, /* --reason=TEXT */
+} OptionSet;
+
+/**
+ * options_parse() - parse and complain
+ * @usage: what follows the verb, printed by --help and after a mistake
+ * @least, @most: how many words the verb takes
+ * Return: -1 to go on, otherwise the exit status: --help was asked, or something is wrong and has
+ * been said.
+ */
+int options_parse(int argc, char **argv, unsigned set, const char *usage, int least, int most,
+                  Options *ret_options);
+
+/* Colours? Standard output is a terminal that has them, and NO_COLOR is not set. */
+bool options_colors(void);
