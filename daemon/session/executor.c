@@ -199,6 +199,8 @@ void executor_kill(Executor *e, SessionCause cause, const char *reason)
         e->state = EXECUTOR_ENDING;
     if (e->exited || e->pidfd < 0)
         return; /* SPAWNING: birth_done() sees the verdict */
+    /* Whatever it still says counts no more; and a closed socket is readable for ever. */
+    disable_source(&e->control_source);
     disable_source(&e->deadline);
     /* It is the init of its pid namespace: with it goes everything inside. The leaf's cgroup.kill
      * follows. */
@@ -342,7 +344,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *us
     size_t n_fds;
     int r = control_receive(fd, CONTROL_SENDER_EXECUTOR, &frame, fds, &n_fds);
 
-    if (r == -EAGAIN || r == -EINTR || e->state == EXECUTOR_ENDING)
+    if (r == -EAGAIN || r == -EINTR)
         return 0;
     if (r == 1 && take_frame(e, &frame))
         return 0;
