@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "exec/parquet/unpack.h"
+#include "exec/vec/ops.h"
 
 /*
  * Values of one page, without nulls, into the form that vectors have. Fixed-size types go through
@@ -637,14 +638,6 @@ static bool dictionary_is_unique(const ParquetReader *reader)
     return true;
 }
 
-/* Unique among all dictionaries of the process: caches of work per entry are keyed by it. */
-static uint64_t next_dict_id(void)
-{
-    static uint64_t last;
-
-    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-}
-
 int values_dictionary(ParquetReader *reader, const uint8_t *bytes, size_t n_bytes, uint32_t n,
                       QueryError *error)
 {
@@ -673,7 +666,7 @@ int values_dictionary(ParquetReader *reader, const uint8_t *bytes, size_t n_byte
     if (r != 0)
         return r;
     reader->n_dict = n;
-    reader->dict_id = next_dict_id();
+    reader->dict_id = vec_dict_id_next();
     reader->dictionary_loaded = true;
     reader->dict_is_unique = dictionary_is_unique(reader);
     return 0;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/op/scan_internal.h"
+
+#include <math.h>
+
+#include "base/cleanup.h"
+#include "exec/vec/ops.h"
+
+/*
+ * Statistics of a row group against the filters. Bounds are bounds: strings may be cut short, NaN
+ * is not counted and sorts above everything, so nothing is concluded from a maximum where a NaN
+ * could be.
+ */
+
+typedef struct Bounds {
+    ParquetStatistics s;
+    PhysKind phys;
+    uint64_t n_rows;
+} Bounds;
+
+/* @v against a literal. Return: <0, 0, >0. */
+static int compare_bound(const Bounds *b, const ParquetValue *v, const Literal *l)
+{
+    switch (b->phys) {
+    case PHYS_BOOL:
+        return (int)(v->i != 0) - (int)l->b;
+    case PHYS_I128:
+        return v->i128 < l->i128 ? -1 : v->i128 > l->i128;
+    case PHYS_F32:
+    case PHYS_F64:
+        return vec_double_compare(v->d, l->d);
+    case PHYS_STRING:
+        return vec_string_compare(&v->s, &l->s);
+    default:
+        return v->i < l->i ? -1 : v->i > l->i;
+    }
+}
+
+static bool literal_is_nan(const Bounds *b, const Literal *l)
+{
+    return (b->phys == PHYS_F32 || b->phys == PHYS_F64) && isnan(l->d);
+}
+
+/* Can a value equal to @l be there? */
+static bool may_equal(const Bounds *b, const Literal *l)
+{
+    if (literal_is_nan(b, l))
+        return true;
+    if (b->s.has_min && compare_bound(b, &b->s.min, l) > 0)
+        return false;
+    return !(b->s.has_max && compare_bound(b, &b->s.max, l) < 0);
+}
+
+static bool may_compare(const Bounds *b, uint8_t op, const Literal *l)
+{
+    bool has_max = b->s.has_max && !b->s.may_be_nan;
+
+    if (literal_is_nan(b, l))
+        return true;
+    switch (op) {
+    case KERN_EQ:
+        return may_equal(b, l);
+    case KERN_LT:
+        return !(b->s.has_min && compare_bound(b, &b->s.min, l) >= 0);
+    case KERN_LE:
+        return !(b->s.has_min && compare_bound(b, &b->s.min, l) > 0);
+    case KERN_GT:
+        return !(has_max && compare_bound(b, &b->s.max, l) <= 0);
+    case KERN_GE:
+        return !(has_max && compare_bound(b, &b->s.max, l) < 0);
+    default: /* NE: only when there is one value, which cut strings cannot tell */
+        return !(has_max && b->s.has_min && b->phys != PHYS_STRING &&
+                 compare_bound(b, &b->s.min, l) == 0 && compare_bound(b, &b->s.max, l) == 0);
+    }
+}
+
+static bool may_pass(const Bounds *b, const ScanPredicate *p)
+{
+    bool all_null = b->s.has_null_count && b->s.null_count == b->n_rows;
+
+    switch (p->kind) {
+    case SCAN_IS_NULL:
+        return !(b->s.has_null_count && b->s.null_count == 0);
+    case SCAN_NOT_NULL:
+        return !all_null;
+    case SCAN_COMPARE:
+        return !all_null && may_compare(b, p->op, &p->value);
+    case SCAN_IN:
+        for (uint32_t i = 0; i < p->n_items && !all_null; i++)
+            if (may_equal(b, &p->items[i]))
+                return true;
+        return false;
+    case SCAN_RUNTIME:
+        if (all_null || p->runtime->empty)
+            return false;
+        return !(b->s.has_min && b->s.has_max && b->phys <= PHYS_I64) ||
+               runtime_filter_range(p->runtime, b->s.min.i, b->s.max.i);
+    default:
+        return true;
+    }
+}
+
+bool scan_filters_may_pass(const ScanFilters *filters, const PlanScan *scan,
+                           const ParquetFile *file, uint32_t row_group)
+{
+    for (uint32_t i = 0; i < filters->n_filters; i++) {
+        const ScanFilter *f = &filters->filters[i];
+        uint32_t column;
+        Bounds b;
+
+        if (f->n_columns != 1)
+            continue;
+        column = scan->columns[f->columns[0]];
+        b.phys = type_phys(parquet_file_column(file, column)->type);
+        b.n_rows = parquet_file_row_group(file, row_group)->n_rows;
+        parquet_statistics(file, row_group, column, &b.s);
+        for (uint32_t k = 0; k < f->n_predicates; k++)
+            if (!may_pass(&b, &f->predicates[k]))
+                return false;
+    }
+    return true;
+}
