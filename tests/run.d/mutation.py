@@ -11,6 +11,7 @@ import io
 import os
 from dataclasses import dataclass
 
+import meson_suite
 from context import Context
 from results import say
 
@@ -25,8 +26,7 @@ class Mutation:
 
 MUTATIONS = {
     "no-seccomp": Mutation("the executor does not load its system call filter", "integration", "uml", "escape"),
-    "no-raise": Mutation("berthd grants memory but does not raise the limits of the cgroup", "integration", "uml",
-                         "memory"),
+    "no-raise": Mutation("the scheduler never raises the limit of what runs", "unit", "host"),
     "no-drop": Mutation("the executor keeps its capabilities at hand-out", "integration", "uml", "escape"),
 }
 
@@ -67,7 +67,10 @@ def noticed(context, name, mutation):
         return False
     mutant.built["gcc"] = True
     with contextlib.redirect_stdout(io.StringIO()):
-        importlib.import_module("suite_" + mutation.suite).run(mutant)
+        if mutation.bed == "host":
+            meson_suite.run(mutant, mutation.suite, "gcc", mutation.suite, folder=mutant.product, only=mutation.only)
+        else:
+            importlib.import_module("suite_" + mutation.suite).run(mutant)
     say(f"mutation {name} ({mutation.what}):")
     if not mutant.results.failures:
         t = mutant.results.total
