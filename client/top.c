@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* berth top: sessions by memory, drawn again every few seconds in the terminal's other screen. */
+/*
+ * berth top: sessions by memory, drawn again every few seconds. In the terminal's own screen, so
+ * that the last picture and an error stay readable.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -47,7 +50,7 @@ static void on_signal(int signo)
 
 static void terminal_restore(void)
 {
-    static const char leave[] = "\033[?25h\033[?1049l";
+    static const char leave[] = "\033[?25h";
     (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
     (void)!write(STDOUT_FILENO, leave, sizeof(leave) - 1);
 }
@@ -68,7 +71,8 @@ static int terminal_take(void)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGWINCH, &action, NULL);
     (void)atexit(terminal_restore);
-    fputs("\033[?1049h\033[?25l", stdout);
+    fputs("\033[?25l", stdout);
+    (void)fflush(stdout); /* before what the exit handler writes */
     return 0;
 }
 
@@ -241,19 +245,21 @@ static bool wait_turn(uint64_t interval_usec)
 
 static int run(sd_bus *bus, Top *top, const Options *o)
 {
+    bool taken = false;
     int r;
-    if (!o->once) {
-        r = terminal_take();
-        if (r < 0) {
-            fprintf(stderr, "berth top: the terminal cannot be used: %s\n", strerror(-r));
-            return r;
-        }
-    }
     do {
         struct winsize size = {0};
         r = read_all(bus, top);
         if (r < 0)
             return r;
+        if (!o->once && !taken) {
+            r = terminal_take();
+            if (r < 0) {
+                fprintf(stderr, "berth top: the terminal cannot be used: %s\n", strerror(-r));
+                return r;
+            }
+            taken = true;
+        }
         if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
             size.ws_row = 24;
         if (!o->once)

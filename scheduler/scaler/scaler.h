@@ -16,7 +16,8 @@ uint64_t scaler_ceiling(const Sched *s, const Session *session, bool admission);
  * host? */
 bool scaler_own_limit(const Sched *s, const Session *session, uint64_t grant_bytes);
 
-/* Somebody lacks @grant_bytes: others are squeezed, unless the session's own limit forbids it anyway. */
+/* Somebody lacks @grant_bytes: others are squeezed, unless the session's own limit forbids it
+ * anyway. */
 void scaler_short(Sched *s, const Session *session, uint64_t grant_bytes);
 
 /* Is there budget for one more leaf with the floor? Not only for a raise: sets memory_short when
