@@ -166,8 +166,8 @@ typedef struct SchedEvent {
             uint64_t total_bytes;
         } returned;
         struct {
-            uint64_t current_bytes;
-            uint64_t high_bytes;
+            uint64_t current_bytes; /* less page cache, which reclaim takes back by itself */
+            uint64_t high_bytes;    /* in force when it was crossed */
         } high;
         struct {
             uint64_t executor;
@@ -176,7 +176,7 @@ typedef struct SchedEvent {
              * memory.current leaves room (D-2), so a lowering may end higher than asked. */
             uint64_t high_bytes;
             uint64_t max_bytes;
-            uint64_t current_bytes;
+            uint64_t current_bytes; /* less page cache */
         } resized;
         struct {
             uint32_t level; /* SchedPressure */

@@ -372,7 +372,7 @@ static int on_memory(sd_event_source *source, int fd, uint32_t events, void *use
     if (e->memory.n_high == before || !e->session || e->state != EXECUTOR_RUNNING)
         return 0;
     SchedEvent event = {.type = SCHED_EVENT_MEMORY_HIGH, .session = e->session->id};
-    event.high.current_bytes = e->memory.current_bytes;
+    event.high.current_bytes = cgroup_memory_held(&e->memory);
     event.high.high_bytes = e->memory.high_bytes;
     if (!e->asked_cause) {
         e->asked_cause = "trip-wire";

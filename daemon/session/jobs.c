@@ -186,7 +186,7 @@ void job_resize(WorkerJob *job)
         j->max_bytes = j->old_max_bytes;
     }
     if (cgroup_memory_read(j->leaf_fd, &now) == 0) {
-        j->current_bytes = now.current_bytes;
+        j->current_bytes = cgroup_memory_held(&now);
         if (r < 0 && now.max_bytes != CGROUP_UNLIMITED)
             j->max_bytes = now.max_bytes;
     }

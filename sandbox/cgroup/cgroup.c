@@ -291,7 +291,7 @@ int cgroup_memory_shrink(int leaf_fd, uint64_t high_bytes, uint64_t max_bytes,
 int cgroup_memory_read(int leaf_fd, CgroupMemory *ret_memory)
 {
     CgroupMemory memory = {0};
-    char events[512];
+    char events[512], stat[8192];
     int r = read_number(leaf_fd, "memory.current", &memory.current_bytes);
     if (r == 0)
         r = read_number(leaf_fd, "memory.peak", &memory.peak_bytes);
@@ -306,6 +306,10 @@ int cgroup_memory_read(int leaf_fd, CgroupMemory *ret_memory)
     ssize_t n = fd_read_file_at(leaf_fd, "memory.events.local", events, sizeof(events));
     if (n < 0)
         return gone(leaf_fd, (int)n);
+    if (fd_read_file_at(leaf_fd, "memory.stat", stat, sizeof(stat)) > 0) {
+        uint64_t file = find_number(stat, "file"), shmem = find_number(stat, "shmem");
+        memory.file_bytes = file > shmem ? file - shmem : 0;
+    }
     memory.n_high = find_number(events, "high");
     memory.n_max = find_number(events, "max");
     memory.n_oom = find_number(events, "oom");

@@ -121,9 +121,16 @@ typedef struct CgroupMemory {
     uint64_t current_bytes;
     uint64_t peak_bytes; /* 0 where the kernel has no memory.peak (before 5.19) */
     uint64_t high_bytes, max_bytes;
+    uint64_t file_bytes; /* page cache of files, part of current: reclaim takes it back */
     /* memory.events.local */
     uint64_t n_high, n_max, n_oom, n_oom_kill, n_oom_group_kill;
 } CgroupMemory;
+
+/* What cannot be had back by dropping page cache: that alone is a reason to raise a limit. */
+static inline uint64_t cgroup_memory_held(const CgroupMemory *m)
+{
+    return m->current_bytes > m->file_bytes ? m->current_bytes - m->file_bytes : 0;
+}
 
 /* Return: 0; CGROUP_E_GONE; negative errno. Does not sleep. */
 int cgroup_memory_read(int leaf_fd, CgroupMemory *ret_memory);

@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "scheduler/router/router.h"
 
+/* A throttled task sleeps for 2 s at most each time (mm/memcontrol.c,
+ * MEMCG_MAX_HIGH_DELAY_JIFFIES). */
+#define THROTTLE_SLEEP_USEC (2 * USEC_PER_SEC + 500 * USEC_PER_MSEC)
 #define LIMIT_UNIT                                                                                 \
     (64 * UINT64_C(1024)) /* a multiple of every page size, so the kernel rounds nothing */
 
@@ -302,10 +305,6 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
         return;
     }
     scaler_short(s, se, MAX(e->grant_bytes, se->trip_current_bytes));
-    if (s->now_usec - se->trip_seen_usec > s->config.throttle_usec / 2) {
-        se->trip_usec = 0; /* it has not been told for long: the executor spilled */
-        return;
-    }
     if (s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC) {
         SchedAction *a = sched_emit(s, SCHED_ACTION_SHRINK, se);
         a->grant_bytes = MAX(se->grant_bytes / 2, s->config.floor_bytes);
@@ -313,7 +312,15 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
     }
     if (s->now_usec - se->trip_usec < s->config.throttle_usec)
         return;
-    /* Above the wire for too long: the kernel throttles it for ever. */
+    /* Told once only, and never again for longer than the kernel lets a task sleep above the wire:
+     * it is below. */
+    if (se->trip_seen_usec == se->trip_usec) {
+        if (s->now_usec - se->trip_seen_usec >= s->config.throttle_usec + THROTTLE_SLEEP_USEC)
+            se->trip_usec = 0;
+        return;
+    }
+    /* Above the wire for too long, and it has not said that it spilled: the kernel throttles it for
+     * ever. */
     if (!restart_larger(s, se, 2 * se->trip_current_bytes)) {
         se->peak_bytes = se->trip_current_bytes;
         sched_stop(s, e, SESSION_CAUSE_OOM);
@@ -370,6 +377,7 @@ void scaler_returned(Sched *s, Session *se, uint64_t total_bytes)
     total_bytes = MAX(total_bytes, s->config.floor_bytes);
     se->grant_bytes = MIN(se->grant_bytes, total_bytes);
     se->shrink_usec = 0; /* the limits may follow at once */
+    se->trip_usec = 0;   /* it has spilled; if that was not enough, the wire tells again */
     s->dirty = true;
 }
 
@@ -379,6 +387,8 @@ void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_by
     se->trip_current_bytes = MIN(current_bytes, SCHED_BYTES_MAX);
     if (e->resize_serial == 0 && high_bytes < e->high_bytes && current_bytes < e->high_bytes)
         return; /* about the wire before the last raise */
+    if (current_bytes + MAX(e->high_bytes / 16, 8 * MIB) < e->high_bytes)
+        return; /* page cache of what it reads: the kernel has dropped it and goes on */
     if (se->trip_usec == 0)
         se->trip_usec = s->now_usec;
     se->trip_seen_usec = s->now_usec;
@@ -554,8 +564,10 @@ uint64_t scaler_deadline(const Sched *s, const Session *se)
         t = MIN(t, se->requests[i].since_usec + after);
     }
     if (se->trip_usec != 0) {
-        t = MIN(t, se->trip_usec + s->config.throttle_usec);
-        t = MIN(t, se->trip_seen_usec + s->config.throttle_usec / 2 + 1);
+        uint64_t at = se->trip_usec + s->config.throttle_usec;
+        if (at <= s->now_usec)
+            at = se->trip_seen_usec + s->config.throttle_usec + THROTTLE_SLEEP_USEC;
+        t = MIN(t, at);
     }
     if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0) {
         uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC / 4, until = idle_until(s, se);

@@ -78,6 +78,21 @@ static void a_wire_that_was_moved_meanwhile_is_no_news(void **state)
     bed_free(b);
 }
 
+/* Reading files fills the leaf with page cache, and the wire is crossed again and again: no reason
+ * to grow. */
+static void page_cache_alone_raises_nothing(void **state)
+{
+    Bed *b = one_session();
+    SchedEvent e = {.type = SCHED_EVENT_MEMORY_HIGH, .session = 1};
+    e.high.high_bytes = bed_session(b, 1).high_bytes;
+    e.high.current_bytes = e.high.high_bytes / 2;
+    bed_forget(b);
+    for (int i = 0; i < 100; i++)
+        bed_send(b, e);
+    assert_int_equal(b->n_actions, 0);
+    bed_free(b);
+}
+
 static void both_limits_count_until_the_write_is_acknowledged(void **state)
 {
     Bed *b = one_session();
@@ -288,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_request_is_granted_after_the_raise),
         cmocka_unit_test(a_crossed_wire_raises_both_limits),
         cmocka_unit_test(a_wire_that_was_moved_meanwhile_is_no_news),
+        cmocka_unit_test(page_cache_alone_raises_nothing),
         cmocka_unit_test(both_limits_count_until_the_write_is_acknowledged),
         cmocka_unit_test(a_write_that_failed_leaves_the_old_grant),
         cmocka_unit_test(an_idle_session_gives_back_and_is_lowered_after_that),
