@@ -225,7 +225,7 @@ class Berthd:
         self.socket = self.folder + "/gateway.sock"
         self.config = self.folder + "/berthd.conf"
         self.env = dict(os.environ)
-        self.more = ""
+        self.log_begin = 0  # of the last start()
 
     def write(self, more, roots="/tmp", head=""):
         executor = os.path.abspath(os.path.join(BUILD, "tests/support/fake_executor"))
@@ -233,7 +233,7 @@ class Berthd:
             f.write(f"[Daemon]\nGatewayUser=root\nGatewayGroup=root\nGatewaySocket={self.socket}\n"
                     f"ExecutorPath={executor}\nCgroupRoot=/berth-test\nLogLevel=debug\n{head}\n"
                     f"[Data]\nReadPaths=\nReadPaths={roots}\nSpillDirectory={self.folder}/spill\n"
-                    f"[Memory]\nBudget=60%\n{more}")
+                    f"[Memory]\n{more}")
 
     def start_bus(self):
         with open(self.folder + "/bus.conf", "w") as f:
@@ -249,6 +249,7 @@ class Berthd:
         self.write(more, **kw)
         if bus and not self.bus:
             self.start_bus()
+        self.log_begin = os.path.getsize(self.folder + "/log") if os.path.exists(self.folder + "/log") else 0
         self.log_file = open(self.folder + "/log", "ab")
         self.process = subprocess.Popen([BERTHD, "--config=" + self.config], stderr=self.log_file, env=self.env)
         wait_for(lambda: "is ready" in self.log() or self.process.poll() is not None, 30)
@@ -256,6 +257,7 @@ class Berthd:
 
     def log(self):
         with open(self.folder + "/log", errors="replace") as f:
+            f.seek(self.log_begin)
             return f.read()
 
     def wait_log(self, what, seconds=15):

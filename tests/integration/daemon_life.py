@@ -39,7 +39,7 @@ def executors():
 
 
 def main(b):
-    b.start("[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n")
+    b.start("Budget=60%\n[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n")
     clients = Clients(b.folder)
     check("berthd is ready", b.process.poll() is None, b.log())
     check("two warm executors, each in a leaf of its own", wait_for(lambda: len(executors()) == 2) and
