@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/timezone.h"
+#include "exec/plan/datetime.h"
 
 typedef struct ConfEntry {
     char *key, *value;

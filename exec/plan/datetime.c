@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Calendar arithmetic after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"
+ * (https://howardhinnant.github.io/date_algorithms.html).
+ */
+
+#include "exec/plan/datetime.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+
+int64_t plan_days_from_civil(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t yoe = year - era * 400;
+    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + doe - 719468;
+}
+
+void plan_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t doe = days - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t mp = (5 * doy + 2) / 153;
+    *ret_day = (int)(doy - (153 * mp + 2) / 5 + 1);
+    *ret_month = (int)(mp < 10 ? mp + 3 : mp - 9);
+    *ret_year = yoe + era * 400 + (*ret_month <= 2);
+}
+
+/* A cursor over text that ends at @end. */
+typedef struct Cursor {
+    const char *at, *end;
+} Cursor;
+
+static Cursor trimmed(const char *text, size_t n)
+{
+    const char *end = text + n;
+    while (text < end && (unsigned char)*text <= ' ')
+        text++;
+    while (end > text && (unsigned char)end[-1] <= ' ')
+        end--;
+    return (Cursor){text, end};
+}
+
+/* @min..@max digits. Return: false when there are fewer or more. */
+static bool digits(Cursor *c, int min, int max, int64_t *ret)
+{
+    int n = 0;
+    int64_t value = 0;
+    while (c->at < c->end && *c->at >= '0' && *c->at <= '9') {
+        if (++n > max)
+            return false;
+        value = value * 10 + (*c->at++ - '0');
+    }
+    *ret = value;
+    return n >= min;
+}
+
+static bool accept(Cursor *c, char what)
+{
+    if (c->at < c->end && *c->at == what) {
+        c->at++;
+        return true;
+    }
+    return false;
+}
+
+static int month_days(int64_t year, int month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+static bool parse_date_part(Cursor *c, int64_t *ret_days)
+{
+    bool negative = accept(c, '-');
+    if (!negative)
+        accept(c, '+');
+    int64_t year, month = 1, day = 1;
+    if (!digits(c, 4, 7, &year))
+        return false;
+    if (negative)
+        year = -year;
+    if (accept(c, '-')) {
+        if (!digits(c, 1, 2, &month))
+            return false;
+        if (accept(c, '-') && !digits(c, 1, 2, &day))
+            return false;
+    }
+    if (month < 1 || month > 12 || day < 1 || day > month_days(year, (int)month))
+        return false;
+    *ret_days = plan_days_from_civil(year, (int)month, (int)day);
+    return true;
+}
+
+bool plan_parse_date(const char *text, size_t n, int32_t *ret_days)
+{
+    Cursor c = trimmed(text, n);
+    int64_t days;
+    if (!parse_date_part(&c, &days))
+        return false;
+    if (c.at < c.end && *c.at != ' ' && *c.at != 'T')
+        return false;
+    if (days != (int32_t)days)
+        return false;
+    *ret_days = (int32_t)days;
+    return true;
+}
+
+static bool parse_clock(Cursor *c, int64_t *ret_usec)
+{
+    int64_t hour, minute = 0, second = 0, fraction = 0;
+    if (!digits(c, 1, 2, &hour) || hour > 23)
+        return false;
+    if (accept(c, ':')) {
+        if (!digits(c, 1, 2, &minute) || minute > 59)
+            return false;
+        if (accept(c, ':')) {
+            if (!digits(c, 1, 2, &second) || second > 59)
+                return false;
+            if (accept(c, '.')) {
+                int64_t scale = 100000;
+                while (c->at < c->end && *c->at >= '0' && *c->at <= '9') {
+                    fraction += (*c->at++ - '0') * scale;
+                    scale /= 10; /* digits beyond microseconds are cut off */
+                }
+            }
+        }
+    }
+    *ret_usec = ((hour * 60 + minute) * 60 + second) * 1000000 + fraction;
+    return true;
+}
+
+bool plan_parse_timestamp(const char *text, size_t n, int64_t *ret_usec, bool *ret_has_zone)
+{
+    Cursor c = trimmed(text, n);
+    int64_t days, usec = 0;
+    bool has_zone = false;
+    if (!parse_date_part(&c, &days))
+        return false;
+    if (c.at < c.end) {
+        if (!accept(&c, ' ') && !accept(&c, 'T'))
+            return false;
+        if (!parse_clock(&c, &usec))
+            return false;
+        while (accept(&c, ' '))
+            ;
+        if (c.at < c.end) {
+            char zone[64];
+            int64_t offset;
+            size_t length = (size_t)(c.end - c.at);
+            if (length >= sizeof(zone))
+                return false;
+            memcpy(zone, c.at, length);
+            zone[length] = '\0';
+            if (!plan_time_zone_offset(zone, &offset))
+                return false;
+            usec -= offset;
+            has_zone = true;
+        }
+    }
+    if (days > INT64_C(100000000) || days < INT64_C(-100000000))
+        return false;
+    *ret_usec = days * USEC_PER_DAY + usec;
+    *ret_has_zone = has_zone;
+    return true;
+}
+
+size_t plan_format_date(int64_t days, char *buf, size_t size)
+{
+    int64_t year;
+    int month, day;
+    plan_civil_from_days(days, &year, &month, &day);
+    if (year > 9999)
+        return (size_t)snprintf(buf, size, "+%lld-%02d-%02d", (long long)year, month, day);
+    return (size_t)snprintf(buf, size, "%s%04lld-%02d-%02d", year < 0 ? "-" : "",
+                            (long long)(year < 0 ? -year : year), month, day);
+}
+
+/* ".5" for half a second, "" for none. */
+static size_t format_fraction(int64_t usec, char *buf)
+{
+    if (usec == 0) {
+        buf[0] = '\0';
+        return 0;
+    }
+    size_t n = (size_t)sprintf(buf, ".%06d", (int)usec);
+    while (buf[n - 1] == '0')
+        buf[--n] = '\0';
+    return n;
+}
+
+size_t plan_format_timestamp(int64_t usec, char *buf, size_t size)
+{
+    int64_t days = usec / USEC_PER_DAY, rest = usec % USEC_PER_DAY;
+    if (rest < 0) {
+        rest += USEC_PER_DAY;
+        days--;
+    }
+    char date[32], fraction[16];
+    plan_format_date(days, date, sizeof(date));
+    format_fraction(rest % 1000000, fraction);
+    int second = (int)(rest / 1000000);
+    return (size_t)snprintf(buf, size, "%s %02d:%02d:%02d%s", date, second / 3600,
+                            second / 60 % 60, second % 60, fraction);
+}
+
+size_t plan_format_interval_ym(int64_t months, char *buf, size_t size)
+{
+    int64_t m = months < 0 ? -months : months;
+    return (size_t)snprintf(buf, size, "INTERVAL '%s%lld-%lld' YEAR TO MONTH",
+                            months < 0 ? "-" : "", (long long)(m / 12), (long long)(m % 12));
+}
+
+size_t plan_format_interval_dt(int64_t usec, char *buf, size_t size)
+{
+    uint64_t u = usec < 0 ? -(uint64_t)usec : (uint64_t)usec;
+    char fraction[16];
+    format_fraction((int64_t)(u % 1000000), fraction);
+    uint64_t s = u / 1000000;
+    return (size_t)snprintf(buf, size, "INTERVAL '%s%llu %02llu:%02llu:%02llu%s' DAY TO SECOND",
+                            usec < 0 ? "-" : "", (unsigned long long)(s / 86400),
+                            (unsigned long long)(s / 3600 % 24), (unsigned long long)(s / 60 % 60),
+                            (unsigned long long)(s % 60), fraction);
+}
+
+bool plan_time_zone_offset(const char *zone, int64_t *ret_usec)
+{
+    static const char *const zero[] = {"UTC", "Z", "GMT", "UT", "Etc/UTC", "Etc/GMT", "Zulu",
+                                       "Etc/UCT", "UCT", "Universal", "Etc/Universal", "Etc/Zulu",
+                                       "Greenwich", "Etc/Greenwich"};
+    for (size_t i = 0; i < ARRAY_SIZE(zero); i++) {
+        if (strcmp(zone, zero[i]) == 0) {
+            *ret_usec = 0;
+            return true;
+        }
+    }
+    if (strncmp(zone, "UTC", 3) == 0 || strncmp(zone, "GMT", 3) == 0)
+        zone += 3;
+    else if (strncmp(zone, "UT", 2) == 0)
+        zone += 2;
+    if (*zone != '+' && *zone != '-')
+        return false;
+    bool negative = *zone == '-';
+    Cursor c = {zone + 1, zone + strlen(zone)};
+    int64_t hour, minute = 0, second = 0;
+    if (!digits(&c, 1, 2, &hour))
+        return false;
+    if (accept(&c, ':') && !digits(&c, 1, 2, &minute))
+        return false;
+    if (accept(&c, ':') && !digits(&c, 2, 2, &second))
+        return false;
+    if (c.at != c.end || hour > 18 || minute > 59 || second > 59)
+        return false;
+    int64_t usec = ((hour * 60 + minute) * 60 + second) * 1000000;
+    *ret_usec = negative ? -usec : usec;
+    return true;
+}
+
+bool plan_time_zone_is_known(const char *zone)
+{
+    int64_t offset;
+    if (plan_time_zone_offset(zone, &offset))
+        return true;
+    static const char *const areas[] = {"Africa",   "America", "Antarctica", "Arctic", "Asia",
+                                        "Atlantic", "Australia", "Europe",   "Etc",    "Indian",
+                                        "Pacific",  "US",      "Canada",     "Brazil", "Chile"};
+    const char *slash = strchr(zone, '/');
+    if (!slash || !slash[1])
+        return false;
+    for (const char *p = slash; *p; p++)
+        if (!strchr("/_-+ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", *p))
+            return false;
+    for (size_t i = 0; i < ARRAY_SIZE(areas); i++)
+        if (strncmp(zone, areas[i], (size_t)(slash - zone)) == 0 &&
+            strlen(areas[i]) == (size_t)(slash - zone))
+            return true;
+    return false;
+}

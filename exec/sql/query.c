@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Queries: WITH, set operations, SELECT, FROM, joins, ORDER BY, LIMIT. */
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "exec/sql/literal.h"
+
+static URel *parse_relation(Parser *p);
+static URel *parse_set_operations(Parser *p, URel *first, int level);
+static URel *parse_query_tail(Parser *p, URel *rel);
+
+bool at_query(const Parser *p)
+{
+    return at_word(p, "SELECT") || at_word(p, "WITH") || at_word(p, "VALUES") ||
+           (at_word(p, "TABLE") && (peek_at(p, 1)->kind == TOKEN_WORD ||
+                                    peek_at(p, 1)->kind == TOKEN_QUOTED)) ||
+           (at_word(p, "FROM") && peek_at(p, 1)->kind != TOKEN_OPERATOR);
+}
+
+static URel *seal_marked(Parser *p, URel *rel, uint32_t first_token)
+{
+    if (!rel || failed(p))
+        return NULL;
+    rel->position = p->tokens[first_token].start + 1;
+    rel->stop = p->at > 0 ? p->tokens[p->at - 1].stop : 0;
+    return urel_seal(p->b, rel);
+}
+
+static URel *over(Parser *p, URelKind kind, URel *input)
+{
+    if (!input || failed(p))
+        return NULL;
+    URel *rel = urel_new(p->b, kind);
+    if (rel)
+        rel->input = input;
+    return rel;
+}
+
+/* ---- FROM ---- */
+
+static bool at_alias(const Parser *p)
+{
+    return at_word(p, "AS") || at_identifier(p);
+}
+
+/* [AS] alias [(column, ...)] */
+static URel *parse_alias(Parser *p, URel *rel, uint32_t first)
+{
+    if (!rel || failed(p) || !at_alias(p))
+        return rel;
+    accept_word(p, "AS");
+    URel *alias = over(p, UREL_ALIAS, rel);
+    if (!alias)
+        return NULL;
+    PtrList names = {0};
+    if (at_op(p, OP_LPAREN)) {
+        /* AS (a, b): columns without a name for the table */
+        alias->name = "";
+    } else {
+        alias->name = parse_identifier(p);
+    }
+    if (accept_op(p, OP_LPAREN)) {
+        do {
+            list_add(p, &names, (void *)parse_any_identifier(p));
+        } while (accept_op(p, OP_COMMA));
+        expect_op(p, OP_RPAREN);
+    }
+    alias->names = (const char **)names.items;
+    alias->n_names = names.n;
+    return seal_marked(p, alias, first);
+}
+
+static URel *files_of(Parser *p, const char *format, const char *path, uint32_t first)
+{
+    URel *rel = urel_new(p->b, UREL_FILES);
+    if (!rel)
+        return NULL;
+    char *lower = ubuilder_strndup(p->b, format, strlen(format));
+    rel->paths = ubuilder_dup(p->b, &path, 1, sizeof(path));
+    if (!lower || !rel->paths)
+        return NULL;
+    for (char *c = lower; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c += 'a' - 'A';
+    rel->format = lower;
+    rel->n_paths = 1;
+    return seal_marked(p, rel, first);
+}
+
+/* FROM 'x.parquet': the ending says the format. */
+static URel *parse_path_literal(Parser *p, uint32_t first)
+{
+    size_t n;
+    const Token *t = peek(p);
+    char *path = parse_string(p, &n);
+    if (!path)
+        return NULL;
+    if (strlen(path) != n || n == 0)
+        return parse_error_at(p, t, "PARSE_SYNTAX_ERROR", "42601", "Not a path.");
+    static const char *const endings[] = {"csv", "json", "orc", "avro", "txt"};
+    for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+        size_t length = strlen(endings[i]);
+        if (n > length && path[n - length - 1] == '.' &&
+            strcasecmp(path + n - length, endings[i]) == 0)
+            return files_of(p, endings[i], path, first);
+    }
+    return files_of(p, "parquet", path, first);
+}
+
+static bool is_file_format(const char *name)
+{
+    static const char *const formats[] = {"parquet", "csv", "json", "orc", "text", "avro", "delta"};
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+        if (strcasecmp(formats[i], name) == 0)
+            return true;
+    return false;
+}
+
+static URel *parse_values(Parser *p)
+{
+    uint32_t first = p->at;
+    PtrList cells = {0};
+    uint32_t n_columns = 0;
+    advance(p);
+    do {
+        uint32_t before = cells.n;
+        const Token *t = peek(p);
+        if (accept_op(p, OP_LPAREN)) {
+            do {
+                list_add(p, &cells, parse_named_expression(p));
+            } while (accept_op(p, OP_COMMA));
+            expect_op(p, OP_RPAREN);
+        } else {
+            list_add(p, &cells, parse_expression(p));
+        }
+        if (failed(p))
+            return NULL;
+        if (n_columns == 0)
+            n_columns = cells.n;
+        if (cells.n - before != n_columns)
+            return parse_error_at(p, t, "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000",
+                                  "Invalid inline table. Inline table expected %u columns but "
+                                  "found %u columns in row %u.",
+                                  n_columns, cells.n - before, before / n_columns);
+    } while (accept_op(p, OP_COMMA));
+    URel *rel = urel_new(p->b, UREL_VALUES);
+    if (!rel)
+        return NULL;
+    rel->exprs = (UExpr **)cells.items;
+    rel->n_exprs = cells.n;
+    rel->n_columns = n_columns;
+    return seal_marked(p, rel, first);
+}
+
+/* range(end), range(start, end[, step[, partitions]]) */
+static URel *parse_range(Parser *p, uint32_t first)
+{
+    const Token *t = peek(p);
+    advance(p);
+    advance(p);
+    int64_t values[4] = {0};
+    uint32_t n = 0;
+    do {
+        UExpr *e = parse_expression(p);
+        if (!e)
+            return NULL;
+        bool fits = n < 4 && e->kind == UEXPR_LITERAL && !e->literal.is_null &&
+                    type_is_integral(e->type);
+        if (!fits)
+            return parse_error_at(p, t, "UNEXPECTED_INPUT_TYPE", "42K09",
+                                  "The arguments of `range` must be integer literals.");
+        values[n++] = e->literal.i;
+    } while (accept_op(p, OP_COMMA));
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    URel *rel = urel_new(p->b, UREL_RANGE);
+    if (!rel)
+        return NULL;
+    rel->start = n == 1 ? 0 : values[0];
+    rel->end = n == 1 ? values[0] : values[1];
+    rel->step = n > 2 ? values[2] : 1;
+    if (rel->step == 0)
+        return parse_error_at(p, t, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "42K09",
+                              "The step of `range` must not be 0.");
+    return seal_marked(p, rel, first);
+}
+
+static URel *parse_table(Parser *p)
+{
+    uint32_t first = p->at;
+    if (peek_at(p, 1)->op == OP_LPAREN) {
+        if (at_word(p, "RANGE"))
+            return parse_range(p, first);
+        const Token *t = peek(p);
+        char name[80];
+        snprintf(name, sizeof(name), "the table function %.*s",
+                 (int)MIN(t->stop - t->start, 50u), p->text + t->start);
+        return unsupported_at(p, t, name);
+    }
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return NULL;
+    if (n == 2 && is_file_format(parts[0]))
+        return files_of(p, parts[0], parts[1], first);
+    if (at_words(p, "VERSION", "AS") || at_words(p, "TIMESTAMP", "AS"))
+        return unsupported_at(p, peek(p), "time travel");
+    URel *rel = urel_new(p->b, UREL_TABLE);
+    if (!rel)
+        return NULL;
+    rel->parts = parts;
+    rel->n_parts = n;
+    return seal_marked(p, rel, first);
+}
+
+static URel *parse_joins(Parser *p, URel *left);
+
+/*
+ * Behind an opening parenthesis in FROM: a query, or a join. Which one, only what follows an inner
+ * parenthesis tells, so both come out of one function and nothing is read twice.
+ */
+static URel *parse_paren_body(Parser *p, bool *ret_is_query)
+{
+    if (!enter(p))
+        return NULL;
+    URel *rel;
+    uint32_t first = p->at;
+    *ret_is_query = true;
+    if (at_query(p)) {
+        rel = parse_query(p);
+    } else if (accept_op(p, OP_LPAREN)) {
+        bool inner_is_query = false;
+        rel = parse_paren_body(p, &inner_is_query);
+        expect_op(p, OP_RPAREN);
+        bool goes_on = at_alias(p) || at_op(p, OP_COMMA) || at_word(p, "JOIN") ||
+                       at_word(p, "INNER") || at_word(p, "LEFT") || at_word(p, "RIGHT") ||
+                       at_word(p, "FULL") || at_word(p, "CROSS") || at_word(p, "NATURAL") ||
+                       at_word(p, "SEMI") || at_word(p, "ANTI");
+        if (inner_is_query && !goes_on) {
+            rel = parse_query_tail(p, parse_set_operations(p, rel, 0));
+        } else {
+            *ret_is_query = false;
+            rel = parse_joins(p, parse_alias(p, rel, first));
+        }
+    } else {
+        *ret_is_query = false;
+        rel = parse_relation(p);
+    }
+    leave(p);
+    return failed(p) ? NULL : rel;
+}
+
+static URel *parse_relation_primary(Parser *p)
+{
+    uint32_t first = p->at;
+    URel *rel;
+    if (at_word(p, "LATERAL"))
+        return unsupported_at(p, peek(p), "LATERAL");
+    if (accept_op(p, OP_LPAREN)) {
+        bool is_query;
+        rel = parse_paren_body(p, &is_query);
+        expect_op(p, OP_RPAREN);
+    } else if (peek(p)->kind == TOKEN_STRING) {
+        rel = parse_path_literal(p, first);
+    } else if (at_word(p, "VALUES")) {
+        rel = parse_values(p);
+    } else {
+        rel = parse_table(p);
+    }
+    if (at_word(p, "TABLESAMPLE"))
+        return unsupported_at(p, peek(p), "TABLESAMPLE");
+    rel = parse_alias(p, rel, first);
+    if (at_word(p, "PIVOT") || at_word(p, "UNPIVOT"))
+        return unsupported_at(p, peek(p), "PIVOT");
+    return rel;
+}
+
+/* Return: true when a join keyword was read. */
+static bool parse_join_type(Parser *p, JoinType *ret_type, bool *ret_natural)
+{
+    uint32_t before = p->at;
+    *ret_natural = accept_word(p, "NATURAL");
+    *ret_type = JOIN_INNER;
+    if (accept_word(p, "INNER")) {
+        *ret_type = JOIN_INNER;
+    } else if (accept_word(p, "CROSS")) {
+        *ret_type = JOIN_CROSS;
+    } else if (accept_word(p, "LEFT")) {
+        *ret_type = accept_word(p, "SEMI")   ? JOIN_SEMI
+                    : accept_word(p, "ANTI") ? JOIN_ANTI
+                                             : JOIN_LEFT;
+        accept_word(p, "OUTER");
+    } else if (accept_word(p, "RIGHT")) {
+        *ret_type = JOIN_RIGHT;
+        accept_word(p, "OUTER");
+    } else if (accept_word(p, "FULL")) {
+        *ret_type = JOIN_FULL;
+        accept_word(p, "OUTER");
+    } else if (accept_word(p, "SEMI")) {
+        *ret_type = JOIN_SEMI;
+    } else if (accept_word(p, "ANTI")) {
+        *ret_type = JOIN_ANTI;
+    }
+    if (accept_word(p, "JOIN"))
+        return true;
+    if (p->at != before)
+        syntax_error(p);
+    return false;
+}
+
+/* a JOIN b ... JOIN c: left-deep, in a loop. */
+static URel *parse_joins(Parser *p, URel *left)
+{
+    uint32_t first = p->at;
+    JoinType type;
+    bool natural;
+    while (left && !failed(p) && parse_join_type(p, &type, &natural)) {
+        URel *join = over(p, UREL_JOIN, left);
+        if (!join)
+            return NULL;
+        join->join_type = type;
+        join->natural = natural;
+        join->right = parse_relation_primary(p);
+        if (accept_word(p, "ON")) {
+            join->condition = parse_expression(p);
+        } else if (accept_word(p, "USING")) {
+            PtrList names = {0};
+            if (!expect_op(p, OP_LPAREN))
+                return NULL;
+            do {
+                list_add(p, &names, (void *)parse_any_identifier(p));
+            } while (accept_op(p, OP_COMMA));
+            expect_op(p, OP_RPAREN);
+            join->names = (const char **)names.items;
+            join->n_names = names.n;
+        }
+        if (failed(p))
+            return NULL;
+        left = seal_marked(p, join, first);
+    }
+    return failed(p) ? NULL : left;
+}
+
+static URel *parse_relation(Parser *p)
+{
+    return parse_joins(p, parse_relation_primary(p));
+}
+
+/* FROM a, b JOIN c ON ...: commas are cross joins of whole join chains. */
+static URel *parse_from(Parser *p)
+{
+    uint32_t first = p->at;
+    URel *rel = parse_relation(p);
+    while (accept_op(p, OP_COMMA)) {
+        URel *join = over(p, UREL_JOIN, rel);
+        if (!join)
+            return NULL;
+        join->join_type = JOIN_CROSS;
+        join->right = parse_relation(p);
+        if (failed(p))
+            return NULL;
+        rel = seal_marked(p, join, first);
+    }
+    if (at_word(p, "LATERAL"))
+        return unsupported_at(p, peek(p), "LATERAL VIEW");
+    return failed(p) ? NULL : rel;
+}
+
+/* ---- SELECT ---- */
+
+static bool parse_group_by(Parser *p, URel *rel)
+{
+    if (at_word(p, "ALL") && peek_at(p, 1)->op != OP_DOT && peek_at(p, 1)->op != OP_LPAREN) {
+        advance(p);
+        rel->group_all = true;
+        return true;
+    }
+    if (at_words(p, "GROUPING", "SETS") ||
+        ((at_word(p, "ROLLUP") || at_word(p, "CUBE")) && peek_at(p, 1)->op == OP_LPAREN))
+        return unsupported_at(p, peek(p), "ROLLUP, CUBE and GROUPING SETS"), false;
+    PtrList groups = {0};
+    if (!parse_expression_list(p, &groups))
+        return false;
+    if (at_word(p, "WITH") && (token_is_word(p, peek_at(p, 1), "ROLLUP") ||
+                               token_is_word(p, peek_at(p, 1), "CUBE")))
+        return unsupported_at(p, peek(p), "ROLLUP, CUBE and GROUPING SETS"), false;
+    rel->groups = (UExpr **)groups.items;
+    rel->n_groups = groups.n;
+    return true;
+}
+
+/* FROM t [SELECT ...] has its FROM first; SELECT may have one behind. */
+static URel *parse_select(Parser *p)
+{
+    uint32_t first = p->at;
+    URel *from = NULL;
+    if (accept_word(p, "FROM")) {
+        from = parse_from(p);
+        if (!at_word(p, "SELECT")) {
+            /* FROM t alone: all of it */
+            URel *all = over(p, UREL_PROJECT, from);
+            UExpr *star = uexpr_new(p->b, UEXPR_STAR, NULL, 0);
+            if (!all || !star)
+                return NULL;
+            all->exprs = ubuilder_dup(p->b, &star, 1, sizeof(star));
+            all->n_exprs = 1;
+            return seal_marked(p, all, first);
+        }
+    }
+    if (!expect_word(p, "SELECT"))
+        return NULL;
+    bool distinct = accept_word(p, "DISTINCT");
+    if (!distinct && at_word(p, "ALL"))
+        advance(p);
+    PtrList exprs = {0};
+    do {
+        if (!list_add(p, &exprs, parse_named_expression(p)))
+            return NULL;
+    } while (accept_op(p, OP_COMMA));
+    if (!from)
+        from = accept_word(p, "FROM") ? parse_from(p)
+                                      : seal_marked(p, urel_new(p->b, UREL_ONE_ROW), first);
+    if (accept_word(p, "WHERE")) {
+        uint32_t where = p->at - 1;
+        URel *filter = over(p, UREL_FILTER, from);
+        if (!filter)
+            return NULL;
+        filter->condition = parse_expression(p);
+        from = failed(p) ? NULL : seal_marked(p, filter, where);
+    }
+    URel *rel = over(p, UREL_PROJECT, from);
+    if (!rel)
+        return NULL;
+    rel->exprs = (UExpr **)exprs.items;
+    rel->n_exprs = exprs.n;
+    if (at_words(p, "GROUP", "BY")) {
+        advance(p);
+        advance(p);
+        rel->kind = UREL_AGGREGATE;
+        if (!parse_group_by(p, rel))
+            return NULL;
+    }
+    if (accept_word(p, "HAVING")) {
+        if (rel->kind == UREL_PROJECT)
+            rel->kind = UREL_AGGREGATE;
+        URel *having = over(p, UREL_HAVING, seal_marked(p, rel, first));
+        if (!having)
+            return NULL;
+        having->condition = parse_expression(p);
+        rel = failed(p) ? NULL : having;
+    }
+    rel = seal_marked(p, rel, first);
+    if (at_word(p, "WINDOW"))
+        return unsupported_at(p, peek(p), "WINDOW");
+    if (distinct) {
+        rel = over(p, UREL_DISTINCT, rel);
+        rel = seal_marked(p, rel, first);
+    }
+    return rel;
+}
+
+static URel *parse_query_primary(Parser *p)
+{
+    if (at_word(p, "VALUES")) {
+        uint32_t first = p->at;
+        return parse_alias(p, parse_values(p), first);
+    }
+    if (at_word(p, "TABLE")) {
+        advance(p);
+        return parse_table(p);
+    }
+    if (accept_op(p, OP_LPAREN)) {
+        if (!enter(p))
+            return NULL;
+        URel *rel = parse_query(p);
+        leave(p);
+        expect_op(p, OP_RPAREN);
+        return failed(p) ? NULL : rel;
+    }
+    return parse_select(p);
+}
+
+/* INTERSECT (level 1) binds tighter than UNION and EXCEPT (level 0). */
+static bool set_op_at(const Parser *p, int level, USetOp *ret_op)
+{
+    if (at_word(p, "INTERSECT"))
+        return *ret_op = USET_INTERSECT, true;
+    if (level > 0)
+        return false;
+    if (at_word(p, "UNION"))
+        return *ret_op = USET_UNION, true;
+    if (at_word(p, "EXCEPT") || at_word(p, "MINUS") || at_word(p, "SETMINUS"))
+        return *ret_op = USET_EXCEPT, true;
+    return false;
+}
+
+static URel *parse_set_operations(Parser *p, URel *left, int level)
+{
+    uint32_t first = p->at;
+    USetOp op;
+    if (level == 0)
+        left = parse_set_operations(p, left, 1);
+    while (left && !failed(p) && set_op_at(p, level, &op)) {
+        advance(p);
+        bool all = accept_word(p, "ALL");
+        if (!all)
+            accept_word(p, "DISTINCT");
+        URel *right = parse_query_primary(p);
+        if (level == 0)
+            right = parse_set_operations(p, right, 1);
+        if (!right)
+            return NULL;
+        bool extend = op == USET_UNION && all && left->kind == UREL_SET_OP &&
+                      left->set_op == USET_UNION && left->all && left->n_options == 0;
+        PtrList inputs = {0};
+        if (extend)
+            inputs = (PtrList){(void **)left->inputs, left->n_inputs, left->n_fields};
+        else
+            list_add(p, &inputs, left);
+        list_add(p, &inputs, right);
+        URel *rel = extend ? left : urel_new(p->b, UREL_SET_OP);
+        if (!rel || failed(p))
+            return NULL;
+        rel->set_op = op;
+        rel->all = all;
+        rel->inputs = (URel **)inputs.items;
+        rel->n_inputs = inputs.n;
+        /* Room in the list, so that a long chain is not copied at each step. A query in parentheses
+         * is not extended: its tail may have been parsed. */
+        rel->n_fields = inputs.capacity;
+        left = seal_marked(p, rel, first);
+    }
+    return failed(p) ? NULL : left;
+}
+
+/* ---- around a query ---- */
+
+static bool parse_sort_keys(Parser *p, URel *rel)
+{
+    if (at_word(p, "ALL") && peek_at(p, 1)->op != OP_COMMA && peek_at(p, 1)->op != OP_DOT &&
+        peek_at(p, 1)->op != OP_LPAREN) {
+        advance(p);
+        rel->sort_all = true;
+    }
+    USortKey *keys = NULL;
+    uint32_t capacity = 0;
+    for (bool more = true; more; more = !rel->sort_all && accept_op(p, OP_COMMA)) {
+        if (rel->n_keys == capacity) {
+            capacity = capacity ? capacity * 2 : 4;
+            USortKey *grown = ubuilder_alloc(p->b, capacity, sizeof(*grown));
+            if (!grown)
+                return false;
+            if (rel->n_keys > 0)
+                memcpy(grown, keys, rel->n_keys * sizeof(*keys));
+            keys = grown;
+        }
+        USortKey *key = &keys[rel->n_keys++];
+        key->expr = rel->sort_all ? uexpr_null(p->b) : parse_expression(p);
+        if (!key->expr)
+            return false;
+        key->descending = accept_word(p, "DESC");
+        if (!key->descending)
+            accept_word(p, "ASC");
+        key->nulls_first = !key->descending;
+        if (accept_word(p, "NULLS")) {
+            key->nulls_first = accept_word(p, "FIRST");
+            if (!key->nulls_first && !expect_word(p, "LAST"))
+                return false;
+        }
+    }
+    rel->keys = keys;
+    return true;
+}
+
+static URel *parse_query_tail(Parser *p, URel *rel)
+{
+    uint32_t first = p->at;
+    if (at_words(p, "ORDER", "BY") || at_words(p, "SORT", "BY")) {
+        rel = over(p, UREL_SORT, rel);
+        advance(p);
+        advance(p);
+        if (!rel || !parse_sort_keys(p, rel))
+            return NULL;
+        rel = seal_marked(p, rel, first);
+    } else if (at_words(p, "CLUSTER", "BY") || at_words(p, "DISTRIBUTE", "BY")) {
+        return unsupported_at(p, peek(p), "CLUSTER BY and DISTRIBUTE BY");
+    }
+    UExpr *limit = NULL, *offset = NULL;
+    uint32_t limit_at = p->at;
+    bool any = false;
+    if (accept_word(p, "LIMIT")) {
+        any = true;
+        if (!accept_word(p, "ALL"))
+            limit = parse_expression(p);
+    }
+    if (at_word(p, "OFFSET")) {
+        any = true;
+        advance(p);
+        offset = parse_expression(p);
+    }
+    if (any && !failed(p)) {
+        rel = over(p, UREL_LIMIT, rel);
+        if (!rel)
+            return NULL;
+        rel->condition = limit;
+        rel->offset = offset;
+        rel = seal_marked(p, rel, limit_at);
+    }
+    return failed(p) ? NULL : rel;
+}
+
+static URel *parse_cte(Parser *p)
+{
+    uint32_t first = p->at;
+    URel *cte = urel_new(p->b, UREL_ALIAS);
+    if (!cte)
+        return NULL;
+    cte->name = parse_identifier(p);
+    PtrList names = {0};
+    if (accept_op(p, OP_LPAREN)) {
+        do {
+            list_add(p, &names, (void *)parse_any_identifier(p));
+        } while (accept_op(p, OP_COMMA));
+        expect_op(p, OP_RPAREN);
+    }
+    cte->names = (const char **)names.items;
+    cte->n_names = names.n;
+    accept_word(p, "AS");
+    if (!expect_op(p, OP_LPAREN))
+        return NULL;
+    cte->input = parse_query(p);
+    if (!cte->input || !expect_op(p, OP_RPAREN))
+        return NULL;
+    return seal_marked(p, cte, first);
+}
+
+static URel *parse_query_body(Parser *p)
+{
+    return parse_query_tail(p, parse_set_operations(p, parse_query_primary(p), 0));
+}
+
+URel *parse_query(Parser *p)
+{
+    uint32_t first = p->at;
+    if (!enter(p))
+        return NULL;
+    URel *rel = NULL;
+    if (accept_word(p, "WITH")) {
+        if (at_word(p, "RECURSIVE"))
+            return unsupported_at(p, peek(p), "WITH RECURSIVE");
+        PtrList ctes = {0};
+        do {
+            list_add(p, &ctes, parse_cte(p));
+        } while (accept_op(p, OP_COMMA));
+        rel = over(p, UREL_WITH, parse_query_body(p));
+        if (rel) {
+            rel->inputs = (URel **)ctes.items;
+            rel->n_inputs = ctes.n;
+            rel = seal_marked(p, rel, first);
+        }
+    } else {
+        rel = parse_query_body(p);
+    }
+    leave(p);
+    return failed(p) ? NULL : rel;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Statements around queries: views, SHOW, DESCRIBE, SET, EXPLAIN. */
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exec/sql/literal.h"
+
+/* v, or global_temp.v */
+static const char *parse_view_name(Parser *p)
+{
+    const Token *t = peek(p);
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return NULL;
+    if (n > 1)
+        return unsupported_at(p, t, "a temporary view with a qualified name");
+    return parts[0];
+}
+
+/* USING parquet OPTIONS (path '/x') */
+static URel *parse_view_source(Parser *p)
+{
+    const char *format = parse_any_identifier(p);
+    if (!format || !expect_word(p, "OPTIONS") || !expect_op(p, OP_LPAREN))
+        return NULL;
+    URel *rel = urel_new(p->b, UREL_FILES);
+    PtrList paths = {0};
+    do {
+        const Token *key = peek(p);
+        size_t n;
+        if (key->kind == TOKEN_STRING)
+            parse_string(p, &n);
+        else
+            parse_any_identifier(p);
+        accept_op(p, OP_EQ);
+        char *value = parse_string(p, &n);
+        bool is_path = token_is_word(p, key, "path") || (key->stop - key->start == 6 &&
+                                                         memcmp(p->text + key->start + 1, "path",
+                                                                4) == 0);
+        if (value && is_path)
+            list_add(p, &paths, value);
+    } while (accept_op(p, OP_COMMA));
+    if (!expect_op(p, OP_RPAREN) || !rel)
+        return NULL;
+    if (paths.n == 0)
+        return syntax_error(p);
+    rel->format = format;
+    rel->paths = (const char **)paths.items;
+    rel->n_paths = paths.n;
+    return urel_seal(p->b, rel);
+}
+
+static bool parse_create(Parser *p, SqlStatement *s)
+{
+    const Token *first = peek(p);
+    advance(p);
+    if (accept_word(p, "OR")) {
+        if (!expect_word(p, "REPLACE"))
+            return false;
+        s->replace = true;
+    }
+    if (at_word(p, "GLOBAL"))
+        return unsupported_at(p, peek(p), "global temporary views"), false;
+    if (!accept_word(p, "TEMPORARY") && !accept_word(p, "TEMP"))
+        return unsupported_at(p, first, "CREATE of anything but temporary views"), false;
+    if (!expect_word(p, "VIEW"))
+        return false;
+    if (at_words(p, "IF", "NOT")) {
+        advance(p);
+        advance(p);
+        if (!expect_word(p, "EXISTS"))
+            return false;
+        s->if_not_exists = true;
+    }
+    s->kind = SQL_CREATE_VIEW;
+    s->name = parse_view_name(p);
+    PtrList columns = {0};
+    if (accept_op(p, OP_LPAREN)) {
+        do {
+            list_add(p, &columns, (void *)parse_any_identifier(p));
+            if (accept_word(p, "COMMENT")) {
+                size_t n;
+                parse_string(p, &n);
+            }
+        } while (accept_op(p, OP_COMMA));
+        expect_op(p, OP_RPAREN);
+    }
+    if (accept_word(p, "USING"))
+        s->query = parse_view_source(p);
+    else if (expect_word(p, "AS"))
+        s->query = parse_query(p);
+    if (failed(p))
+        return false;
+    if (columns.n > 0) {
+        URel *alias = urel_new(p->b, UREL_ALIAS);
+        if (!alias)
+            return false;
+        alias->input = s->query;
+        alias->name = s->name;
+        alias->names = (const char **)columns.items;
+        alias->n_names = columns.n;
+        s->query = urel_seal(p->b, alias);
+    }
+    return s->query != NULL;
+}
+
+static bool parse_drop(Parser *p, SqlStatement *s)
+{
+    const Token *first = peek(p);
+    advance(p);
+    if (!accept_word(p, "VIEW"))
+        return unsupported_at(p, first, "DROP of anything but views"), false;
+    s->kind = SQL_DROP_VIEW;
+    if (at_words(p, "IF", "EXISTS")) {
+        advance(p);
+        advance(p);
+        s->if_exists = true;
+    }
+    s->name = parse_view_name(p);
+    return s->name != NULL;
+}
+
+static bool parse_show(Parser *p, SqlStatement *s)
+{
+    const Token *first = peek(p);
+    advance(p);
+    if (accept_word(p, "TABLES"))
+        s->kind = SQL_SHOW_TABLES;
+    else if (accept_word(p, "VIEWS"))
+        s->kind = SQL_SHOW_VIEWS;
+    else
+        return unsupported_at(p, first, "SHOW of anything but TABLES and VIEWS"), false;
+    if (accept_word(p, "IN") || accept_word(p, "FROM"))
+        if (!parse_any_identifier(p))
+            return false;
+    if (accept_word(p, "LIKE") || peek(p)->kind == TOKEN_STRING) {
+        size_t n;
+        s->pattern = parse_string(p, &n);
+        if (!s->pattern)
+            return false;
+    }
+    return true;
+}
+
+static bool parse_describe(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    s->kind = SQL_DESCRIBE;
+    accept_word(p, "TABLE");
+    accept_word(p, "QUERY");
+    accept_word(p, "EXTENDED");
+    accept_word(p, "FORMATTED");
+    if (at_query(p)) {
+        s->query = parse_query(p);
+        return s->query != NULL;
+    }
+    if (at_word(p, "FUNCTION") || at_word(p, "DATABASE") || at_word(p, "SCHEMA"))
+        return unsupported_at(p, peek(p), "DESCRIBE of anything but tables and queries"), false;
+    /* DESCRIBE name: as the relation would be in FROM */
+    uint32_t first = p->at;
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return false;
+    bool files = n == 2 && (strcmp(parts[0], "parquet") == 0);
+    URel *rel = urel_new(p->b, files ? UREL_FILES : UREL_TABLE);
+    if (!rel)
+        return false;
+    if (files) {
+        rel->format = "parquet";
+        rel->paths = parts + 1;
+        rel->n_paths = 1;
+    } else {
+        rel->parts = parts;
+        rel->n_parts = n;
+    }
+    rel->position = p->tokens[first].start + 1;
+    s->query = urel_seal(p->b, rel);
+    return s->query != NULL;
+}
+
+/* SET key = value takes the rest of the text as it is, so it does not look at tokens. */
+static bool parse_set(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    s->kind = SQL_SET;
+    const char *at = p->text + p->tokens[p->at].start, *end = p->text + p->n_text;
+    while (end > at && (end[-1] == ';' || (unsigned char)end[-1] <= ' '))
+        end--;
+    p->at = p->n_tokens - 1;
+    if (at >= end || (end - at == 2 && memcmp(at, "-v", 2) == 0))
+        return true;
+    if (end - at > 10 && strncasecmp(at, "TIME ZONE ", 10) == 0) {
+        s->name = "spark.sql.session.timeZone";
+        at += 10;
+        while (at < end && (*at == ' ' || *at == '\'' || *at == '"'))
+            at++;
+        while (end > at && (end[-1] == '\'' || end[-1] == '"'))
+            end--;
+        s->value = ubuilder_strndup(p->b, at, (size_t)(end - at));
+        return s->value != NULL;
+    }
+    const char *eq = memchr(at, '=', (size_t)(end - at));
+    const char *key_end = eq ? eq : end;
+    while (key_end > at && (unsigned char)key_end[-1] <= ' ')
+        key_end--;
+    if (key_end - at > 2 && *at == '`' && key_end[-1] == '`') {
+        at++;
+        key_end--;
+    }
+    if (key_end == at || memchr(at, ' ', (size_t)(key_end - at))) {
+        p->at = 1;
+        syntax_error(p);
+        return false;
+    }
+    s->name = ubuilder_strndup(p->b, at, (size_t)(key_end - at));
+    if (eq) {
+        for (eq++; eq < end && (unsigned char)*eq <= ' ';)
+            eq++;
+        s->value = ubuilder_strndup(p->b, eq, (size_t)(end - eq));
+    }
+    return !failed(p);
+}
+
+static bool parse_explain(Parser *p, SqlStatement *s)
+{
+    static const struct {
+        const char *word;
+        SqlExplainMode mode;
+    } modes[] = {{"EXTENDED", SQL_EXPLAIN_EXTENDED},
+                 {"FORMATTED", SQL_EXPLAIN_FORMATTED},
+                 {"COST", SQL_EXPLAIN_COST},
+                 {"CODEGEN", SQL_EXPLAIN_CODEGEN}};
+    advance(p);
+    s->kind = SQL_EXPLAIN;
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+        if (accept_word(p, modes[i].word))
+            s->mode = modes[i].mode;
+    s->analyze = accept_word(p, "ANALYZE");
+    s->query = parse_query(p);
+    return s->query != NULL;
+}
+
+static bool parse_reset(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    s->kind = SQL_RESET;
+    if (peek(p)->kind == TOKEN_END || at_op(p, OP_SEMICOLON))
+        return true;
+    uint32_t start = peek(p)->start;
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return false;
+    s->name = ubuilder_strndup(p->b, p->text + start, p->tokens[p->at - 1].stop - start);
+    return s->name != NULL;
+}
+
+static bool parse_body(Parser *p, SqlStatement *s)
+{
+    static const char *const refused[] = {
+        "INSERT", "UPDATE", "DELETE",  "MERGE",   "ALTER", "TRUNCATE", "ANALYZE", "LOAD", "GRANT",
+        "REVOKE", "MSCK",   "REPAIR",  "DECLARE", "BEGIN", "COMMIT",   "CALL",    "USE",  "ADD",
+        "LIST",   "EXECUTE", "COMMENT"};
+    if (at_query(p) || at_op(p, OP_LPAREN)) {
+        s->kind = SQL_QUERY;
+        s->query = parse_query(p);
+        return s->query != NULL;
+    }
+    if (at_word(p, "EXPLAIN"))
+        return parse_explain(p, s);
+    if (at_word(p, "CREATE"))
+        return parse_create(p, s);
+    if (at_word(p, "DROP"))
+        return parse_drop(p, s);
+    if (at_word(p, "SHOW"))
+        return parse_show(p, s);
+    if (at_word(p, "DESCRIBE") || at_word(p, "DESC"))
+        return parse_describe(p, s);
+    if (at_word(p, "SET"))
+        return parse_set(p, s);
+    if (at_word(p, "RESET"))
+        return parse_reset(p, s);
+    if (at_words(p, "CACHE", "TABLE") || at_words(p, "UNCACHE", "TABLE") ||
+        at_words(p, "REFRESH", "TABLE")) {
+        s->kind = SQL_NOTHING;
+        advance(p);
+        advance(p);
+        if (at_words(p, "IF", "EXISTS")) {
+            advance(p);
+            advance(p);
+        }
+        s->name = parse_view_name(p);
+        return s->name != NULL;
+    }
+    if (at_words(p, "CLEAR", "CACHE")) {
+        advance(p);
+        advance(p);
+        s->kind = SQL_NOTHING;
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        if (at_word(p, refused[i]))
+            return unsupported_at(p, peek(p), refused[i]), false;
+    return syntax_error(p), false;
+}
+
+int sql_parse_statement(UBuilder *b, const char *text, size_t n, const SqlParameters *parameters,
+                        SqlStatement *ret_statement)
+{
+    Parser p;
+    int r = parser_init(&p, b, text, n, parameters);
+    if (r != 0)
+        return r;
+    SqlStatement s = {0};
+    bool ok = parse_body(&p, &s);
+    while (ok && at_op(&p, OP_SEMICOLON))
+        advance(&p);
+    if (ok && peek(&p)->kind != TOKEN_END)
+        syntax_error(&p);
+    if (b->result != 0)
+        return b->result;
+    *ret_statement = s;
+    return 0;
+}

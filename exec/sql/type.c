@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Type names and schemas in DDL. */
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "exec/sql/parser_internal.h"
+
+static const struct {
+    const char *name;
+    uint8_t kind;
+} names[] = {
+    {"boolean", TYPE_BOOLEAN},
+    {"tinyint", TYPE_BYTE},
+    {"byte", TYPE_BYTE},
+    {"smallint", TYPE_SHORT},
+    {"short", TYPE_SHORT},
+    {"int", TYPE_INT},
+    {"integer", TYPE_INT},
+    {"bigint", TYPE_LONG},
+    {"long", TYPE_LONG},
+    {"float", TYPE_FLOAT},
+    {"real", TYPE_FLOAT},
+    {"double", TYPE_DOUBLE},
+    {"string", TYPE_STRING},
+    {"char", TYPE_STRING},
+    {"character", TYPE_STRING},
+    {"varchar", TYPE_STRING},
+    {"binary", TYPE_BINARY},
+    {"date", TYPE_DATE},
+    {"timestamp", TYPE_TIMESTAMP},
+    {"timestamp_ltz", TYPE_TIMESTAMP},
+    {"timestamp_ntz", TYPE_TIMESTAMP_NTZ},
+    {"void", TYPE_NULL},
+    {"null", TYPE_NULL},
+};
+
+static bool parse_small_number(Parser *p, int max, int *ret)
+{
+    const Token *t = peek(p);
+    if (t->kind != TOKEN_INTEGER || t->stop - t->start > 9)
+        return syntax_error(p), false;
+    int value = 0;
+    for (uint32_t i = t->start; i < t->stop; i++)
+        value = value * 10 + (p->text[i] - '0');
+    if (value > max) {
+        parse_error_at(p, t, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003",
+                       "Decimal precision %d exceeds max precision %d.", value, max);
+        return false;
+    }
+    advance(p);
+    *ret = value;
+    return true;
+}
+
+static bool parse_decimal(Parser *p, Type *ret_type)
+{
+    int precision = 10, scale = 0;
+    if (accept_op(p, OP_LPAREN)) {
+        if (!parse_small_number(p, 38, &precision))
+            return false;
+        if (accept_op(p, OP_COMMA) && !parse_small_number(p, 38, &scale))
+            return false;
+        if (!expect_op(p, OP_RPAREN))
+            return false;
+    }
+    if (precision < 1 || scale > precision) {
+        parse_error_at(p, peek(p), "INVALID_DECIMAL_SCALE", "42K05",
+                       "Decimal scale (%d) cannot be greater than precision (%d).", scale,
+                       precision);
+        return false;
+    }
+    *ret_type = TYPE_DECIMAL_OF(precision, scale);
+    return true;
+}
+
+/* < type, ... > ; ">>" may close two. */
+static bool close_angle(Parser *p)
+{
+    Token *t = (Token *)peek(p);
+    if (t->kind == TOKEN_OPERATOR && (t->op == OP_SHIFT_RIGHT || t->op == OP_SHIFT_RIGHT_UNSIGNED)) {
+        t->op = t->op == OP_SHIFT_RIGHT ? OP_GT : OP_SHIFT_RIGHT;
+        t->start++;
+        return true;
+    }
+    return expect_op(p, OP_GT);
+}
+
+static bool parse_struct(Parser *p, Type *ret_type)
+{
+    TypeField children[255];
+    uint32_t n = 0;
+    if (accept_op(p, OP_NE)) { /* struct<> lexes as <> */
+        *ret_type = TYPE(STRUCT);
+        return true;
+    }
+    if (!expect_op(p, OP_LT))
+        return false;
+    do {
+        if (n == ARRAY_SIZE(children))
+            return syntax_error(p), false;
+        TypeField *f = &children[n];
+        f->nullable = true;
+        f->name = parse_any_identifier(p);
+        accept_op(p, OP_COLON);
+        if (!f->name || !parse_type(p, &f->type))
+            return false;
+        if (at_words(p, "NOT", "NULL")) {
+            advance(p);
+            advance(p);
+            f->nullable = false;
+        }
+        n++;
+    } while (accept_op(p, OP_COMMA));
+    if (!close_angle(p))
+        return false;
+    *ret_type = (Type){.kind = TYPE_STRUCT, .n_children = (uint8_t)n};
+    ret_type->children = ubuilder_dup(p->b, children, n, sizeof(*children));
+    return ret_type->children != NULL;
+}
+
+static bool parse_nested(Parser *p, uint8_t kind, Type *ret_type)
+{
+    TypeField children[2] = {
+        {.name = kind == TYPE_ARRAY ? "element" : "key", .nullable = kind == TYPE_ARRAY},
+        {.name = "value", .nullable = true}};
+    uint32_t n = kind == TYPE_ARRAY ? 1 : 2;
+    if (!expect_op(p, OP_LT) || !parse_type(p, &children[0].type))
+        return false;
+    if (n == 2 && (!expect_op(p, OP_COMMA) || !parse_type(p, &children[1].type)))
+        return false;
+    if (!close_angle(p))
+        return false;
+    *ret_type = (Type){.kind = kind, .n_children = (uint8_t)n};
+    ret_type->children = ubuilder_dup(p->b, children, n, sizeof(*children));
+    return ret_type->children != NULL;
+}
+
+static bool parse_interval_type(Parser *p, Type *ret_type)
+{
+    static const char *const units[] = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"};
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (!accept_word(p, units[i]))
+            continue;
+        if (accept_word(p, "TO"))
+            if (!parse_any_identifier(p))
+                return false;
+        *ret_type = i < 2 ? TYPE(INTERVAL_YM) : TYPE(INTERVAL_DT);
+        return true;
+    }
+    return syntax_error(p), false;
+}
+
+static bool parse_type_body(Parser *p, Type *ret_type)
+{
+    const Token *t = peek(p);
+    if (t->kind != TOKEN_WORD)
+        return syntax_error(p), false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!token_is_word(p, t, names[i].name))
+            continue;
+        advance(p);
+        *ret_type = (Type){.kind = names[i].kind};
+        if (names[i].kind == TYPE_STRING && at_op(p, OP_LPAREN)) {
+            int length; /* char(n), varchar(n): a string whose length nobody checks on reading */
+            advance(p);
+            return parse_small_number(p, 999999999, &length) && expect_op(p, OP_RPAREN);
+        }
+        return true;
+    }
+    advance(p);
+    if (token_is_word(p, t, "decimal") || token_is_word(p, t, "dec") ||
+        token_is_word(p, t, "numeric"))
+        return parse_decimal(p, ret_type);
+    if (token_is_word(p, t, "array"))
+        return parse_nested(p, TYPE_ARRAY, ret_type);
+    if (token_is_word(p, t, "map"))
+        return parse_nested(p, TYPE_MAP, ret_type);
+    if (token_is_word(p, t, "struct"))
+        return parse_struct(p, ret_type);
+    if (token_is_word(p, t, "interval"))
+        return parse_interval_type(p, ret_type);
+    parse_error_at(p, t, "UNSUPPORTED_DATATYPE", "0A000", "Unsupported data type \"%.*s\".",
+                   (int)MIN(t->stop - t->start, 60u), p->text + t->start);
+    return false;
+}
+
+bool parse_type(Parser *p, Type *ret_type)
+{
+    if (!enter(p))
+        return false;
+    bool ok = parse_type_body(p, ret_type);
+    leave(p);
+    return ok;
+}
+
+bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n)
+{
+    PtrList list = {0};
+    do {
+        PlanField *f = ubuilder_alloc(p->b, 1, sizeof(*f));
+        if (!f)
+            return false;
+        f->nullable = true;
+        f->name = parse_any_identifier(p);
+        accept_op(p, OP_COLON);
+        if (!f->name || !parse_type(p, &f->type))
+            return false;
+        if (at_words(p, "NOT", "NULL")) {
+            advance(p);
+            advance(p);
+            f->nullable = false;
+        }
+        if (accept_word(p, "COMMENT")) {
+            size_t n;
+            if (!parse_string(p, &n))
+                return false;
+        }
+        if (!list_add(p, &list, f))
+            return false;
+    } while (accept_op(p, OP_COMMA));
+    PlanField *fields = ubuilder_alloc(p->b, list.n, sizeof(*fields));
+    if (!fields)
+        return false;
+    for (uint32_t i = 0; i < list.n; i++)
+        fields[i] = *(PlanField *)list.items[i];
+    *ret_fields = fields;
+    *ret_n = list.n;
+    return true;
+}
