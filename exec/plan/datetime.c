@@ -211,8 +211,8 @@ size_t plan_format_timestamp(int64_t usec, char *buf, size_t size)
     plan_format_date(days, date, sizeof(date));
     format_fraction(rest % 1000000, fraction);
     int second = (int)(rest / 1000000);
-    return (size_t)snprintf(buf, size, "%s %02d:%02d:%02d%s", date, second / 3600,
-                            second / 60 % 60, second % 60, fraction);
+    return (size_t)snprintf(buf, size, "%s %02d:%02d:%02d%s", date, second / 3600, second / 60 % 60,
+                            second % 60, fraction);
 }
 
 size_t plan_format_interval_ym(int64_t months, char *buf, size_t size)
@@ -236,9 +236,10 @@ size_t plan_format_interval_dt(int64_t usec, char *buf, size_t size)
 
 bool plan_time_zone_offset(const char *zone, int64_t *ret_usec)
 {
-    static const char *const zero[] = {"UTC", "Z", "GMT", "UT", "Etc/UTC", "Etc/GMT", "Zulu",
-                                       "Etc/UCT", "UCT", "Universal", "Etc/Universal", "Etc/Zulu",
-                                       "Greenwich", "Etc/Greenwich"};
+    static const char *const zero[] = {
+        "UTC",           "Z",        "GMT",       "UT",           "Etc/UTC",
+        "Etc/GMT",       "Zulu",     "Etc/UCT",   "UCT",          "Universal",
+        "Etc/Universal", "Etc/Zulu", "Greenwich", "Etc/Greenwich"};
     for (size_t i = 0; i < ARRAY_SIZE(zero); i++) {
         if (strcmp(zone, zero[i]) == 0) {
             *ret_usec = 0;
@@ -272,9 +273,9 @@ bool plan_time_zone_is_known(const char *zone)
     int64_t offset;
     if (plan_time_zone_offset(zone, &offset))
         return true;
-    static const char *const areas[] = {"Africa",   "America", "Antarctica", "Arctic", "Asia",
-                                        "Atlantic", "Australia", "Europe",   "Etc",    "Indian",
-                                        "Pacific",  "US",      "Canada",     "Brazil", "Chile"};
+    static const char *const areas[] = {"Africa",   "America",   "Antarctica", "Arctic", "Asia",
+                                        "Atlantic", "Australia", "Europe",     "Etc",    "Indian",
+                                        "Pacific",  "US",        "Canada",     "Brazil", "Chile"};
     const char *slash = strchr(zone, '/');
     if (!slash || !slash[1])
         return false;

@@ -140,6 +140,8 @@ typedef struct PlanScan {
      * emits. NULL: all are needed.
      */
     const bool *filter_only;
+    const void
+        *source; /* SourceInfo of exec/plan/source.h with statistics, for the optimiser; or NULL */
 } PlanScan;
 
 struct PlanNode {

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,12 +32,9 @@ struct PlanSession {
 static const struct {
     const char *key, *value;
 } defaults[] = {
-    {"spark.sql.ansi.enabled", "true"},
-    {"spark.sql.caseSensitive", "false"},
-    {"spark.sql.groupByAliases", "true"},
-    {"spark.sql.groupByOrdinal", "true"},
-    {"spark.sql.orderByOrdinal", "true"},
-    {"spark.sql.session.timeZone", "UTC"},
+    {"spark.sql.ansi.enabled", "true"},          {"spark.sql.caseSensitive", "false"},
+    {"spark.sql.groupByAliases", "true"},        {"spark.sql.groupByOrdinal", "true"},
+    {"spark.sql.orderByOrdinal", "true"},        {"spark.sql.session.timeZone", "UTC"},
     {"spark.sql.debug.maxToStringFields", "25"},
 };
 

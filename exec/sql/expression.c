@@ -260,8 +260,8 @@ static UExpr *parse_postfix(Parser *p, UExpr *e, uint32_t first)
             if (!expect_op(p, OP_RBRACKET))
                 return NULL;
             e = mark(p, uexpr_new(p->b, UEXPR_EXTRACT, (UExpr *[]){e, index}, 2), first);
-        } else if (at_op(p, OP_DOT) && (peek_at(p, 1)->kind == TOKEN_WORD ||
-                                        peek_at(p, 1)->kind == TOKEN_QUOTED)) {
+        } else if (at_op(p, OP_DOT) &&
+                   (peek_at(p, 1)->kind == TOKEN_WORD || peek_at(p, 1)->kind == TOKEN_QUOTED)) {
             advance(p);
             const char *field = parse_any_identifier(p);
             UExpr *name = field ? uexpr_string(p->b, field, strlen(field)) : NULL;
@@ -460,8 +460,7 @@ static UExpr *parse_call_tail(Parser *p, UExpr *e)
     }
     if (at_word(p, "WITHIN") && token_is_word(p, peek_at(p, 1), "GROUP"))
         return unsupported_at(p, peek(p), "WITHIN GROUP");
-    if (at_word(p, "OVER") &&
-        (peek_at(p, 1)->op == OP_LPAREN || peek_at(p, 1)->kind == TOKEN_WORD))
+    if (at_word(p, "OVER") && (peek_at(p, 1)->op == OP_LPAREN || peek_at(p, 1)->kind == TOKEN_WORD))
         return unsupported_at(p, peek(p), "window functions (OVER)");
     return e;
 }
@@ -641,9 +640,9 @@ static UExpr *parse_word(Parser *p)
     UExpr *typed = parse_typed_literal(p);
     if (typed || failed(p))
         return typed;
-    if (call && (at_identifier(p) || at_word(p, "LEFT") ||
-                 at_word(p, "RIGHT") || at_word(p, "LIKE") || at_word(p, "ILIKE") ||
-                 at_word(p, "RLIKE") || at_word(p, "REGEXP")))
+    if (call &&
+        (at_identifier(p) || at_word(p, "LEFT") || at_word(p, "RIGHT") || at_word(p, "LIKE") ||
+         at_word(p, "ILIKE") || at_word(p, "RLIKE") || at_word(p, "REGEXP")))
         return parse_function(p);
     for (size_t i = 0; i < ARRAY_SIZE(bare_functions); i++)
         if (!call && accept_word(p, bare_functions[i]))

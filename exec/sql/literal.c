@@ -47,7 +47,8 @@ static UExpr *decimal_literal(Parser *p, const Token *t, const char *s, uint32_t
     scale += (unsigned)-exponent;
     if (scale > 38)
         goto too_long;
-    unsigned precision = MAX(MAX(n_digits, scale), 1u);
+    unsigned precision = MAX(n_digits, scale);
+    precision = MAX(precision, 1u);
     __int128 v = negative ? -(__int128)value : (__int128)value;
     Literal literal = {0};
     if (precision <= 18)
@@ -164,7 +165,7 @@ static UExpr *binary_literal(Parser *p, const Token *t, const char *s, size_t n)
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         char c = s[i];
-        int digit = c >= '0' && c <= '9'                   ? c - '0'
+        int digit = c >= '0' && c <= '9'                     ? c - '0'
                     : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
                                                              : -1;
         if (digit < 0)

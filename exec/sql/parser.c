@@ -10,8 +10,7 @@
 #include "base/cleanup.h"
 #include "exec/sql/parser_internal.h"
 
-int parser_init(Parser *p, UBuilder *b, const char *text, size_t n,
-                const SqlParameters *parameters)
+int parser_init(Parser *p, UBuilder *b, const char *text, size_t n, const SqlParameters *parameters)
 {
     Token *tokens;
     uint32_t n_tokens;
@@ -192,12 +191,12 @@ bool list_add(Parser *p, PtrList *list, void *item)
 
 /* Words that end an expression or begin the next clause, so that they cannot be names there. */
 static const char *const reserved[] = {
-    "AND",      "ANTI",  "AS",      "BETWEEN", "CASE",   "CLUSTER", "CROSS",     "DISTRIBUTE",
-    "DIV",      "ELSE",  "END",     "EXCEPT",  "FROM",   "FULL",    "GROUP",     "HAVING",
-    "ILIKE",    "IN",    "INNER",   "INTERSECT", "IS",   "JOIN",    "LATERAL",   "LEFT",
-    "LIKE",     "LIMIT", "MINUS",   "NATURAL", "NOT",    "OFFSET",  "ON",        "OR",
-    "ORDER",    "PIVOT", "QUALIFY", "REGEXP",  "RIGHT",  "RLIKE",   "SELECT",    "SEMI",
-    "SETMINUS", "SORT",  "TABLESAMPLE", "THEN", "UNION", "UNPIVOT", "USING",     "WHEN",
+    "AND",      "ANTI",   "AS",          "BETWEEN",   "CASE",  "CLUSTER", "CROSS",   "DISTRIBUTE",
+    "DIV",      "ELSE",   "END",         "EXCEPT",    "FROM",  "FULL",    "GROUP",   "HAVING",
+    "ILIKE",    "IN",     "INNER",       "INTERSECT", "IS",    "JOIN",    "LATERAL", "LEFT",
+    "LIKE",     "LIMIT",  "MINUS",       "NATURAL",   "NOT",   "OFFSET",  "ON",      "OR",
+    "ORDER",    "PIVOT",  "QUALIFY",     "REGEXP",    "RIGHT", "RLIKE",   "SELECT",  "SEMI",
+    "SETMINUS", "SORT",   "TABLESAMPLE", "THEN",      "UNION", "UNPIVOT", "USING",   "WHEN",
     "WHERE",    "WINDOW", "WITH",
 };
 

@@ -3,8 +3,8 @@
 
 /*
  * Spark's SQL dialect to the unresolved tree. Recursive descent; nesting is bounded by
- * SQL_NEST_MAX, so any text gives a tree or an error (PARSE_SYNTAX_ERROR, 42601, with line, position
- * and an excerpt with a caret).
+ * SQL_NEST_MAX, so any text gives a tree or an error (PARSE_SYNTAX_ERROR, 42601, with line,
+ * position and an excerpt with a caret).
  *
  * Source: Spark SQL reference, "SQL Syntax"; precedence as in its grammar.
  */
@@ -19,15 +19,15 @@
 
 typedef enum SqlStatementKind {
     SQL_QUERY,
-    SQL_EXPLAIN,       /* @query, @mode, @analyze */
-    SQL_CREATE_VIEW,   /* @name, @query, @replace, @if_not_exists */
-    SQL_DROP_VIEW,     /* @name, @if_exists */
-    SQL_SHOW_TABLES,   /* @pattern */
-    SQL_SHOW_VIEWS,    /* @pattern */
-    SQL_DESCRIBE,      /* @query */
-    SQL_SET,           /* @name, @value; neither: list all; no value: show one */
-    SQL_RESET,         /* @name or all */
-    SQL_NOTHING,       /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH */
+    SQL_EXPLAIN,     /* @query, @mode, @analyze */
+    SQL_CREATE_VIEW, /* @name, @query, @replace, @if_not_exists */
+    SQL_DROP_VIEW,   /* @name, @if_exists */
+    SQL_SHOW_TABLES, /* @pattern */
+    SQL_SHOW_VIEWS,  /* @pattern */
+    SQL_DESCRIBE,    /* @query */
+    SQL_SET,         /* @name, @value; neither: list all; no value: show one */
+    SQL_RESET,       /* @name or all */
+    SQL_NOTHING,     /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH */
     _SQL_STATEMENT_KIND_MAX,
 } SqlStatementKind;
 

@@ -2,6 +2,7 @@
 
 /* Queries: WITH, set operations, SELECT, FROM, joins, ORDER BY, LIMIT. */
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,8 +16,8 @@ static URel *parse_query_tail(Parser *p, URel *rel);
 bool at_query(const Parser *p)
 {
     return at_word(p, "SELECT") || at_word(p, "WITH") || at_word(p, "VALUES") ||
-           (at_word(p, "TABLE") && (peek_at(p, 1)->kind == TOKEN_WORD ||
-                                    peek_at(p, 1)->kind == TOKEN_QUOTED)) ||
+           (at_word(p, "TABLE") &&
+            (peek_at(p, 1)->kind == TOKEN_WORD || peek_at(p, 1)->kind == TOKEN_QUOTED)) ||
            (at_word(p, "FROM") && peek_at(p, 1)->kind != TOKEN_OPERATOR);
 }
 
@@ -167,8 +168,8 @@ static URel *parse_range(Parser *p, uint32_t first)
         UExpr *e = parse_expression(p);
         if (!e)
             return NULL;
-        bool fits = n < 4 && e->kind == UEXPR_LITERAL && !e->literal.is_null &&
-                    type_is_integral(e->type);
+        bool fits =
+            n < 4 && e->kind == UEXPR_LITERAL && !e->literal.is_null && type_is_integral(e->type);
         if (!fits)
             return parse_error_at(p, t, "UNEXPECTED_INPUT_TYPE", "42K09",
                                   "The arguments of `range` must be integer literals.");
@@ -196,8 +197,8 @@ static URel *parse_table(Parser *p)
             return parse_range(p, first);
         const Token *t = peek(p);
         char name[80];
-        snprintf(name, sizeof(name), "the table function %.*s",
-                 (int)MIN(t->stop - t->start, 50u), p->text + t->start);
+        snprintf(name, sizeof(name), "the table function %.*s", (int)MIN(t->stop - t->start, 50u),
+                 p->text + t->start);
         return unsupported_at(p, t, name);
     }
     const char **parts;
@@ -384,8 +385,8 @@ static bool parse_group_by(Parser *p, URel *rel)
     PtrList groups = {0};
     if (!parse_expression_list(p, &groups))
         return false;
-    if (at_word(p, "WITH") && (token_is_word(p, peek_at(p, 1), "ROLLUP") ||
-                               token_is_word(p, peek_at(p, 1), "CUBE")))
+    if (at_word(p, "WITH") &&
+        (token_is_word(p, peek_at(p, 1), "ROLLUP") || token_is_word(p, peek_at(p, 1), "CUBE")))
         return unsupported_at(p, peek(p), "ROLLUP, CUBE and GROUPING SETS"), false;
     rel->groups = (UExpr **)groups.items;
     rel->n_groups = groups.n;

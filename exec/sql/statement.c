@@ -37,9 +37,9 @@ static URel *parse_view_source(Parser *p)
             parse_any_identifier(p);
         accept_op(p, OP_EQ);
         char *value = parse_string(p, &n);
-        bool is_path = token_is_word(p, key, "path") || (key->stop - key->start == 6 &&
-                                                         memcmp(p->text + key->start + 1, "path",
-                                                                4) == 0);
+        bool is_path =
+            token_is_word(p, key, "path") ||
+            (key->stop - key->start == 6 && memcmp(p->text + key->start + 1, "path", 4) == 0);
         if (value && is_path)
             list_add(p, &paths, value);
     } while (accept_op(p, OP_COMMA));
@@ -262,9 +262,9 @@ static bool parse_reset(Parser *p, SqlStatement *s)
 static bool parse_body(Parser *p, SqlStatement *s)
 {
     static const char *const refused[] = {
-        "INSERT", "UPDATE", "DELETE",  "MERGE",   "ALTER", "TRUNCATE", "ANALYZE", "LOAD", "GRANT",
-        "REVOKE", "MSCK",   "REPAIR",  "DECLARE", "BEGIN", "COMMIT",   "CALL",    "USE",  "ADD",
-        "LIST",   "EXECUTE", "COMMENT"};
+        "INSERT", "UPDATE", "DELETE", "MERGE", "ALTER",  "TRUNCATE", "ANALYZE",
+        "LOAD",   "GRANT",  "REVOKE", "MSCK",  "REPAIR", "DECLARE",  "BEGIN",
+        "COMMIT", "CALL",   "USE",    "ADD",   "LIST",   "EXECUTE",  "COMMENT"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);

@@ -80,7 +80,8 @@ static bool parse_decimal(Parser *p, Type *ret_type)
 static bool close_angle(Parser *p)
 {
     Token *t = (Token *)peek(p);
-    if (t->kind == TOKEN_OPERATOR && (t->op == OP_SHIFT_RIGHT || t->op == OP_SHIFT_RIGHT_UNSIGNED)) {
+    if (t->kind == TOKEN_OPERATOR &&
+        (t->op == OP_SHIFT_RIGHT || t->op == OP_SHIFT_RIGHT_UNSIGNED)) {
         t->op = t->op == OP_SHIFT_RIGHT ? OP_GT : OP_SHIFT_RIGHT;
         t->start++;
         return true;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * From the unresolved tree to the bound plan: names to columns, functions to numbers, types by
+ * Spark's rules, subqueries to joins. Then plan/optimise.h.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exec/memory/memory.h"
+#include "exec/memory/query_error.h"
+#include "exec/plan/plan.h"
+#include "exec/plan/session.h"
+#include "exec/plan/source.h"
+#include "exec/plan/unresolved.h"
+
+/**
+ * PlanFold - compute an expression over literals
+ * Lent by whoever can evaluate (expr/ lies above plan/). @expr has no column.
+ * Return: 0 and *@ret_literal, strings in @arena; anything else: it stays as it is and fails, if at
+ * all, on the first row.
+ */
+typedef int (*PlanFold)(MemArena *arena, const Expr *expr, Literal *ret_literal);
+
+/* What one query binds and optimises with. */
+typedef struct PlanContext {
+    MemArena *arena;      /* of the query; the bound plan lives here */
+    QueryError *error;    /* nullable */
+    PlanSession *session; /* nullable: no views */
+    SessionFiles *files;  /* nullable: no files. The caller has entered it */
+    PlanSettings settings;
+    int64_t zone_usec; /* offset of the session's time zone, when it is fixed */
+    bool zone_is_fixed;
+    int64_t now_usec;     /* current_timestamp() of this query */
+    const char *sql_text; /* that positions in the tree refer to; NULL: no positions in errors */
+    size_t n_sql_text;
+    PlanFold fold; /* nullable */
+    /* Views that the plan reads: one reference each, given back by plan_context_done(). */
+    const PlanView **views;
+    uint32_t n_views, views_capacity;
+} PlanContext;
+
+/* Settings and zone from @session (nullable: defaults), the clock from the system. */
+void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *session,
+                       SessionFiles *files, QueryError *error);
+void plan_context_done(PlanContext *context);
+
+/**
+ * plan_bind() - resolve a tree
+ * @ret_plan:  out, in the context's arena; its fields are the result's schema
+ * Return: 0; QUERY_E_FAILED with the context's error; as mem_charge(); negative errno.
+ */
+int plan_bind(PlanContext *context, const URel *tree, PlanNode **ret_plan);

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Expressions: columns by name, literals, casts, CASE and IN. Calls are in bind_call.c. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/bind_internal.h"
+#include "exec/plan/datetime.h"
+
+void *bind_fail(Binder *b, int r)
+{
+    if (b->result == 0)
+        b->result = r;
+    return NULL;
+}
+
+/* Line and column of a byte of the SQL text. */
+static void set_position(const PlanContext *c, uint32_t position, uint32_t stop)
+{
+    if (!c->error || !c->sql_text || position == 0 || position > c->n_sql_text)
+        return;
+    uint32_t line = 1, begin = 0, at = position - 1;
+    for (uint32_t i = 0; i < at; i++) {
+        if (c->sql_text[i] == '\n') {
+            line++;
+            begin = i + 1;
+        }
+    }
+    c->error->line = line;
+    c->error->column = at - begin + 1;
+    c->error->start = at;
+    c->error->stop = stop;
+}
+
+void *bind_error(Binder *b, uint32_t position, uint32_t stop, const char *error_class,
+                 const char *sqlstate, const char *format, ...)
+{
+    if (b->result != 0)
+        return NULL;
+    char message[900];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    int r = query_error_set(b->context->error, DATA_ERROR_ANALYSIS, error_class, sqlstate, "%s",
+                            message);
+    if (b->view_depth == 0)
+        set_position(b->context, position, stop);
+    return bind_fail(b, r);
+}
+
+void *bind_unsupported(Binder *b, uint32_t position, uint32_t stop, const char *what)
+{
+    if (b->result != 0)
+        return NULL;
+    int r = query_error_set(b->context->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE",
+                            "0A000", "The feature is not supported: %s.", what);
+    if (b->view_depth == 0)
+        set_position(b->context, position, stop);
+    return bind_fail(b, r);
+}
+
+void bind_parameters(Binder *b, const char *json_format, ...)
+{
+    QueryError *error = b->context->error;
+    if (!error)
+        return;
+    va_list args;
+    va_start(args, json_format);
+    int n = vsnprintf(error->parameters, sizeof(error->parameters), json_format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof(error->parameters))
+        error->parameters[0] = '\0'; /* cut JSON is no JSON */
+}
+
+void *bind_alloc(Binder *b, size_t n, size_t size)
+{
+    if (b->result != 0)
+        return NULL;
+    void *p = mem_arena_zalloc(b->arena, MAX(n * size, (size_t)1), 16);
+    return p ? p : bind_fail(b, mem_arena_error(b->arena));
+}
+
+bool names_equal(const Binder *b, const char *a, const char *c)
+{
+    return (b->context->settings.case_sensitive ? strcmp : strcasecmp)(a, c) == 0;
+}
+
+/* ---- columns ---- */
+
+static bool column_matches(const Binder *b, const BoundColumn *column, const UExpr *e)
+{
+    const char *name = e->parts[e->n_parts - 1];
+    if (!names_equal(b, column->name, name))
+        return false;
+    if (e->n_parts == 1)
+        return !column->hidden;
+    return column->qualifier && names_equal(b, column->qualifier, e->parts[e->n_parts - 2]);
+}
+
+const BoundColumn *bind_find(Binder *b, const Bound *bound, const UExpr *e, int *ret_matches)
+{
+    const BoundColumn *found = NULL;
+    *ret_matches = 0;
+    for (uint32_t i = 0; i < bound->n_columns; i++) {
+        const BoundColumn *c = &bound->columns[i];
+        if (!column_matches(b, c, e))
+            continue;
+        /* The same column twice (SELECT a, a) is no ambiguity. */
+        if (found && found->attribute == c->attribute)
+            continue;
+        found = c;
+        ++*ret_matches;
+    }
+    return found;
+}
+
+/* A DataFrame's column: what its relation called it, wherever that is now. */
+static const BoundColumn *find_by_plan_id(Binder *b, const Bound *bound, const UExpr *e,
+                                          int *ret_matches)
+{
+    const BoundColumn *found = NULL;
+    *ret_matches = 0;
+    for (uint32_t i = 0; i < b->n_plan_ids; i++) {
+        if (b->plan_ids[i].plan_id != e->plan_id)
+            continue;
+        int matches;
+        const BoundColumn *source = bind_find(b, b->plan_ids[i].bound, e, &matches);
+        if (matches != 1)
+            continue;
+        for (uint32_t k = 0; k < bound->n_columns; k++) {
+            const BoundColumn *c = &bound->columns[k];
+            if (c->attribute != source->attribute || (found && found->index == c->index))
+                continue;
+            if (found && found->attribute == c->attribute)
+                continue;
+            found = c;
+            ++*ret_matches;
+        }
+    }
+    return found;
+}
+
+static const BoundColumn *find_column(Binder *b, const Bound *bound, const UExpr *e,
+                                      int *ret_matches)
+{
+    if (e->plan_id != UNRESOLVED_NO_PLAN_ID) {
+        const BoundColumn *c = find_by_plan_id(b, bound, e, ret_matches);
+        if (*ret_matches > 0)
+            return c;
+        return bind_find(b, bound, e, ret_matches);
+    }
+    return bind_find(b, bound, e, ret_matches);
+}
+
+static void *ambiguous(Binder *b, const Bound *bound, const UExpr *e)
+{
+    char list[400];
+    size_t n = 0;
+    list[0] = '\0';
+    for (uint32_t i = 0; i < bound->n_columns && n < sizeof(list) - 150; i++) {
+        const BoundColumn *c = &bound->columns[i];
+        if (!column_matches(b, c, e))
+            continue;
+        if (c->qualifier)
+            n += (size_t)snprintf(list + n, sizeof(list) - n, "%s`%.60s`.`%.60s`", n ? ", " : "",
+                                  c->qualifier, c->name);
+        else
+            n += (size_t)snprintf(list + n, sizeof(list) - n, "%s`%.60s`", n ? ", " : "", c->name);
+    }
+    const char *name = e->parts[e->n_parts - 1];
+    bind_error(b, e->position, e->stop, "AMBIGUOUS_REFERENCE", "42704",
+               "Reference `%.100s` is ambiguous, could be: [%s].", name, list);
+    return NULL;
+}
+
+/* Levenshtein distance, without case, for short names. */
+static unsigned distance(const char *a, const char *c)
+{
+    unsigned row[65];
+    size_t n_a = MIN(strlen(a), (size_t)64), n_c = MIN(strlen(c), (size_t)64);
+    for (size_t j = 0; j <= n_c; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; i <= n_a; i++) {
+        unsigned diagonal = row[0];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= n_c; j++) {
+            unsigned above = row[j];
+            unsigned same = diagonal + ((a[i - 1] | 0x20) != (c[j - 1] | 0x20));
+            unsigned edit = MIN(above, row[j - 1]) + 1;
+            row[j] = MIN(edit, same);
+            diagonal = above;
+        }
+    }
+    return row[n_c];
+}
+
+static void full_name(const UExpr *e, char *buf, size_t size)
+{
+    size_t n = 0;
+    buf[0] = '\0';
+    for (uint32_t i = 0; i < e->n_parts && n + 4 < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s`%.80s`", i ? "." : "", e->parts[i]);
+}
+
+static void *unresolved_column(Binder *b, const Bound *bound, const UExpr *e)
+{
+    enum { PROPOSALS = 5 };
+    const BoundColumn *best[PROPOSALS];
+    unsigned score[PROPOSALS];
+    size_t n = 0;
+    const char *name = e->parts[e->n_parts - 1];
+    for (uint32_t i = 0; i < bound->n_columns; i++) {
+        const BoundColumn *c = &bound->columns[i];
+        unsigned d = distance(name, c->name);
+        size_t at = n;
+        while (at > 0 && score[at - 1] > d)
+            at--;
+        if (at == PROPOSALS)
+            continue;
+        if (n < PROPOSALS)
+            n++;
+        for (size_t k = n - 1; k > at; k--) {
+            best[k] = best[k - 1];
+            score[k] = score[k - 1];
+        }
+        best[at] = c;
+        score[at] = d;
+    }
+    char object[400], list[500];
+    full_name(e, object, sizeof(object));
+    size_t used = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < n && used < sizeof(list) - 140; i++) {
+        if (best[i]->qualifier)
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`%.60s`.`%.60s`",
+                                     i ? ", " : "", best[i]->qualifier, best[i]->name);
+        else
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`%.60s`", i ? ", " : "",
+                                     best[i]->name);
+    }
+    if (n == 0) {
+        bind_error(b, e->position, e->stop, "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703",
+                   "A column, variable, or function parameter with name %s cannot be resolved.",
+                   object);
+        return NULL;
+    }
+    bind_error(b, e->position, e->stop, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703",
+               "A column, variable, or function parameter with name %s cannot be resolved. Did "
+               "you mean one of the following? [%s].",
+               object, list);
+    if (!strpbrk(object, "\"\\") && !strpbrk(list, "\"\\"))
+        bind_parameters(b, "{\"objectName\":\"%s\",\"proposal\":\"%s\"}", object, list);
+    return NULL;
+}
+
+static Expr *column_of(Binder *b, const Bound *bound, const BoundColumn *c, uint32_t base,
+                       const UExpr *e)
+{
+    const PlanField *f = &bound->node->fields[c->index];
+    Expr *made = bind_check(b, expr_column(b->arena, base + c->index, f->type, f->nullable));
+    if (made)
+        made->position = e->position;
+    return made;
+}
+
+static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
+{
+    int matches;
+    const Bound *first = scope->bound, *second = scope->second;
+    uint32_t base = 0, second_base = first->node->n_fields;
+    if (scope->second_first) {
+        first = scope->second;
+        second = scope->bound;
+        base = second_base;
+        second_base = 0;
+    }
+    const BoundColumn *c = find_column(b, first, e, &matches);
+    if (matches > 1)
+        return ambiguous(b, first, e);
+    if (c)
+        return column_of(b, first, c, base, e);
+    if (second) {
+        c = find_column(b, second, e, &matches);
+        if (matches > 1)
+            return ambiguous(b, second, e);
+        if (c)
+            return column_of(b, second, c, second_base, e);
+    }
+    if (scope->outer) {
+        c = find_column(b, scope->outer->bound, e, &matches);
+        if (matches > 1)
+            return ambiguous(b, scope->outer->bound, e);
+        if (c) {
+            scope->used_outer = true;
+            return column_of(b, scope->outer->bound, c, BIND_OUTER_BASE, e);
+        }
+    }
+    return unresolved_column(b, scope->bound->n_columns || !second ? scope->bound : second, e);
+}
+
+/* ---- casts and types ---- */
+
+Expr *bind_cast_to(Binder *b, Expr *e, Type type)
+{
+    if (!e || type_equal(e->type, type))
+        return e;
+    PlanContext *c = b->context;
+    /* A clock on the wall and an instant differ by the zone. */
+    bool from_instant =
+        e->type.kind == TYPE_TIMESTAMP &&
+        (type.kind == TYPE_DATE || type.kind == TYPE_STRING || type.kind == TYPE_TIMESTAMP_NTZ);
+    bool to_instant =
+        type.kind == TYPE_TIMESTAMP && (e->type.kind == TYPE_DATE || e->type.kind == TYPE_STRING ||
+                                        e->type.kind == TYPE_TIMESTAMP_NTZ);
+    if ((from_instant || to_instant) && !c->zone_is_fixed && e->type.kind != TYPE_NULL)
+        return bind_unsupported(b, e->position, 0,
+                                "conversion of timestamps in a session time zone with daylight "
+                                "saving rules; set spark.sql.session.timeZone to UTC or an offset");
+    if ((from_instant || to_instant) && c->zone_usec != 0) {
+        Expr *shift = expr_literal(b->arena, TYPE(INTERVAL_DT),
+                                   (Literal){.i = from_instant ? c->zone_usec : -c->zone_usec});
+        if (to_instant)
+            e = expr_cast(b->arena, e, type, false);
+        if (!e || !shift)
+            return bind_fail(b, mem_arena_error(b->arena));
+        e = expr_call(b->arena, FN_DATE_ADD_INTERVAL, TYPE(TIMESTAMP), e->nullable,
+                      (Expr *[]){e, shift}, 2);
+        if (!e)
+            return bind_fail(b, mem_arena_error(b->arena));
+        if (to_instant)
+            return e;
+    }
+    return bind_check(b, expr_cast(b->arena, e, type, false));
+}
+
+bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret)
+{
+    Type type = TYPE(NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!exprs[i])
+            return false;
+        bool ok = b->context->settings.ansi ? type_wider(type, exprs[i]->type, &type)
+                                            : type_wider_to_string(type, exprs[i]->type, &type);
+        if (!ok)
+            return false;
+    }
+    *ret = type;
+    return true;
+}
+
+static Expr *bind_cast(Binder *b, Scope *scope, const UExpr *e)
+{
+    Expr *arg = bind_expr(b, scope, e->args[0]);
+    if (!arg)
+        return NULL;
+    if (!type_can_cast(arg->type, e->type, b->context->settings.ansi)) {
+        char from[128], to[128];
+        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+                          "42K09",
+                          "Cannot resolve %.200s due to data type mismatch: cannot cast \"%s\" to "
+                          "\"%s\".",
+                          uexpr_quoted(b, e), type_format(arg->type, from, sizeof(from)),
+                          type_format(e->type, to, sizeof(to)));
+    }
+    bool try_cast = e->try_cast || !b->context->settings.ansi;
+    bool infallible = type_is_numeric(arg->type) && e->type.kind == TYPE_DOUBLE;
+    Expr *made;
+    if (try_cast && !infallible && !type_equal(arg->type, e->type)) {
+        made = bind_check(b, expr_cast(b->arena, arg, e->type, true));
+    } else {
+        made = bind_cast_to(b, arg, e->type);
+    }
+    if (made && made != arg)
+        made->position = e->position;
+    return made;
+}
+
+/* ---- entry ---- */
+
+bool uexpr_has_aggregate(const UExpr *e)
+{
+    if (e->kind == UEXPR_CALL && function_is_aggregate(e->name))
+        return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (uexpr_has_aggregate(e->args[i]))
+            return true;
+    return false;
+}
+
+bool uexpr_has_subquery(const UExpr *e)
+{
+    if (e->kind == UEXPR_SUBQUERY)
+        return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (uexpr_has_subquery(e->args[i]))
+            return true;
+    return false;
+}
+
+static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
+{
+    switch (e->kind) {
+    case UEXPR_LITERAL:
+        return bind_check(b, expr_literal(b->arena, e->type, e->literal));
+    case UEXPR_COLUMN:
+        return bind_column(b, scope, e);
+    case UEXPR_ALIAS:
+        return bind_expr(b, scope, e->args[0]);
+    case UEXPR_CAST:
+        return bind_cast(b, scope, e);
+    case UEXPR_CALL:
+        return bind_call(b, scope, e);
+    case UEXPR_SUBQUERY:
+        if (e->subquery_kind == USUBQUERY_SCALAR)
+            return bind_scalar_subquery(b, scope, e);
+        return bind_unsupported(b, e->position, e->stop,
+                                "IN and EXISTS subqueries other than as a condition of WHERE that "
+                                "is joined by AND");
+    case UEXPR_STAR:
+        return bind_error(b, e->position, e->stop, "INVALID_USAGE_OF_STAR_OR_REGEX", "42000",
+                          "Invalid usage of '*' in expression.");
+    case UEXPR_EXTRACT:
+        return bind_unsupported(b, e->position, e->stop, "fields and elements of nested types");
+    default:
+        return bind_unsupported(b, e->position, e->stop, "this kind of expression");
+    }
+}
+
+Expr *bind_expr(Binder *b, Scope *scope, const UExpr *e)
+{
+    if (b->result != 0)
+        return NULL;
+    Expr *made = bind_expr_body(b, scope, e);
+    if (made && made->position == 0 && b->view_depth == 0)
+        made->position = e->position;
+    return made;
+}
+
+Expr *bind_condition(Binder *b, Scope *scope, const UExpr *e)
+{
+    Expr *made = bind_expr(b, scope, e);
+    if (!made)
+        return NULL;
+    if (made->type.kind == TYPE_NULL)
+        return bind_check(b, expr_null(b->arena, TYPE(BOOLEAN)));
+    if (made->type.kind != TYPE_BOOLEAN) {
+        char type[128];
+        type_format(made->type, type, sizeof(type));
+        for (char *c = type; *c; c++)
+            if (*c >= 'a' && *c <= 'z')
+                *c += 'A' - 'a';
+        if (scope->clause && strcmp(scope->clause, "JOIN") == 0)
+            return bind_error(b, e->position, e->stop, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
+                              "42K0E",
+                              "The join condition %.300s has the invalid type \"%s\", expected "
+                              "\"BOOLEAN\".",
+                              uexpr_quoted(b, e), type);
+        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", "42K09",
+                          "Cannot resolve %.300s due to data type mismatch: Filter expression "
+                          "%.300s of type \"%s\" is not a boolean.",
+                          uexpr_quoted(b, e), uexpr_quoted(b, e), type);
+    }
+    return made;
+}

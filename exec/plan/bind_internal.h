@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The binder's objects. A failure sticks in Binder.result; from then on everything gives NULL.
+ */
+
+#include "exec/plan/bind.h"
+#include "exec/plan/expr_build.h"
+#include "exec/plan/type_rules.h"
+
+/* Column numbers from here on mean columns of the query around a subquery. */
+#define BIND_OUTER_BASE (UINT32_C(1) << 30)
+#define BIND_SUBQUERY_DEPTH_MAX 32u
+#define BIND_VIEW_DEPTH_MAX 100u
+
+/*
+ * A name in scope. @attribute identifies the column over projections that only pass it on, so that
+ * a DataFrame's column finds itself after joins and filters (like Spark's expression ids).
+ */
+typedef struct BoundColumn {
+    const char *name;
+    const char *qualifier; /* alias or table name; NULL: none */
+    uint64_t attribute;
+    uint32_t index; /* of the node's output */
+    bool hidden;    /* USING: only by its qualifier */
+} BoundColumn;
+
+typedef struct Bound Bound;
+
+/* An aggregation under construction: groups and aggregates by position. */
+typedef struct BoundAggregate {
+    Bound *input;
+    PlanNode *node;
+    uint32_t n_groups;
+    Expr **groups;
+    Aggregate *aggregates;
+    uint32_t n_aggregates, capacity;
+    bool has_group_by;
+} BoundAggregate;
+
+/* A relation with its scope. */
+struct Bound {
+    PlanNode *node;
+    BoundColumn *columns;
+    uint32_t n_columns;
+    /* Where ORDER BY, HAVING and filters may reach below: the projection on top of @below, or on
+     * top of @aggregate. */
+    PlanNode *project;
+    Bound *below;
+    BoundAggregate *aggregate;
+};
+
+typedef struct PlanIdEntry {
+    int64_t plan_id;
+    const Bound *bound;
+} PlanIdEntry;
+
+typedef struct Cte {
+    const char *name;
+    const URel *rel;    /* UREL_ALIAS */
+    uint32_t n_visible; /* CTEs that itself can see */
+} Cte;
+
+/* Where the names of an expression are looked up. */
+typedef struct Scope Scope;
+struct Scope {
+    const Bound *bound;
+    const Bound *second; /* tried next; its columns count from bound->node->n_fields on */
+    bool second_first;   /* the other way round: inside aggregate functions of HAVING */
+    Scope *outer;        /* of the query around a subquery */
+    bool used_outer;     /* out */
+    bool allow_aggregates;
+    bool inside_aggregate;
+    BoundAggregate *aggregate; /* collects: number k becomes column @aggregate_base + k */
+    uint32_t aggregate_base;
+    const char *clause; /* "WHERE", for messages */
+    /* A filter's relation that scalar subqueries may be joined to; NULL: not here. */
+    Bound **attach;
+};
+
+typedef struct Binder {
+    PlanContext *context;
+    MemArena *arena;
+    int result;
+    uint64_t next_attribute;
+    PlanIdEntry *plan_ids;
+    uint32_t n_plan_ids, plan_ids_capacity;
+    Cte *ctes;
+    uint32_t n_ctes, ctes_capacity;
+    uint32_t view_depth; /* positions inside views mean another text */
+    uint32_t subquery_depth;
+    Scope *outer; /* for relations inside a subquery */
+} Binder;
+
+/* Notes a failure. Return: NULL. */
+void *bind_fail(Binder *b, int r);
+void *bind_error(Binder *b, uint32_t position, uint32_t stop, const char *error_class,
+                 const char *sqlstate, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+void *bind_unsupported(Binder *b, uint32_t position, uint32_t stop, const char *what);
+void *bind_alloc(Binder *b, size_t n, size_t size);
+void bind_parameters(Binder *b, const char *json_format, ...) __attribute__((format(printf, 2, 3)));
+/* NULL from the arena becomes its failure. */
+static inline Expr *bind_check(Binder *b, Expr *e)
+{
+    return e ? e : bind_fail(b, mem_arena_error(b->arena));
+}
+
+/* bind_expr.c */
+Expr *bind_expr(Binder *b, Scope *scope, const UExpr *e);
+Expr *bind_condition(Binder *b, Scope *scope, const UExpr *e);
+Expr *bind_cast_to(Binder *b, Expr *e, Type type);
+const BoundColumn *bind_find(Binder *b, const Bound *bound, const UExpr *e, int *ret_matches);
+bool uexpr_has_aggregate(const UExpr *e);
+bool uexpr_has_subquery(const UExpr *e);
+/* Every type in one. Return: false: they do not meet. */
+bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret);
+
+/* bind_call.c */
+Expr *bind_call(Binder *b, Scope *scope, const UExpr *e);
+bool function_is_aggregate(const char *name);
+Expr *bind_binary(Binder *b, const UExpr *e, FunctionId function, Expr *left, Expr *right);
+
+/* bind_aggregate.c */
+Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e);
+Bound *bind_aggregate(Binder *b, const URel *rel);
+/* Global aggregation for a SELECT list with aggregates and no GROUP BY. */
+Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel);
+/* An expression over a relation that may reach below it: ORDER BY, HAVING. */
+Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause);
+
+/* bind_relation.c */
+Bound *bind_relation(Binder *b, const URel *rel);
+Bound *bound_new(Binder *b, PlanNode *node);
+PlanNode *bind_node(Binder *b, PlanKind kind, PlanNode *input, uint32_t n_fields);
+/* A projection of @exprs; @names [n]. */
+PlanNode *bind_project_node(Binder *b, PlanNode *input, Expr **exprs, const char **names,
+                            uint32_t n);
+/* All fields of @from, in a node of @kind that passes them on. */
+PlanNode *bind_pass_node(Binder *b, PlanKind kind, PlanNode *input);
+bool names_equal(const Binder *b, const char *a, const char *c);
+/* Expands stars. Return: list of UExpr and bound columns as pairs. */
+typedef struct SelectItem {
+    const UExpr *expr;         /* NULL: from a star */
+    const BoundColumn *column; /* of the star */
+    const char *name;          /* of the output column */
+} SelectItem;
+SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs, uint32_t n,
+                             uint32_t *ret_n);
+/* WHERE: subqueries become joins. */
+Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, const char *clause);
+void bind_remember_plan_id(Binder *b, int64_t plan_id, const Bound *bound);
+
+/* bind_subquery.c */
+Expr *bind_scalar_subquery(Binder *b, Scope *scope, const UExpr *e);
+/* EXISTS, IN as a conjunct. Return: @input joined, or NULL. */
+Bound *bind_subquery_conjunct(Binder *b, Bound *input, const UExpr *e, bool negated);
+
+/* bind_join.c */
+Bound *bind_join(Binder *b, const URel *rel);
+/* Splits @condition over left and right columns into keys and residual. */
+bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition);
+PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right);
+
+/* name.c: the name that Spark gives to an expression without one. */
+const char *uexpr_name(Binder *b, const UExpr *e);
+/* The expression with quotes around it, for messages. */
+const char *uexpr_quoted(Binder *b, const UExpr *e);

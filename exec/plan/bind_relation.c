@@ -1,0 +1,1387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Relations: sources, projections, filters, sorts, set operations. */
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/bind_internal.h"
+#include "exec/plan/datetime.h"
+
+PlanNode *bind_node(Binder *b, PlanKind kind, PlanNode *input, uint32_t n_fields)
+{
+    PlanNode *node = bind_alloc(b, 1, sizeof(*node));
+    if (!node)
+        return NULL;
+    node->kind = kind;
+    node->input = input;
+    node->n_fields = n_fields;
+    node->fields = bind_alloc(b, n_fields, sizeof(*node->fields));
+    return node->fields ? node : NULL;
+}
+
+PlanNode *bind_pass_node(Binder *b, PlanKind kind, PlanNode *input)
+{
+    if (!input)
+        return NULL;
+    PlanNode *node = bind_node(b, kind, input, 0);
+    if (!node)
+        return NULL;
+    node->n_fields = input->n_fields;
+    node->fields = input->fields;
+    return node;
+}
+
+PlanNode *bind_project_node(Binder *b, PlanNode *input, Expr **exprs, const char **names,
+                            uint32_t n)
+{
+    PlanNode *node = bind_node(b, PLAN_PROJECT, input, n);
+    if (!node)
+        return NULL;
+    node->project.exprs = exprs;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!exprs[i])
+            return NULL;
+        node->fields[i] = (PlanField){names[i], exprs[i]->type, exprs[i]->nullable};
+    }
+    return node;
+}
+
+/* A scope with a fresh attribute for each field. */
+Bound *bound_new(Binder *b, PlanNode *node)
+{
+    if (!node)
+        return NULL;
+    Bound *bound = bind_alloc(b, 1, sizeof(*bound));
+    if (!bound)
+        return NULL;
+    bound->node = node;
+    bound->n_columns = node->n_fields;
+    bound->columns = bind_alloc(b, node->n_fields, sizeof(*bound->columns));
+    if (!bound->columns)
+        return NULL;
+    for (uint32_t i = 0; i < node->n_fields; i++)
+        bound->columns[i] = (BoundColumn){
+            .name = node->fields[i].name, .attribute = ++b->next_attribute, .index = i};
+    return bound;
+}
+
+/* The same scope over another node that has the same columns. */
+static Bound *bound_over(Binder *b, const Bound *input, PlanNode *node)
+{
+    if (!node)
+        return NULL;
+    Bound *bound = bind_alloc(b, 1, sizeof(*bound));
+    if (!bound)
+        return NULL;
+    *bound = *input;
+    bound->node = node;
+    return bound;
+}
+
+void bind_remember_plan_id(Binder *b, int64_t plan_id, const Bound *bound)
+{
+    if (plan_id == UNRESOLVED_NO_PLAN_ID || !bound)
+        return;
+    if (b->n_plan_ids == b->plan_ids_capacity) {
+        uint32_t capacity = b->plan_ids_capacity ? b->plan_ids_capacity * 2 : 16;
+        PlanIdEntry *grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown)
+            return;
+        if (b->n_plan_ids > 0)
+            memcpy(grown, b->plan_ids, b->n_plan_ids * sizeof(*grown));
+        b->plan_ids = grown;
+        b->plan_ids_capacity = capacity;
+    }
+    b->plan_ids[b->n_plan_ids++] = (PlanIdEntry){plan_id, bound};
+}
+
+/* ---- sources ---- */
+
+static void *table_not_found(Binder *b, const URel *rel)
+{
+    char name[300];
+    size_t n = 0;
+    name[0] = '\0';
+    for (uint32_t i = 0; i < rel->n_parts && n + 4 < sizeof(name); i++)
+        n +=
+            (size_t)snprintf(name + n, sizeof(name) - n, "%s`%.100s`", i ? "." : "", rel->parts[i]);
+    return bind_error(b, rel->position, rel->stop, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
+                      "The table or view %s cannot be found. Verify the spelling and correctness "
+                      "of the schema and catalog. If you did not qualify the name with a schema, "
+                      "verify the current_schema() output, or qualify the name with the correct "
+                      "schema and catalog. To tolerate the error on drop use DROP VIEW IF EXISTS "
+                      "or DROP TABLE IF EXISTS.",
+                      name);
+}
+
+static Bound *with_qualifier(Bound *bound, const char *qualifier)
+{
+    for (uint32_t i = 0; bound && i < bound->n_columns; i++)
+        bound->columns[i].qualifier = qualifier;
+    return bound;
+}
+
+static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
+{
+    if (b->view_depth >= BIND_VIEW_DEPTH_MAX)
+        return bind_error(b, rel->position, rel->stop, "VIEW_EXCEED_MAX_NESTED_DEPTH", "54K00",
+                          "The depth of view `%.100s` exceeds the maximum view resolution depth "
+                          "(%u).",
+                          view->name, BIND_VIEW_DEPTH_MAX);
+    /* A view sees neither the CTEs nor the outer query of whoever reads it. */
+    Cte *ctes = b->ctes;
+    uint32_t n_ctes = b->n_ctes;
+    Scope *outer = b->outer;
+    uint32_t n_plan_ids = b->n_plan_ids;
+    b->n_ctes = 0;
+    b->ctes = NULL;
+    b->ctes_capacity = 0;
+    b->outer = NULL;
+    b->view_depth++;
+    Bound *bound = bind_relation(b, view->tree);
+    b->view_depth--;
+    b->outer = outer;
+    b->ctes = ctes;
+    b->n_ctes = b->ctes_capacity = n_ctes;
+    b->n_plan_ids = n_plan_ids;
+    if (!bound)
+        return NULL;
+    Bound *named = bound_new(b, bound->node);
+    return with_qualifier(named, view->name);
+}
+
+/* A reference for as long as the context lives. */
+static bool hold_view(Binder *b, const PlanView *view)
+{
+    PlanContext *c = b->context;
+    if (c->n_views == c->views_capacity) {
+        uint32_t capacity = c->views_capacity ? c->views_capacity * 2 : 8;
+        const PlanView **grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown) {
+            plan_view_unref(view);
+            return false;
+        }
+        if (c->n_views > 0)
+            memcpy(grown, c->views, c->n_views * sizeof(*grown));
+        c->views = grown;
+        c->views_capacity = capacity;
+    }
+    c->views[c->n_views++] = view;
+    return true;
+}
+
+static Bound *bind_cte(Binder *b, const Cte *cte)
+{
+    uint32_t n_ctes = b->n_ctes;
+    b->n_ctes = cte->n_visible;
+    Bound *bound = bind_relation(b, cte->rel);
+    b->n_ctes = n_ctes;
+    return bound;
+}
+
+static Bound *bind_table(Binder *b, const URel *rel)
+{
+    if (rel->view)
+        return bind_view(b, rel, rel->view);
+    if (rel->n_parts == 1) {
+        for (uint32_t i = b->n_ctes; i > 0; i--)
+            if (names_equal(b, b->ctes[i - 1].name, rel->parts[0]))
+                return bind_cte(b, &b->ctes[i - 1]);
+        const PlanView *view =
+            b->context->session ? plan_session_view(b->context->session, rel->parts[0]) : NULL;
+        if (view)
+            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+    }
+    return table_not_found(b, rel);
+}
+
+static PlanNode *scan_node(Binder *b, const URel *rel, const SourceInfo *source)
+{
+    PlanNode *node = bind_node(b, PLAN_SCAN, NULL, source->n_columns);
+    uint32_t *columns = bind_alloc(b, source->n_columns, sizeof(*columns));
+    if (!node || !columns)
+        return NULL;
+    node->scan.format = source->format;
+    node->scan.files = source->files;
+    node->scan.n_files = source->n_files;
+    node->scan.columns = columns;
+    node->scan.source = source;
+    node->rows = (double)source->rows;
+    for (uint32_t i = 0; i < source->n_columns; i++) {
+        const SourceColumn *c = &source->columns[i];
+        node->fields[i] = (PlanField){c->name, c->type, true};
+        columns[i] = i;
+    }
+    return node;
+}
+
+static Bound *bind_files(Binder *b, const URel *rel)
+{
+    PlanContext *c = b->context;
+    if (!c->files)
+        return bind_unsupported(b, rel->position, rel->stop, "reading files here");
+    if (rel->n_paths == 0)
+        return bind_error(b, rel->position, rel->stop, "UNABLE_TO_INFER_SCHEMA", "42KD9",
+                          "Unable to infer schema for %.40s. It must be specified manually.",
+                          rel->format);
+    PlanNode **inputs = bind_alloc(b, rel->n_paths, sizeof(*inputs));
+    if (!inputs)
+        return NULL;
+    for (uint32_t i = 0; i < rel->n_paths; i++) {
+        SourceInfo *source;
+        int r = source_open(c->files, rel->paths[i], rel->format, b->arena, &source, c->error);
+        if (r != 0)
+            return bind_fail(b, r);
+        inputs[i] = scan_node(b, rel, source);
+        if (!inputs[i])
+            return NULL;
+        bool same = inputs[i]->n_fields == inputs[0]->n_fields;
+        for (uint32_t k = 0; same && k < inputs[i]->n_fields; k++)
+            same = type_equal(inputs[i]->fields[k].type, inputs[0]->fields[k].type) &&
+                   strcmp(inputs[i]->fields[k].name, inputs[0]->fields[k].name) == 0;
+        if (!same)
+            return bind_unsupported(b, rel->position, rel->stop,
+                                    "paths whose files have different columns");
+    }
+    if (rel->n_paths == 1)
+        return bound_new(b, inputs[0]);
+    PlanNode *node = bind_pass_node(b, PLAN_UNION, inputs[0]);
+    if (!node)
+        return NULL;
+    node->input = NULL;
+    node->union_all.inputs = inputs;
+    node->union_all.n_inputs = rel->n_paths;
+    return bound_new(b, node);
+}
+
+static Bound *bind_one_row(Binder *b)
+{
+    PlanNode *node = bind_node(b, PLAN_VALUES, NULL, 0);
+    Batch *batch = bind_alloc(b, 1, sizeof(*batch));
+    if (!node || !batch)
+        return NULL;
+    batch->n_rows = batch->n_selected = 1;
+    node->values.batches = batch;
+    node->values.n_batches = 1;
+    return bound_new(b, node);
+}
+
+static Bound *bind_range(Binder *b, const URel *rel)
+{
+    PlanNode *node = bind_node(b, PLAN_RANGE, NULL, 1);
+    if (!node)
+        return NULL;
+    node->fields[0] = (PlanField){"id", TYPE(LONG), false};
+    node->range.start = rel->start;
+    node->range.end = rel->end;
+    node->range.step = rel->step;
+    if (rel->step == 0)
+        return bind_error(b, rel->position, rel->stop, "INVALID_PARAMETER_VALUE", "22023",
+                          "The value of the parameter `step` in `range` is invalid: it is 0.");
+    return bound_new(b, node);
+}
+
+static Bound *bind_local(Binder *b, const URel *rel)
+{
+    PlanNode *node = bind_node(b, PLAN_VALUES, NULL, rel->n_fields);
+    if (!node)
+        return NULL;
+    memcpy(node->fields, rel->fields, rel->n_fields * sizeof(*rel->fields));
+    node->values.batches = rel->batches;
+    node->values.n_batches = rel->n_batches;
+    return bound_new(b, node);
+}
+
+/* VALUES: one projection of one row for each row, all in one union; rows of literals become
+ * batches in the optimiser. */
+static Bound *bind_values(Binder *b, const URel *rel)
+{
+    uint32_t n = rel->n_columns, n_rows = rel->n_exprs / n;
+    Bound *one = bind_one_row(b);
+    Expr **cells = bind_alloc(b, rel->n_exprs, sizeof(*cells));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!one || !cells || !names)
+        return NULL;
+    Scope scope = {.bound = one, .clause = "VALUES"};
+    for (uint32_t i = 0; i < rel->n_exprs; i++) {
+        cells[i] = bind_expr(b, &scope, rel->exprs[i]);
+        if (!cells[i])
+            return NULL;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        Type type = cells[k]->type;
+        for (uint32_t row = 1; row < n_rows; row++)
+            if (!type_wider(type, cells[row * n + k]->type, &type))
+                return bind_error(b, rel->position, rel->stop,
+                                  "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                                  "42000",
+                                  "Invalid inline table. Found incompatible types in the column "
+                                  "`col%u` for inline table.",
+                                  k + 1);
+        for (uint32_t row = 0; row < n_rows; row++)
+            cells[row * n + k] = bind_cast_to(b, cells[row * n + k], type);
+        char *name = bind_alloc(b, 1, 16);
+        if (!name)
+            return NULL;
+        snprintf(name, 16, "col%u", k + 1);
+        names[k] = name;
+    }
+    PlanNode **inputs = bind_alloc(b, n_rows, sizeof(*inputs));
+    if (!inputs)
+        return NULL;
+    for (uint32_t row = 0; row < n_rows; row++) {
+        inputs[row] = bind_project_node(b, one->node, cells + (size_t)row * n, names, n);
+        if (!inputs[row])
+            return NULL;
+    }
+    if (n_rows == 1)
+        return bound_new(b, inputs[0]);
+    PlanNode *node = bind_pass_node(b, PLAN_UNION, inputs[0]);
+    if (!node)
+        return NULL;
+    node->input = NULL;
+    node->union_all.inputs = inputs;
+    node->union_all.n_inputs = n_rows;
+    for (uint32_t row = 1; row < n_rows; row++)
+        for (uint32_t k = 0; k < n; k++)
+            node->fields[k].nullable |= inputs[row]->fields[k].nullable;
+    return bound_new(b, node);
+}
+
+/* ---- projections ---- */
+
+static bool star_excludes(Binder *b, const UExpr *star, const BoundColumn *c)
+{
+    for (uint32_t i = 0; i < star->n_args; i++) {
+        const UExpr *e = star->args[i];
+        if (names_equal(b, e->parts[e->n_parts - 1], c->name) &&
+            (e->n_parts == 1 ||
+             (c->qualifier && names_equal(b, e->parts[e->n_parts - 2], c->qualifier))))
+            return true;
+    }
+    return false;
+}
+
+/* Does a DataFrame's own star (df["*"]) mean this column? */
+static bool plan_id_has(Binder *b, int64_t plan_id, uint64_t attribute)
+{
+    for (uint32_t i = 0; i < b->n_plan_ids; i++) {
+        if (b->plan_ids[i].plan_id != plan_id)
+            continue;
+        const Bound *bound = b->plan_ids[i].bound;
+        for (uint32_t k = 0; k < bound->n_columns; k++)
+            if (bound->columns[k].attribute == attribute)
+                return true;
+    }
+    return false;
+}
+
+static bool star_includes(Binder *b, const UExpr *star, const BoundColumn *c)
+{
+    if (star->plan_id != UNRESOLVED_NO_PLAN_ID && !plan_id_has(b, star->plan_id, c->attribute))
+        return false;
+    if (star->n_parts == 0)
+        return !c->hidden && !star_excludes(b, star, c);
+    return c->qualifier && names_equal(b, star->parts[star->n_parts - 1], c->qualifier) &&
+           !star_excludes(b, star, c);
+}
+
+SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs, uint32_t n,
+                             uint32_t *ret_n)
+{
+    uint32_t n_items = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_items += exprs[i]->kind == UEXPR_STAR ? input->n_columns : 1;
+    SelectItem *items = bind_alloc(b, n_items, sizeof(*items));
+    if (!items)
+        return NULL;
+    n_items = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const UExpr *e = exprs[i];
+        if (e->kind != UEXPR_STAR) {
+            const char *name = uexpr_name(b, e);
+            if (!name)
+                return NULL;
+            items[n_items++] = (SelectItem){.expr = e, .name = name};
+            continue;
+        }
+        uint32_t before = n_items;
+        for (uint32_t k = 0; k < input->n_columns; k++)
+            if (star_includes(b, e, &input->columns[k]))
+                items[n_items++] =
+                    (SelectItem){.column = &input->columns[k], .name = input->columns[k].name};
+        if (n_items == before && e->n_parts > 0)
+            return bind_error(b, e->position, e->stop, "CANNOT_RESOLVE_STAR_EXPAND", "42704",
+                              "Cannot resolve `%.100s`.* given input columns. Please check that "
+                              "the specified table or struct exists and is accessible in the "
+                              "input columns.",
+                              e->parts[e->n_parts - 1]);
+    }
+    *ret_n = n_items;
+    return items;
+}
+
+/* The column that an output item only passes on, or NULL. */
+static const BoundColumn *passed_column(const Bound *input, const Expr *e, const char *name)
+{
+    if (e->kind != EXPR_COLUMN)
+        return NULL;
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        if (input->columns[i].index == e->column && strcasecmp(input->columns[i].name, name) == 0)
+            return &input->columns[i];
+    return NULL;
+}
+
+static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *items, uint32_t n)
+{
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    Bound *attached = input;
+    Scope scope = {.bound = input, .outer = b->outer, .clause = "SELECT", .attach = &attached};
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = items[i].name;
+        if (items[i].column) {
+            const PlanField *f = &input->node->fields[items[i].column->index];
+            exprs[i] =
+                bind_check(b, expr_column(b->arena, items[i].column->index, f->type, f->nullable));
+        } else {
+            exprs[i] = bind_expr(b, &scope, items[i].expr);
+        }
+        if (!exprs[i])
+            return NULL;
+    }
+    PlanNode *node = bind_project_node(b, attached->node, exprs, names, n);
+    Bound *bound = bound_new(b, node);
+    if (!bound)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const BoundColumn *c = items[i].column ? items[i].column
+                               : items[i].expr->kind == UEXPR_COLUMN
+                                   ? passed_column(input, exprs[i], names[i])
+                                   : NULL;
+        if (c) {
+            bound->columns[i].attribute = c->attribute;
+            bound->columns[i].qualifier = c->qualifier;
+        }
+    }
+    bound->project = node;
+    bound->below = input;
+    return bound;
+}
+
+static Bound *bind_project(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    for (uint32_t i = 0; i < rel->n_exprs; i++)
+        if (uexpr_has_aggregate(rel->exprs[i]))
+            return bind_aggregate_over(b, input, rel);
+    uint32_t n;
+    SelectItem *items = bind_select_list(b, input, rel->exprs, rel->n_exprs, &n);
+    return items ? bind_project_items(b, input, items, n) : NULL;
+}
+
+/* Output columns with one added or replaced each. */
+static Bound *bind_with_columns(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    SelectItem *items = bind_alloc(b, input->n_columns + rel->n_exprs, sizeof(*items));
+    if (!items)
+        return NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        if (!input->columns[i].hidden)
+            items[n++] = (SelectItem){.column = &input->columns[i], .name = input->columns[i].name};
+    for (uint32_t i = 0; i < rel->n_exprs; i++) {
+        const UExpr *e = rel->exprs[i];
+        bool replaced = false;
+        for (uint32_t k = 0; k < n; k++) {
+            if (!names_equal(b, items[k].name, e->name))
+                continue;
+            items[k] = (SelectItem){.expr = e, .name = e->name};
+            replaced = true;
+        }
+        if (!replaced)
+            items[n++] = (SelectItem){.expr = e, .name = e->name};
+    }
+    return bind_project_items(b, input, items, n);
+}
+
+static Bound *bind_rename(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    SelectItem *items = bind_alloc(b, input->n_columns, sizeof(*items));
+    if (!items)
+        return NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < input->n_columns; i++) {
+        const BoundColumn *c = &input->columns[i];
+        if (c->hidden)
+            continue;
+        const char *name = c->name;
+        for (uint32_t k = 0; k + 1 < rel->n_names; k += 2)
+            if (names_equal(b, name, rel->names[k]))
+                name = rel->names[k + 1];
+        items[n++] = (SelectItem){.column = c, .name = name};
+    }
+    return bind_project_items(b, input, items, n);
+}
+
+static Bound *bind_drop(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    bool *dropped = bind_alloc(b, input->n_columns, sizeof(*dropped));
+    SelectItem *items = bind_alloc(b, input->n_columns, sizeof(*items));
+    if (!dropped || !items)
+        return NULL;
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        for (uint32_t k = 0; k < rel->n_names; k++)
+            dropped[i] |= names_equal(b, input->columns[i].name, rel->names[k]);
+    for (uint32_t k = 0; k < rel->n_exprs; k++) {
+        /* A column that is not there is no error. */
+        if (rel->exprs[k]->kind != UEXPR_COLUMN)
+            continue;
+        Scope scope = {.bound = input};
+        QueryError *error = b->context->error;
+        QueryError ignored;
+        b->context->error = &ignored;
+        Expr *e = bind_expr(b, &scope, rel->exprs[k]);
+        b->context->error = error;
+        if (!e && b->result != QUERY_E_FAILED)
+            return NULL;
+        b->result = 0;
+        for (uint32_t i = 0; e && i < input->n_columns; i++)
+            dropped[i] |= input->columns[i].index == e->column;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        if (!dropped[i] && !input->columns[i].hidden)
+            items[n++] = (SelectItem){.column = &input->columns[i], .name = input->columns[i].name};
+    return bind_project_items(b, input, items, n);
+}
+
+static Bound *bind_to_df(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    uint32_t n = 0;
+    SelectItem *items = bind_alloc(b, input->n_columns, sizeof(*items));
+    if (!items)
+        return NULL;
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        if (!input->columns[i].hidden)
+            items[n++].column = &input->columns[i];
+    if (n != rel->n_names)
+        return bind_error(b, rel->position, rel->stop, "ASSIGNMENT_ARITY_MISMATCH", "42802",
+                          "The number of columns or variables assigned or aliased: %u does not "
+                          "match the number of source expressions: %u.",
+                          rel->n_names, n);
+    for (uint32_t i = 0; i < n; i++)
+        items[i].name = rel->names[i];
+    return bind_project_items(b, input, items, n);
+}
+
+/* ---- alias ---- */
+
+static Bound *bind_alias(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    Bound *bound = bind_alloc(b, 1, sizeof(*bound));
+    BoundColumn *columns = bind_alloc(b, input->n_columns, sizeof(*columns));
+    if (!bound || !columns)
+        return NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < input->n_columns; i++) {
+        if (input->columns[i].hidden)
+            continue;
+        columns[n] = input->columns[i];
+        columns[n++].qualifier = rel->name;
+    }
+    if (rel->n_names > 0 && rel->n_names != n)
+        return bind_error(b, rel->position, rel->stop, "ASSIGNMENT_ARITY_MISMATCH", "42802",
+                          "The number of columns or variables assigned or aliased: %u does not "
+                          "match the number of source expressions: %u.",
+                          rel->n_names, n);
+    for (uint32_t i = 0; i < rel->n_names; i++)
+        columns[i].name = rel->names[i];
+    bound->node = input->node;
+    bound->columns = columns;
+    bound->n_columns = n;
+    return bound;
+}
+
+/* ---- filter ---- */
+
+Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, const char *clause)
+{
+    /* Conjuncts one by one: subqueries among them become joins. */
+    const UExpr *const *parts = &condition;
+    uint32_t n = 1;
+    if (condition->kind == UEXPR_CALL && strcmp(condition->name, "and") == 0) {
+        parts = (const UExpr *const *)condition->args;
+        n = condition->n_args;
+    }
+    if (uexpr_has_aggregate(condition) && strcmp(clause, "WHERE") == 0)
+        return bind_error(b, condition->position, condition->stop, "INVALID_WHERE_CONDITION",
+                          "42903",
+                          "The WHERE condition %.300s contains invalid expressions: aggregate "
+                          "functions. Rewrite the query to avoid window functions, aggregate "
+                          "functions, and generator functions in the WHERE clause.",
+                          uexpr_quoted(b, condition));
+    ExprList conjuncts = {0};
+    Bound *current = input;
+    uint32_t n_visible = input->node->n_fields;
+    for (uint32_t i = 0; i < n; i++) {
+        const UExpr *e = parts[i];
+        bool negated = false;
+        while (e->kind == UEXPR_CALL && strcmp(e->name, "not") == 0 &&
+               e->args[0]->kind == UEXPR_SUBQUERY &&
+               e->args[0]->subquery_kind != USUBQUERY_SCALAR) {
+            negated = !negated;
+            e = e->args[0];
+        }
+        if (e->kind == UEXPR_SUBQUERY && e->subquery_kind != USUBQUERY_SCALAR) {
+            current = bind_subquery_conjunct(b, current, e, negated);
+            if (!current)
+                return NULL;
+            continue;
+        }
+        Bound *attached = current;
+        Scope scope = {.bound = current, .outer = b->outer, .clause = clause, .attach = &attached};
+        Expr *made = bind_condition(b, &scope, parts[i]);
+        if (!made)
+            return NULL;
+        if (!expr_split(b->arena, FN_AND, made, &conjuncts))
+            return bind_fail(b, mem_arena_error(b->arena));
+        current = attached;
+    }
+    if (conjuncts.n > 0) {
+        PlanNode *node = bind_pass_node(b, PLAN_FILTER, current->node);
+        if (!node)
+            return NULL;
+        node->filter.condition =
+            bind_check(b, expr_balanced(b->arena, FN_AND, conjuncts.items, conjuncts.n));
+        current = bound_over(b, current, node);
+    }
+    if (!current || current->node->n_fields == n_visible)
+        return current;
+    /* Columns of scalar subqueries go away again. */
+    Expr **exprs = bind_alloc(b, n_visible, sizeof(*exprs));
+    const char **names = bind_alloc(b, n_visible, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n_visible; i++) {
+        const PlanField *f = &current->node->fields[i];
+        exprs[i] = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        names[i] = f->name;
+    }
+    Bound *bound =
+        bound_over(b, input, bind_project_node(b, current->node, exprs, names, n_visible));
+    if (bound)
+        bound->project = NULL;
+    return bound;
+}
+
+static Bound *bind_filter(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    /* A DataFrame may filter by a column that select() left out just before. */
+    bool over_project = input->project != NULL && !uexpr_has_subquery(rel->condition);
+    if (!over_project)
+        return bind_filter_condition(b, input, rel->condition, "WHERE");
+    Expr *condition = bind_extended(b, input, rel->condition, "WHERE");
+    if (!condition)
+        return NULL;
+    PlanNode *node = bind_pass_node(b, PLAN_FILTER, input->node);
+    if (!node)
+        return NULL;
+    node->filter.condition = condition;
+    return bound_over(b, input, node);
+}
+
+static Bound *bind_having(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    Expr *condition = bind_extended(b, input, rel->condition, "HAVING");
+    PlanNode *node = condition ? bind_pass_node(b, PLAN_FILTER, input->node) : NULL;
+    if (!node)
+        return NULL;
+    node->filter.condition = condition;
+    return bound_over(b, input, node);
+}
+
+/* ---- sort, limit ---- */
+
+/* Columns that only ORDER BY or HAVING needed go away: the visible ones stay. */
+static Bound *drop_extra(Binder *b, Bound *bound)
+{
+    uint32_t n = bound->n_columns;
+    if (!bound->project || bound->node->n_fields == n)
+        return bound;
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &bound->node->fields[bound->columns[i].index];
+        exprs[i] =
+            bind_check(b, expr_column(b->arena, bound->columns[i].index, f->type, f->nullable));
+        names[i] = bound->columns[i].name;
+    }
+    Bound *made = bound_over(b, bound, bind_project_node(b, bound->node, exprs, names, n));
+    if (!made)
+        return NULL;
+    made->project = NULL;
+    made->columns = bind_alloc(b, n, sizeof(*made->columns));
+    for (uint32_t i = 0; made->columns && i < n; i++) {
+        made->columns[i] = bound->columns[i];
+        made->columns[i].index = i;
+    }
+    return made->columns ? made : NULL;
+}
+
+/* Exactly the visible columns, in their order: for operations on whole rows. */
+static Bound *bound_visible(Binder *b, Bound *bound)
+{
+    uint32_t n = 0;
+    bool identity = true;
+    for (uint32_t i = 0; i < bound->n_columns; i++) {
+        identity &= !bound->columns[i].hidden && bound->columns[i].index == i;
+        n += !bound->columns[i].hidden;
+    }
+    if (identity && n == bound->node->n_fields)
+        return bound;
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    BoundColumn *columns = bind_alloc(b, n, sizeof(*columns));
+    if (!exprs || !names || !columns)
+        return NULL;
+    n = 0;
+    for (uint32_t i = 0; i < bound->n_columns; i++) {
+        const BoundColumn *c = &bound->columns[i];
+        if (c->hidden)
+            continue;
+        const PlanField *f = &bound->node->fields[c->index];
+        exprs[n] = bind_check(b, expr_column(b->arena, c->index, f->type, f->nullable));
+        names[n] = c->name;
+        columns[n] = *c;
+        columns[n].index = n;
+        n++;
+    }
+    PlanNode *node = b->result ? NULL : bind_project_node(b, bound->node, exprs, names, n);
+    Bound *made = node ? bind_alloc(b, 1, sizeof(*made)) : NULL;
+    if (made)
+        *made = (Bound){.node = node, .columns = columns, .n_columns = n};
+    return made;
+}
+
+static Expr *bind_sort_ordinal(Binder *b, const Bound *input, const UExpr *e)
+{
+    if (e->literal.i < 1 || e->literal.i > input->n_columns)
+        return bind_error(b, e->position, e->stop, "ORDER_BY_POS_OUT_OF_RANGE", "42805",
+                          "ORDER BY position %lld is not in select list (valid range is [1, %u]).",
+                          (long long)e->literal.i, input->n_columns);
+    const BoundColumn *c = &input->columns[e->literal.i - 1];
+    const PlanField *f = &input->node->fields[c->index];
+    return bind_check(b, expr_column(b->arena, c->index, f->type, f->nullable));
+}
+
+static bool is_ordinal(const UExpr *e)
+{
+    return e->kind == UEXPR_LITERAL && e->type.kind == TYPE_INT && !e->literal.is_null;
+}
+
+static Bound *bind_sort(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    uint32_t n_keys = rel->sort_all ? input->n_columns : rel->n_keys;
+    SortKey *keys = bind_alloc(b, n_keys, sizeof(*keys));
+    if (!keys)
+        return NULL;
+    for (uint32_t i = 0; i < n_keys; i++) {
+        const USortKey *key = &rel->keys[rel->sort_all ? 0 : i];
+        keys[i].descending = key->descending;
+        keys[i].nulls_first = key->nulls_first;
+        if (rel->sort_all) {
+            UExpr ordinal = {.kind = UEXPR_LITERAL, .type = TYPE(INT), .literal.i = i + 1};
+            keys[i].expr = bind_sort_ordinal(b, input, &ordinal);
+        } else if (is_ordinal(key->expr) && b->context->settings.order_by_ordinal) {
+            keys[i].expr = bind_sort_ordinal(b, input, key->expr);
+        } else {
+            keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY");
+        }
+        if (!keys[i].expr)
+            return NULL;
+    }
+    PlanNode *node = bind_pass_node(b, PLAN_SORT, input->node);
+    if (!node)
+        return NULL;
+    node->sort.keys = keys;
+    node->sort.n_keys = n_keys;
+    node->sort.limit = -1;
+    Bound *bound = bound_over(b, input, node);
+    return bound ? drop_extra(b, bound) : NULL;
+}
+
+/* A limit is a literal, or folds to one. */
+static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret)
+{
+    Bound *one = bind_one_row(b);
+    Scope scope = {.bound = one, .clause = what};
+    Expr *made = one ? bind_expr(b, &scope, e) : NULL;
+    if (!made)
+        return false;
+    Literal literal = made->literal;
+    bool known = made->kind == EXPR_LITERAL;
+    if (!known && b->context->fold && !expr_has_columns(made))
+        known = b->context->fold(b->arena, made, &literal) == 0;
+    if (!known || !type_is_integral(made->type)) {
+        bind_error(
+            b, e->position, e->stop,
+            known ? "INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE"
+                  : "INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE",
+            "42K0E", "The limit like expression %.200s is invalid. The %s expression must %s.",
+            uexpr_quoted(b, e), what, known ? "be integer type" : "evaluate to a constant value");
+        return false;
+    }
+    if (literal.is_null || literal.i < 0) {
+        bind_error(b, e->position, e->stop,
+                   literal.is_null ? "INVALID_LIMIT_LIKE_EXPRESSION.IS_NULL"
+                                   : "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE",
+                   "42K0E",
+                   "The limit like expression %.200s is invalid. The evaluated %s expression must "
+                   "%s.",
+                   uexpr_quoted(b, e), what,
+                   literal.is_null ? "not be null" : "be equal to or greater than 0");
+        return false;
+    }
+    *ret = literal.i;
+    return true;
+}
+
+static Bound *bind_limit(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    input = drop_extra(b, input);
+    int64_t limit = -1, offset = 0;
+    if (!input || (rel->condition && !bind_count(b, rel->condition, "limit", &limit)) ||
+        (rel->offset && !bind_count(b, rel->offset, "offset", &offset)))
+        return NULL;
+    PlanNode *node = bind_pass_node(b, PLAN_LIMIT, input->node);
+    if (!node)
+        return NULL;
+    node->limit.limit = limit;
+    node->limit.offset = offset;
+    Bound *bound = bound_over(b, input, node);
+    if (bound)
+        bound->project = NULL; /* below a limit nothing can be reached */
+    return bound;
+}
+
+/* ---- set operations ---- */
+
+static PlanNode *project_to_types(Binder *b, const Bound *input, const uint32_t *order,
+                                  const PlanField *fields, uint32_t n)
+{
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        names[i] = fields[i].name;
+        if (order[i] == UINT32_MAX) {
+            exprs[i] = bind_check(b, expr_null(b->arena, fields[i].type));
+        } else {
+            const PlanField *f = &input->node->fields[order[i]];
+            exprs[i] = bind_cast_to(
+                b, bind_check(b, expr_column(b->arena, order[i], f->type, f->nullable)),
+                fields[i].type);
+        }
+        if (!exprs[i])
+            return NULL;
+    }
+    return bind_project_node(b, input->node, exprs, names, n);
+}
+
+static uint32_t visible_columns(const Bound *bound, uint32_t *order)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < bound->n_columns; i++)
+        if (!bound->columns[i].hidden)
+            order[n++] = bound->columns[i].index;
+    return n;
+}
+
+static const char *set_op_name(const URel *rel)
+{
+    return rel->set_op == USET_UNION    ? "UNION"
+           : rel->set_op == USET_EXCEPT ? "EXCEPT"
+                                        : "INTERSECT";
+}
+
+/* unionByName: columns of @bound in the order of @first. Return: false after an error. */
+static bool order_by_name(Binder *b, const URel *rel, const Bound *bound, const PlanField *fields,
+                          uint32_t n, uint32_t *order)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        order[i] = UINT32_MAX;
+        for (uint32_t k = 0; k < bound->n_columns; k++)
+            if (!bound->columns[k].hidden && names_equal(b, bound->columns[k].name, fields[i].name))
+                order[i] = bound->columns[k].index;
+        if (order[i] == UINT32_MAX && !rel->allow_missing) {
+            bind_error(b, rel->position, rel->stop, "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703",
+                       "A column, variable, or function parameter with name `%.100s` cannot be "
+                       "resolved.",
+                       fields[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static Bound *bind_set_op(Binder *b, const URel *rel)
+{
+    uint32_t n_inputs = rel->n_inputs;
+    Bound **bounds = bind_alloc(b, n_inputs, sizeof(*bounds));
+    uint32_t **orders = bind_alloc(b, n_inputs, sizeof(*orders));
+    PlanNode **inputs = bind_alloc(b, n_inputs, sizeof(*inputs));
+    if (!bounds || !orders || !inputs)
+        return NULL;
+    uint32_t n = 0;
+    PlanField *fields = NULL;
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        bounds[i] = bind_relation(b, rel->inputs[i]);
+        orders[i] = bounds[i] ? bind_alloc(b, bounds[i]->n_columns + 256, sizeof(uint32_t)) : NULL;
+        if (!orders[i])
+            return NULL;
+        uint32_t n_here = visible_columns(bounds[i], orders[i]);
+        if (i == 0) {
+            n = n_here;
+            fields = bind_alloc(b, n, sizeof(*fields));
+            if (!fields)
+                return NULL;
+            for (uint32_t k = 0; k < n; k++) {
+                fields[k] = bounds[0]->node->fields[orders[0][k]];
+                for (uint32_t c = 0; c < bounds[0]->n_columns; c++)
+                    if (!bounds[0]->columns[c].hidden &&
+                        bounds[0]->columns[c].index == orders[0][k])
+                        fields[k].name = bounds[0]->columns[c].name;
+            }
+            continue;
+        }
+        if (rel->by_name) {
+            if (rel->allow_missing && n_here > n)
+                return bind_unsupported(b, rel->position, rel->stop,
+                                        "unionByName with columns that only the right side has");
+            uint32_t *order = bind_alloc(b, n, sizeof(*order));
+            if (!order || !order_by_name(b, rel, bounds[i], fields, n, order))
+                return NULL;
+            orders[i] = order;
+        }
+        if (!rel->allow_missing && n_here != n)
+            return bind_error(b, rel->position, rel->stop, "NUM_COLUMNS_MISMATCH", "42826",
+                              "%s can only be performed on inputs with the same number of "
+                              "columns, but the first input has %u columns and the %s input has "
+                              "%u columns.",
+                              set_op_name(rel), n, i == 1 ? "second" : "next", n_here);
+        for (uint32_t k = 0; k < n; k++) {
+            if (orders[i][k] == UINT32_MAX) {
+                fields[k].nullable = true;
+                continue;
+            }
+            const PlanField *f = &bounds[i]->node->fields[orders[i][k]];
+            fields[k].nullable |= f->nullable;
+            if (!type_wider(fields[k].type, f->type, &fields[k].type)) {
+                char left[100], right[100];
+                return bind_error(b, rel->position, rel->stop, "INCOMPATIBLE_COLUMN_TYPE", "42825",
+                                  "%s can only be performed on tables with compatible column "
+                                  "types. The column number %u of the second table is \"%s\" type "
+                                  "which is not compatible with \"%s\" at the same column of the "
+                                  "first table.",
+                                  set_op_name(rel), k + 1,
+                                  type_format(f->type, right, sizeof(right)),
+                                  type_format(fields[k].type, left, sizeof(left)));
+            }
+        }
+    }
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        inputs[i] = project_to_types(b, bounds[i], orders[i], fields, n);
+        if (!inputs[i])
+            return NULL;
+    }
+    PlanNode *node;
+    if (rel->set_op == USET_UNION) {
+        node = bind_node(b, PLAN_UNION, NULL, n);
+        if (!node)
+            return NULL;
+        node->union_all.inputs = inputs;
+        node->union_all.n_inputs = n_inputs;
+        memcpy(node->fields, fields, n * sizeof(*fields));
+    } else {
+        if (rel->all)
+            return bind_unsupported(b, rel->position, rel->stop, "INTERSECT ALL and EXCEPT ALL");
+        /* Rows of the left with, or without, an equal row on the right; nulls are equal. */
+        node = bind_join_node(b, rel->set_op == USET_INTERSECT ? JOIN_SEMI : JOIN_ANTI, inputs[0],
+                              inputs[1]);
+        Expr *condition = NULL;
+        for (uint32_t i = 0; i < n; i++) {
+            Expr *left = expr_column(b->arena, i, fields[i].type, inputs[0]->fields[i].nullable);
+            Expr *right =
+                expr_column(b->arena, n + i, fields[i].type, inputs[1]->fields[i].nullable);
+            Expr *same = expr_compare(b->arena, FN_EQ_NULL_SAFE, left, right);
+            condition = condition && same ? expr_call(b->arena, FN_AND, TYPE(BOOLEAN), false,
+                                                      (Expr *[]){condition, same}, 2)
+                                          : same;
+        }
+        if (!node || !bind_check(b, condition) || !bind_join_condition(b, node, condition))
+            return NULL;
+    }
+    if (!rel->all)
+        node = bind_pass_node(b, PLAN_DISTINCT, node);
+    return bound_new(b, node);
+}
+
+static Bound *bind_distinct(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    input = input ? bound_visible(b, input) : NULL;
+    if (!input)
+        return NULL;
+    bool *is_key = NULL;
+    if (rel->kind == UREL_DEDUPLICATE && rel->n_names > 0) {
+        is_key = bind_alloc(b, input->node->n_fields, sizeof(*is_key));
+        if (!is_key)
+            return NULL;
+        for (uint32_t k = 0; k < rel->n_names; k++) {
+            UExpr e = {.kind = UEXPR_COLUMN,
+                       .parts = &rel->names[k],
+                       .n_parts = 1,
+                       .plan_id = UNRESOLVED_NO_PLAN_ID};
+            Scope scope = {.bound = input};
+            Expr *made = bind_expr(b, &scope, &e);
+            if (!made)
+                return NULL;
+            is_key[made->column] = true;
+        }
+    }
+    if (!is_key)
+        return bound_over(b, input, bind_pass_node(b, PLAN_DISTINCT, input->node));
+    /* dropDuplicates(subset): any row of each group, that is the first one. */
+    uint32_t n = input->node->n_fields, n_groups = 0;
+    PlanNode *node = bind_node(b, PLAN_AGGREGATE, input->node, n);
+    uint32_t *at = bind_alloc(b, n, sizeof(*at));
+    if (!node || !at)
+        return NULL;
+    node->aggregate.groups = bind_alloc(b, n, sizeof(Expr *));
+    node->aggregate.aggregates = bind_alloc(b, n, sizeof(Aggregate));
+    if (!node->aggregate.groups || !node->aggregate.aggregates)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        n_groups += is_key[i];
+    uint32_t next_group = 0, next_aggregate = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &input->node->fields[i];
+        Expr *column = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        if (!column)
+            return NULL;
+        if (is_key[i]) {
+            at[i] = next_group;
+            node->aggregate.groups[next_group++] = column;
+        } else {
+            at[i] = n_groups + next_aggregate;
+            node->aggregate.aggregates[next_aggregate++] = (Aggregate){
+                .id = AGG_FIRST, .nullable = f->nullable, .type = f->type, .arg = column};
+        }
+        node->fields[at[i]] = *f;
+    }
+    node->aggregate.n_groups = next_group;
+    node->aggregate.n_aggregates = next_aggregate;
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &input->node->fields[i];
+        exprs[i] = bind_check(b, expr_column(b->arena, at[i], f->type, f->nullable));
+        names[i] = f->name;
+    }
+    return bound_over(b, input, bind_project_node(b, node, exprs, names, n));
+}
+
+/* ---- nulls ---- */
+
+static bool named_in(Binder *b, const URel *rel, const char *name)
+{
+    for (uint32_t i = 0; i < rel->n_names; i++)
+        if (names_equal(b, rel->names[i], name))
+            return true;
+    return rel->n_names == 0;
+}
+
+static Bound *bind_na_drop(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    Expr *count = NULL;
+    ExprList tests = {0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < input->n_columns; i++) {
+        const BoundColumn *c = &input->columns[i];
+        if (c->hidden || !named_in(b, rel, c->name))
+            continue;
+        n++;
+        const PlanField *f = &input->node->fields[c->index];
+        Expr *column = expr_column(b->arena, c->index, f->type, f->nullable);
+        Expr *test =
+            column ? expr_call(b->arena, FN_IS_NOT_NULL, TYPE(BOOLEAN), false, &column, 1) : NULL;
+        if (!expr_list_add(b->arena, &tests, test))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    int64_t minimum = rel->start < 0 ? n : rel->start;
+    PlanNode *node = bind_pass_node(b, PLAN_FILTER, input->node);
+    if (!node)
+        return NULL;
+    if (minimum >= n) {
+        node->filter.condition =
+            bind_check(b, minimum > n ? expr_bool(b->arena, false)
+                                      : expr_balanced(b->arena, FN_AND, tests.items, tests.n));
+    } else if (minimum <= 1) {
+        node->filter.condition =
+            bind_check(b, minimum < 1 ? expr_bool(b->arena, true)
+                                      : expr_balanced(b->arena, FN_OR, tests.items, tests.n));
+    } else {
+        for (uint32_t i = 0; i < tests.n; i++) {
+            Expr *one = expr_cast(b->arena, tests.items[i], TYPE(INT), false);
+            count = count && one
+                        ? expr_call(b->arena, FN_ADD, TYPE(INT), false, (Expr *[]){count, one}, 2)
+                        : one;
+        }
+        node->filter.condition = bind_check(
+            b, expr_compare(b->arena, FN_GE, count, expr_int(b->arena, (int32_t)minimum)));
+    }
+    return node->filter.condition ? bound_over(b, input, node) : NULL;
+}
+
+/* May a value of @from stand in for nulls of @to? */
+static bool fills(Type from, Type to)
+{
+    if (type_is_numeric(from))
+        return type_is_numeric(to);
+    return from.kind == to.kind;
+}
+
+static Bound *bind_na_fill(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    if (!input)
+        return NULL;
+    uint32_t n = input->node->n_fields;
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    Bound *one = bind_one_row(b);
+    Scope scope = {.bound = one};
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &input->node->fields[i];
+        exprs[i] = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        names[i] = f->name;
+        for (uint32_t k = 0; k < MAX(rel->n_names, 1u) && exprs[i]; k++) {
+            if (rel->n_names > 0 && !names_equal(b, rel->names[k], f->name))
+                continue;
+            Expr *value = bind_expr(b, &scope, rel->exprs[rel->n_exprs == 1 ? 0 : k]);
+            if (!value || !fills(value->type, f->type))
+                continue;
+            value = bind_cast_to(b, value, f->type);
+            if (value)
+                exprs[i] = bind_check(b, expr_call(b->arena, FN_COALESCE, f->type, false,
+                                                   (Expr *[]){exprs[i], value}, 2));
+        }
+        if (!exprs[i])
+            return NULL;
+    }
+    return bound_over(b, input, bind_project_node(b, input->node, exprs, names, n));
+}
+
+/* ---- WITH ---- */
+
+static Bound *bind_with(Binder *b, const URel *rel)
+{
+    uint32_t n_before = b->n_ctes;
+    uint32_t needed = b->n_ctes + rel->n_inputs;
+    if (needed > b->ctes_capacity) {
+        uint32_t capacity = MAX(needed, b->ctes_capacity * 2);
+        Cte *grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown)
+            return NULL;
+        if (b->n_ctes > 0)
+            memcpy(grown, b->ctes, b->n_ctes * sizeof(*grown));
+        b->ctes = grown;
+        b->ctes_capacity = capacity;
+    }
+    for (uint32_t i = 0; i < rel->n_inputs; i++) {
+        for (uint32_t k = n_before; k < b->n_ctes; k++)
+            if (names_equal(b, b->ctes[k].name, rel->inputs[i]->name))
+                return bind_error(b, rel->inputs[i]->position, rel->inputs[i]->stop,
+                                  "DUPLICATED_CTE_NAMES", "42602",
+                                  "CTE definition can't have duplicate names: `%.100s`.",
+                                  rel->inputs[i]->name);
+        b->ctes[b->n_ctes] = (Cte){rel->inputs[i]->name, rel->inputs[i], b->n_ctes};
+        b->n_ctes++;
+    }
+    Bound *bound = bind_relation(b, rel->input);
+    b->n_ctes = n_before;
+    return bound;
+}
+
+static Bound *bind_relation_body(Binder *b, const URel *rel)
+{
+    switch ((URelKind)rel->kind) {
+    case UREL_TABLE:
+        return bind_table(b, rel);
+    case UREL_FILES:
+        return bind_files(b, rel);
+    case UREL_ONE_ROW:
+        return bind_one_row(b);
+    case UREL_VALUES:
+        return bind_values(b, rel);
+    case UREL_LOCAL:
+        return bind_local(b, rel);
+    case UREL_RANGE:
+        return bind_range(b, rel);
+    case UREL_PROJECT:
+        return bind_project(b, rel);
+    case UREL_FILTER:
+        return bind_filter(b, rel);
+    case UREL_HAVING:
+        return bind_having(b, rel);
+    case UREL_JOIN:
+        return bind_join(b, rel);
+    case UREL_AGGREGATE:
+        return bind_aggregate(b, rel);
+    case UREL_SORT:
+        return bind_sort(b, rel);
+    case UREL_LIMIT:
+        return bind_limit(b, rel);
+    case UREL_SET_OP:
+        return bind_set_op(b, rel);
+    case UREL_DISTINCT:
+    case UREL_DEDUPLICATE:
+        return bind_distinct(b, rel);
+    case UREL_ALIAS:
+        return bind_alias(b, rel);
+    case UREL_WITH:
+        return bind_with(b, rel);
+    case UREL_TO_DF:
+        return bind_to_df(b, rel);
+    case UREL_WITH_COLUMNS:
+        return bind_with_columns(b, rel);
+    case UREL_RENAME:
+        return bind_rename(b, rel);
+    case UREL_DROP:
+        return bind_drop(b, rel);
+    case UREL_NA_DROP:
+        return bind_na_drop(b, rel);
+    case UREL_NA_FILL:
+        return bind_na_fill(b, rel);
+    case UREL_TAIL:
+        return bind_unsupported(b, rel->position, rel->stop, "tail() below other operations");
+    default:
+        return bind_unsupported(b, rel->position, rel->stop, "this kind of relation");
+    }
+}
+
+Bound *bind_relation(Binder *b, const URel *rel)
+{
+    if (b->result != 0)
+        return NULL;
+    Bound *bound = bind_relation_body(b, rel);
+    if (!bound || b->result != 0)
+        return NULL;
+    bind_remember_plan_id(b, rel->plan_id, bound);
+    return bound;
+}
+
+/* ---- entry ---- */
+
+void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *session,
+                       SessionFiles *files, QueryError *error)
+{
+    *context = (PlanContext){
+        .arena = arena, .session = session, .files = files, .error = error, .zone_is_fixed = true};
+    context->settings = (PlanSettings){.ansi = true,
+                                       .group_by_alias = true,
+                                       .group_by_ordinal = true,
+                                       .order_by_ordinal = true,
+                                       .time_zone = "UTC",
+                                       .max_to_string_fields = 25};
+    if (session)
+        plan_session_settings(session, &context->settings);
+    context->zone_is_fixed =
+        plan_time_zone_offset(context->settings.time_zone, &context->zone_usec);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    context->now_usec = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void plan_context_done(PlanContext *context)
+{
+    for (uint32_t i = 0; i < context->n_views; i++)
+        plan_view_unref(context->views[i]);
+    context->n_views = 0;
+}
+
+int plan_bind(PlanContext *context, const URel *tree, PlanNode **ret_plan)
+{
+    Binder b = {.context = context, .arena = context->arena};
+    Bound *bound = bind_relation(&b, tree);
+    bound = bound ? bound_visible(&b, bound) : NULL;
+    if (!bound)
+        return b.result ? b.result : -ENOMEM;
+    /* Names are those of the scope, which an alias with column names may have changed. */
+    PlanNode *node = bound->node;
+    for (uint32_t i = 0; i < bound->n_columns; i++) {
+        if (strcmp(bound->columns[i].name, node->fields[i].name) == 0)
+            continue;
+        Expr **exprs = bind_alloc(&b, node->n_fields, sizeof(*exprs));
+        const char **names = bind_alloc(&b, node->n_fields, sizeof(*names));
+        if (!exprs || !names)
+            return b.result;
+        for (uint32_t k = 0; k < node->n_fields; k++) {
+            const PlanField *f = &node->fields[k];
+            exprs[k] = bind_check(&b, expr_column(b.arena, k, f->type, f->nullable));
+            names[k] = bound->columns[k].name;
+        }
+        node = b.result ? NULL : bind_project_node(&b, node, exprs, names, node->n_fields);
+        break;
+    }
+    if (!node)
+        return b.result;
+    *ret_plan = node;
+    return 0;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The names that Spark gives to columns without one, and expressions in messages. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/bind_internal.h"
+#include "exec/plan/datetime.h"
+
+#define NAME_BYTES_MAX 4096u
+
+/* Text that grows up to NAME_BYTES_MAX and is then cut. */
+typedef struct Name {
+    char buf[NAME_BYTES_MAX];
+    size_t n;
+} Name;
+
+static void put_n(Name *name, const char *text, size_t n)
+{
+    n = MIN(n, NAME_BYTES_MAX - 1 - name->n);
+    memcpy(name->buf + name->n, text, n);
+    name->n += n;
+}
+
+static void put(Name *name, const char *text)
+{
+    put_n(name, text, strlen(text));
+}
+
+static void put_decimal(Name *name, Type type, const Literal *literal)
+{
+    __int128 v = literal_decimal(type, literal);
+    bool negative = v < 0;
+    unsigned __int128 u = negative ? -(unsigned __int128)v : (unsigned __int128)v;
+    char digits[48];
+    int n = 0;
+    do {
+        digits[n++] = (char)('0' + (int)(u % 10));
+        u /= 10;
+    } while (u > 0 || n <= type.scale);
+    if (negative)
+        put(name, "-");
+    while (n > 0) {
+        if (n == type.scale)
+            put(name, ".");
+        put_n(name, &digits[--n], 1);
+    }
+}
+
+static void put_literal(Name *name, Type type, const Literal *literal)
+{
+    char buf[96];
+    if (literal->is_null) {
+        put(name, "NULL");
+        return;
+    }
+    switch (type.kind) {
+    case TYPE_BOOLEAN:
+        put(name, literal->b ? "true" : "false");
+        return;
+    case TYPE_STRING:
+    case TYPE_BINARY:
+        put_n(name, vec_string_data(&literal->s), literal->s.length);
+        return;
+    case TYPE_DECIMAL:
+        put_decimal(name, type, literal);
+        return;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        snprintf(buf, sizeof(buf), "%.17g", literal->d);
+        for (int precision = 1; precision < 17; precision++) {
+            char shorter[40];
+            snprintf(shorter, sizeof(shorter), "%.*g", precision, literal->d);
+            double back;
+            if (sscanf(shorter, "%lf", &back) == 1 && back == literal->d) {
+                memcpy(buf, shorter, strlen(shorter) + 1);
+                break;
+            }
+        }
+        if (!strpbrk(buf, ".en"))
+            strcat(buf, ".0");
+        break;
+    case TYPE_DATE:
+        put(name, "DATE '");
+        plan_format_date(literal->i, buf, sizeof(buf));
+        put(name, buf);
+        put(name, "'");
+        return;
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMP_NTZ:
+        put(name, type.kind == TYPE_TIMESTAMP ? "TIMESTAMP '" : "TIMESTAMP_NTZ '");
+        plan_format_timestamp(literal->i, buf, sizeof(buf));
+        put(name, buf);
+        put(name, "'");
+        return;
+    case TYPE_INTERVAL_YM:
+        plan_format_interval_ym(literal->i, buf, sizeof(buf));
+        break;
+    case TYPE_INTERVAL_DT:
+        plan_format_interval_dt(literal->i, buf, sizeof(buf));
+        break;
+    default:
+        snprintf(buf, sizeof(buf), "%lld", (long long)literal->i);
+    }
+    put(name, buf);
+}
+
+static void put_expr(Name *name, const UExpr *e);
+
+static void put_list(Name *name, const UExpr *e, uint32_t from)
+{
+    for (uint32_t i = from; i < e->n_args; i++) {
+        if (i > from)
+            put(name, ", ");
+        put_expr(name, e->args[i]);
+    }
+}
+
+static void put_infix(Name *name, const UExpr *e, const char *op)
+{
+    put(name, "(");
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        /* n-ary chains are left-deep for Spark: ((a AND b) AND c) */
+        if (i + 2 < e->n_args)
+            put(name, "(");
+    }
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (i > 0) {
+            put(name, " ");
+            put(name, op);
+            put(name, " ");
+        }
+        put_expr(name, e->args[i]);
+        if (i > 0 && i + 1 < e->n_args)
+            put(name, ")");
+    }
+    put(name, ")");
+}
+
+static void put_case(Name *name, const UExpr *e)
+{
+    put(name, "CASE");
+    for (uint32_t i = 0; i + 1 < e->n_args; i += 2) {
+        put(name, " WHEN ");
+        put_expr(name, e->args[i]);
+        put(name, " THEN ");
+        put_expr(name, e->args[i + 1]);
+    }
+    if (e->n_args % 2 == 1) {
+        put(name, " ELSE ");
+        put_expr(name, e->args[e->n_args - 1]);
+    }
+    put(name, " END");
+}
+
+static void put_call(Name *name, const UExpr *e)
+{
+    static const struct {
+        const char *name, *op;
+    } infix[] = {{"+", "+"},     {"-", "-"},   {"*", "*"},     {"/", "/"},     {"%", "%"},
+                 {"mod", "%"},   {"==", "="},  {"=", "="},     {"<", "<"},     {"<=", "<="},
+                 {">", ">"},     {">=", ">="}, {"<=>", "<=>"}, {"and", "AND"}, {"or", "OR"},
+                 {"div", "div"}, {"|", "|"},   {"&", "&"},     {"^", "^"}};
+    for (size_t i = 0; e->n_args >= 2 && i < ARRAY_SIZE(infix); i++) {
+        if (strcmp(e->name, infix[i].name) == 0) {
+            put_infix(name, e, infix[i].op);
+            return;
+        }
+    }
+    if ((strcmp(e->name, "!=") == 0 || strcmp(e->name, "<>") == 0) && e->n_args == 2) {
+        put(name, "(NOT ");
+        put_infix(name, e, "=");
+        put(name, ")");
+    } else if (strcmp(e->name, "not") == 0 || strcmp(e->name, "!") == 0) {
+        put(name, "(NOT ");
+        put_list(name, e, 0);
+        put(name, ")");
+    } else if (strcmp(e->name, "isnull") == 0 || strcmp(e->name, "isnotnull") == 0) {
+        put(name, "(");
+        put_list(name, e, 0);
+        put(name, strcmp(e->name, "isnull") == 0 ? " IS NULL)" : " IS NOT NULL)");
+    } else if (strcmp(e->name, "in") == 0 && e->n_args > 0) {
+        put(name, "(");
+        put_expr(name, e->args[0]);
+        put(name, " IN (");
+        put_list(name, e, 1);
+        put(name, "))");
+    } else if (strcmp(e->name, "when") == 0) {
+        put_case(name, e);
+    } else if ((strcmp(e->name, "like") == 0 || strcmp(e->name, "rlike") == 0) && e->n_args == 2 &&
+               e->name[0] == 'l') {
+        put_expr(name, e->args[0]);
+        put(name, " LIKE ");
+        put_expr(name, e->args[1]);
+    } else if (strcmp(e->name, "negative") == 0) {
+        put(name, "(- ");
+        put_list(name, e, 0);
+        put(name, ")");
+    } else if (strcmp(e->name, "positive") == 0) {
+        put(name, "(+ ");
+        put_list(name, e, 0);
+        put(name, ")");
+    } else if (strcmp(e->name, "if") == 0) {
+        put(name, "(IF(");
+        put_list(name, e, 0);
+        put(name, "))");
+    } else if (strcmp(e->name, "date_part") == 0 && e->n_args == 2) {
+        put(name, "extract(");
+        put_expr(name, e->args[0]);
+        put(name, " FROM ");
+        put_expr(name, e->args[1]);
+        put(name, ")");
+    } else if (strcmp(e->name, "timestamp_of_session") == 0) {
+        put_list(name, e, 0);
+    } else {
+        bool star = e->n_args == 1 && e->args[0]->kind == UEXPR_STAR;
+        put(name, strcmp(e->name, "substr") == 0 ? "substr" : e->name);
+        put(name, e->distinct ? "(DISTINCT " : "(");
+        if (star && strcmp(e->name, "count") == 0)
+            put(name, "1");
+        else
+            put_list(name, e, 0);
+        put(name, ")");
+        if (e->filter) {
+            put(name, " FILTER (WHERE ");
+            put_expr(name, e->filter);
+            put(name, ")");
+        }
+    }
+}
+
+static void put_type(Name *name, Type type)
+{
+    char buf[256];
+    type_format(type, buf, sizeof(buf));
+    for (char *c = buf; *c; c++)
+        if (*c >= 'a' && *c <= 'z')
+            *c += 'A' - 'a';
+    put(name, buf);
+}
+
+static void put_expr(Name *name, const UExpr *e)
+{
+    if (name->n + 1 >= NAME_BYTES_MAX)
+        return;
+    switch (e->kind) {
+    case UEXPR_LITERAL:
+        put_literal(name, e->type, &e->literal);
+        break;
+    case UEXPR_COLUMN:
+        put(name, e->parts[e->n_parts - 1]);
+        break;
+    case UEXPR_STAR:
+        put(name, "*");
+        break;
+    case UEXPR_CALL:
+        put_call(name, e);
+        break;
+    case UEXPR_ALIAS:
+        /* Inside another expression an alias is only what it names. */
+        put_expr(name, e->args[0]);
+        break;
+    case UEXPR_CAST:
+        put(name, e->try_cast ? "TRY_CAST(" : "CAST(");
+        put_expr(name, e->args[0]);
+        put(name, " AS ");
+        put_type(name, e->type);
+        put(name, ")");
+        break;
+    case UEXPR_SUBQUERY:
+        put(name, e->subquery_kind == USUBQUERY_SCALAR   ? "scalarsubquery()"
+                  : e->subquery_kind == USUBQUERY_EXISTS ? "exists()"
+                                                         : "in()");
+        break;
+    default:
+        put(name, "expression");
+    }
+}
+
+static const char *name_of(Binder *b, const UExpr *e, const char *around)
+{
+    Name *name = mem_arena_alloc(b->arena, sizeof(*name), 8);
+    if (!name)
+        return bind_fail(b, mem_arena_error(b->arena));
+    name->n = 0;
+    put(name, around);
+    put_expr(name, e);
+    put(name, around);
+    name->buf[name->n] = '\0';
+    return name->buf;
+}
+
+const char *uexpr_name(Binder *b, const UExpr *e)
+{
+    if (e->kind == UEXPR_ALIAS)
+        return e->name;
+    if (e->kind == UEXPR_COLUMN)
+        return e->parts[e->n_parts - 1];
+    /* Built on the stack first, since most names are short. */
+    Name name = {.n = 0};
+    put_expr(&name, e);
+    char *copy = mem_arena_strndup(b->arena, name.buf, name.n);
+    return copy ? copy : bind_fail(b, mem_arena_error(b->arena));
+}
+
+const char *uexpr_quoted(Binder *b, const UExpr *e)
+{
+    return name_of(b, e, "\"");
+}
