@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* clang-format off: the table below must stay one. */
+/* clang-format off */
 /*
  * The data channel between a client side (berth-gateway, or `berth` in embedded mode) and one executor:
  * AF_UNIX SOCK_STREAM, a 40-byte header and a payload per frame, many operations interleaved.
@@ -56,8 +56,8 @@ enum {
     DATA_FLAG_REPLAY = 1u << 0,
     /* On RESPONSE: a rerun would give these rows in this order. */
     DATA_FLAG_DETERMINISTIC = 1u << 1,
-    /* On RESPONSE, whose payload may be empty: from here on the operation changes something outside the
-     * session (files), so it must never run again. */
+    /* On RESPONSE, whose payload may be empty: from here on the operation changes something outside
+     * the session (files), so it must never run again. */
     DATA_FLAG_EFFECT = 1u << 2,
 };
 
