@@ -18,7 +18,8 @@ void loop_done(Loop *loop)
     loop->epoll_fd = fd_close(loop->epoll_fd);
 }
 
-int loop_add(Loop *loop, LoopSource *s, int fd, uint32_t events, LoopCallback callback, void *userdata)
+int loop_add(Loop *loop, LoopSource *s, int fd, uint32_t events, LoopCallback callback,
+             void *userdata)
 {
     *s = (LoopSource){.fd = -EBADF, .events = events, .callback = callback, .userdata = userdata};
     struct epoll_event e = {.events = events, .data.ptr = s};

@@ -353,6 +353,8 @@ void grpc_call_finish(GrpcCall *call, const GrpcStatus *status)
         return;
     call->end = CALL_END_WANTED;
     if (c->is_server) {
+        call->discard = true; /* what the client may still send is of no use any more */
+        call->arriving = grpc_buffer_unref(call->arriving);
         if (keep_status(call, status) < 0)
             call->n_details = 0;
         if (!call->responded) {
@@ -392,9 +394,6 @@ void grpc_call_cancel(GrpcCall *call)
 
 static void refuse(GrpcCall *call, GrpcCode code, const char *message)
 {
-    call->discard = true;
-    grpc_buffer_unref(call->arriving);
-    call->arriving = NULL;
     grpc_call_finish(call, &(GrpcStatus){.code = code, .message = message});
 }
 
