@@ -285,8 +285,12 @@ static const char *chunk_check(ChunkDraft *d, const ParquetFile *file)
         return "a column chunk lies in another file";
     if (d->type < 0 || d->type >= _PARQUET_PHYSICAL_MAX || d->codec < 0 || d->codec > 100)
         return "a column chunk has an unknown type or codec";
-    if (d->n_values < 0 || d->compressed < 0 || d->uncompressed < 0 || d->data_offset < 4)
+    if (d->n_values < 0 || d->compressed < 0 || d->uncompressed < 0)
         return "a column chunk has a negative size";
+    if (d->n_values == 0 && d->compressed == 0) /* some writers give it no place then */
+        d->data_offset = 4;
+    if (d->data_offset < 4)
+        return "a column chunk has an impossible offset";
     start = (uint64_t)d->data_offset;
     if (d->dictionary_offset >= 4 && (uint64_t)d->dictionary_offset < start) {
         start = (uint64_t)d->dictionary_offset;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parquet_dump FILE COLUMN OUT [BATCH [SKIP]]: decodes one column and writes it as plain arrays for
- * tests/data/make_parquet.py to compare with what another implementation reads.
+ * parquet_dump FILE OUT [BATCH [SKIP]]: decodes all columns that can be read and writes them as
+ * plain arrays for tests/integration/parquet.py to compare with what another implementation reads.
  *
- *   OUT.valid    one byte per row
- *   OUT.values   fixed-size values (0 where null); strings: their bytes
- *   OUT.lengths  strings only: int64 per row
+ *   OUT.N.valid    one byte per row of column N
+ *   OUT.N.values   fixed-size values (0 where null); strings: their bytes
+ *   OUT.N.lengths  strings only: int64 per row
  *
  * After each BATCH rows (default 4096) SKIP rows (default 0) are left out. `parquet_dump FILE`
  * alone prints the columns: name, type, rows. Exit 2 with class and message on stderr for bad
@@ -95,11 +95,11 @@ static int dump_column(const Dump *d, const ParquetFile *file, MemPool *pool, ui
     return r;
 }
 
-static FILE *open_part(const char *prefix, const char *suffix)
+static FILE *open_part(const char *prefix, uint32_t column, const char *suffix)
 {
     char path[4096];
 
-    snprintf(path, sizeof(path), "%s.%s", prefix, suffix);
+    snprintf(path, sizeof(path), "%s.%u.%s", prefix, column, suffix);
     return fopen(path, "we");
 }
 
@@ -118,23 +118,27 @@ static void print_columns(const ParquetFile *file)
 static int dump_file(int argc, char **argv, const ParquetFile *file, MemPool *pool,
                      QueryError *error)
 {
-    Dump d = {.batch = argc > 4 ? (uint32_t)atoi(argv[4]) : VEC_ROWS_MAX,
-              .skip = argc > 5 ? (uint32_t)atoi(argv[5]) : 0};
-    int r = -ENOENT;
+    Dump d = {.batch = argc > 3 ? (uint32_t)atoi(argv[3]) : VEC_ROWS_MAX,
+              .skip = argc > 4 ? (uint32_t)atoi(argv[4]) : 0};
+    int r = 0;
 
-    if (argc < 4) {
+    if (argc < 3) {
         print_columns(file);
         return 0;
     }
-    d.valid = open_part(argv[3], "valid");
-    d.values = open_part(argv[3], "values");
-    d.lengths = open_part(argv[3], "lengths");
-    for (uint32_t i = 0; i < parquet_file_n_columns(file); i++)
-        if (strcmp(parquet_file_column(file, i)->name, argv[2]) == 0)
-            r = dump_column(&d, file, pool, i, error);
-    fclose(d.valid);
-    fclose(d.values);
-    fclose(d.lengths);
+    for (uint32_t i = 0; r == 0 && i < parquet_file_n_columns(file); i++) {
+        if (parquet_file_column(file, i)->unreadable)
+            continue;
+        d.valid = open_part(argv[2], i, "valid");
+        d.values = open_part(argv[2], i, "values");
+        d.lengths = open_part(argv[2], i, "lengths");
+        if (!d.valid || !d.values || !d.lengths)
+            return -EIO;
+        r = dump_column(&d, file, pool, i, error);
+        fclose(d.valid);
+        fclose(d.values);
+        fclose(d.lengths);
+    }
     return r;
 }
 
