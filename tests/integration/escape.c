@@ -34,6 +34,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "sandbox/cgroup/cgroup.h"
 
 #define UID_DEFAULT 61234
 #define TIMEOUT_MSEC 20000
@@ -52,6 +53,7 @@ typedef struct Test {
     int shm_key;
     int stop_fd; /* its closing ends the victim */
     int spill_fd;
+    int cgroup_root_fd, cgroup_fd; /* a leaf for the sandboxes, or -EBADF without cgroup v2 */
 } Test;
 
 static void die(const char *what)
@@ -204,9 +206,22 @@ static void start_victim(Test *t)
     _exit(0);
 }
 
+/* Without controllers, as on a host with cgroup v1, a leaf still shows that the birth works. */
+static void make_leaf(Test *t)
+{
+    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    for (size_t i = 0; i < ARRAY_SIZE(roots) && t->cgroup_root_fd < 0; i++)
+        (void)cgroup_open_root(roots[i], &t->cgroup_root_fd);
+    if (t->cgroup_root_fd < 0 || cgroup_create(t->cgroup_root_fd, t->token, &t->cgroup_fd) < 0)
+        puts("no cgroup v2 to start in");
+}
+
 static void end_world(Test *t)
 {
     char command[512];
+    for (int i = 0; t->cgroup_fd >= 0 && cgroup_remove(t->cgroup_root_fd, t->token) < 0 && i < 100;
+         i++)
+        (void)usleep(10000);
     (void)close(t->stop_fd);
     (void)waitpid(t->victim, NULL, 0);
     (void)close(t->spill_fd);
@@ -291,6 +306,7 @@ static Outcome run_attempt(const Test *t, size_t index)
     spec.roots = &root;
     spec.n_roots = 1;
     spec.flags = t->flags;
+    spec.cgroup_fd = t->cgroup_fd;
 
     int r = peer_spawn(&spec, &s);
     if (r == 0)
@@ -408,7 +424,11 @@ int main(int argc, char **argv)
 {
     if (argument(argc, argv, "--inside"))
         return inside_main(argc, argv);
-    Test t = {.uid = UID_DEFAULT, .spill_fd = -EBADF, .stop_fd = -EBADF};
+    Test t = {.uid = UID_DEFAULT,
+              .spill_fd = -EBADF,
+              .stop_fd = -EBADF,
+              .cgroup_root_fd = -EBADF,
+              .cgroup_fd = -EBADF};
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--without=", 10) == 0)
             t.flags |= layer(argv[i] + 10);
@@ -431,6 +451,7 @@ int main(int argc, char **argv)
         die("/proc/self/exe");
     make_files(&t);
     start_victim(&t);
+    make_leaf(&t);
     int r = run_all(&t);
     end_world(&t);
     return r;
