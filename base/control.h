@@ -304,7 +304,12 @@ typedef struct ControlMemoryReply {
     char reason[CONTROL_REASON_MAX];
 } ControlMemoryReply;
 
-/* No longer needed: the grant may fall to @total_bytes. No answer. */
+/*
+ * No longer needed: the grant may fall to @total_bytes. No answer. The header's serial is that of
+ * the latest QUERY_GRANT or MEMORY_REPLY that the sender had read (0: none), so that one which
+ * crosses an answer is known to be about the time before it. From now on the sender keeps to
+ * @total_bytes.
+ */
 typedef struct ControlMemoryReturn {
     ControlHeader header;
     uint64_t total_bytes;

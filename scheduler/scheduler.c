@@ -130,8 +130,9 @@ void sched_session_unplace(Sched *s, Session *session)
     session->executor = SCHED_NONE;
     session->n_requests = 0;
     session->trip_usec = session->grant_bytes = session->shrink_usec = 0;
+    session->answered_serial = 0;
     session->n_raises = 0;
-    session->spread = false;
+    session->spread = session->returned = session->stuck = false;
     s->dirty = true;
 }
 
@@ -443,7 +444,7 @@ static void dispatch(Sched *s, const SchedEvent *event)
     } else if (event->type == SCHED_EVENT_MEMORY_REQUEST) {
         scaler_request(s, se, event);
     } else if (event->type == SCHED_EVENT_MEMORY_RETURN) {
-        scaler_returned(s, se, event->returned.total_bytes);
+        scaler_returned(s, se, event->returned.serial, event->returned.total_bytes);
     } else if (event->type == SCHED_EVENT_MEMORY_HIGH) {
         scaler_trip(s, se, event->high.current_bytes, event->high.high_bytes);
     }

@@ -21,8 +21,8 @@
  * executor is under way. GRANT and MEMORY_REPLY leave only after the raise that they need has been
  * acknowledged.
  *
- * Contract with the executor: it sends no MEMORY_RETURN while one of its own QUERY_ESTIMATE or
- * MEMORY_REQUEST is unanswered. (If it does, nothing breaks: the trip wire mends the difference.)
+ * A MEMORY_RETURN names the latest answer that its sender had read; one that crossed a GRANT or
+ * MEMORY_REPLY on its way is about the time before and is ignored.
  */
 
 #include <stdbool.h>
@@ -163,6 +163,7 @@ typedef struct SchedEvent {
             char operator_name[CONTROL_OPERATOR_MAX];
         } request;
         struct {
+            uint64_t serial; /* of the latest answer that the executor had read; 0: none */
             uint64_t total_bytes;
         } returned;
         struct {

@@ -93,12 +93,15 @@ typedef struct Session {
     uint64_t min_need_bytes; /* after an out-of-memory restart: the next query gets at least this */
     Request requests[SCHED_REQUESTS_PER_SESSION];
     uint32_t n_requests;
-    uint64_t trip_usec, trip_seen_usec,
-        trip_current_bytes; /* above memory.high since, last told, use */
+    /* Above memory.high: since when, last told when, use when it began, use when last told. */
+    uint64_t trip_usec, trip_seen_usec, trip_first_bytes, trip_current_bytes;
     uint32_t n_raises;
-    uint64_t shrink_usec; /* last SHRINK or lowering */
-    uint64_t idle_usec;   /* without work since */
-    uint64_t opened_usec; /* began to wait for an executor */
+    uint64_t shrink_usec;     /* last SHRINK or lowering */
+    bool returned;            /* since its last work it has given back what it could */
+    bool stuck;               /* the last lowering ended above what was asked */
+    uint64_t answered_serial; /* of the last GRANT, REFUSE_QUERY or MEMORY_REPLY */
+    uint64_t idle_usec;       /* without work since */
+    uint64_t opened_usec;     /* began to wait for an executor */
     uint64_t spawn_after_usec;
     uint32_t n_spawn_failures;
     uint64_t restarts[SCHED_RESTARTS_MAX]; /* times, newest first; 0: none */

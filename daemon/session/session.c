@@ -298,6 +298,7 @@ void session_executor_frame(Session *s, const ControlFrame *f)
         break;
     case CONTROL_MEMORY_RETURN:
         event.type = SCHED_EVENT_MEMORY_RETURN;
+        event.returned.serial = f->header.serial;
         event.returned.total_bytes = f->memory_return.total_bytes;
         break;
     default:

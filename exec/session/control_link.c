@@ -29,6 +29,7 @@ struct ControlLink {
     pthread_cond_t answered;
     ListNode waiters;
     uint64_t last_serial;
+    uint64_t last_answer; /* serial of the latest answer that has been taken, or dropped */
     bool gone;
 };
 
@@ -36,16 +37,19 @@ struct ControlLink {
  * dropped. */
 static void deliver(ControlLink *link, const ControlFrame *frame)
 {
+    bool wanted = false;
     pthread_mutex_lock(&link->lock);
     list_for_each (pos, &link->waiters) {
         Waiter *w = container_of(pos, Waiter, link);
         if (w->serial == frame->header.serial && w->type == frame->header.type) {
             memcpy(w->reply, frame, frame->header.size);
-            w->done = true;
+            w->done = wanted = true;
             pthread_cond_broadcast(&link->answered);
             break;
         }
     }
+    if (!wanted)
+        link->last_answer = frame->header.serial;
     pthread_mutex_unlock(&link->lock);
 }
 
@@ -128,6 +132,12 @@ ControlLink *control_link_free(ControlLink *link)
 
 int control_link_tell(ControlLink *link, ControlFrame *frame)
 {
+    if (frame->header.type == CONTROL_MEMORY_RETURN) {
+        /* base/control.h: which answers this end knew when it decided. */
+        pthread_mutex_lock(&link->lock);
+        frame->header.serial = link->last_answer;
+        pthread_mutex_unlock(&link->lock);
+    }
     int r = control_send(link->fd, frame, NULL, 0);
     return r == -EPIPE || r == -ECONNRESET ? CONTROL_LINK_E_GONE : r;
 }
@@ -166,6 +176,8 @@ int control_link_ask(ControlLink *link, ControlFrame *frame, ControlType reply_t
     pthread_mutex_lock(&link->lock);
     if (r == 0)
         r = wait_answer(link, &w, cancelled);
+    if (w.done)
+        link->last_answer = w.serial;
     list_remove(&w.link);
     pthread_mutex_unlock(&link->lock);
     return r;

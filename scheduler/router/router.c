@@ -214,7 +214,7 @@ static bool refuse_estimate(Sched *s, Session *se, const SchedEvent *event)
         return false;
     SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_QUERY, se);
     a->query = event->estimate.query;
-    a->serial = event->estimate.serial;
+    a->serial = se->answered_serial = event->estimate.serial;
     a->cause = SESSION_CAUSE_QUOTA;
     sched_reason(a, "Not accepted: the limit of %s is %u. Wait for one to end, then run it again.",
                  what, limit);
@@ -369,7 +369,8 @@ static void grant(Sched *s, Session *se, Query *q)
     q->since_usec = s->now_usec;
     SchedAction *a = sched_emit(s, SCHED_ACTION_GRANT, se);
     a->query = q->query;
-    a->serial = q->serial;
+    a->serial = se->answered_serial = q->serial;
+    se->returned = false;
     a->grant_bytes = e->grant_bytes;
     uint32_t cpus = se->n_slots ? se->n_slots * s->config.slot_cpus : node_cpus(s, se->node, NULL);
     a->n_threads = MAX(MIN(q->n_threads_max, cpus), 1u);

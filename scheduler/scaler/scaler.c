@@ -199,9 +199,10 @@ static uint64_t running_room(const Sched *s, const Session *se)
 static void reply(Sched *s, Session *se, uint64_t serial, MemoryVerdict verdict, uint64_t total)
 {
     SchedAction *a = sched_emit(s, SCHED_ACTION_MEMORY_REPLY, se);
-    a->serial = serial;
+    a->serial = se->answered_serial = serial;
     a->verdict = verdict;
     a->grant_bytes = total;
+    se->returned = false;
 }
 
 static void reply_refused(Sched *s, Session *se, const Request *rq)
@@ -367,17 +368,21 @@ void scaler_request(Sched *s, Session *se, const SchedEvent *event)
     s->dirty = true;
 }
 
-void scaler_returned(Sched *s, Session *se, uint64_t total_bytes)
+void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_bytes)
 {
-    if (se->n_requests > 0)
-        return; /* against the contract; what it asks for now counts */
+    if (serial != se->answered_serial && serial != 0)
+        return; /* it crossed an answer on the way */
+    /* One that does not name its answer: what it is waiting for counts. */
     list_for_each (n, &se->queries)
-        if (container_of(n, Query, in_session)->stage == QUERY_RAISING)
+        if (serial == 0 && container_of(n, Query, in_session)->stage == QUERY_RAISING)
             return;
+    if (serial == 0 && se->n_requests > 0)
+        return;
     total_bytes = MAX(total_bytes, s->config.floor_bytes);
     se->grant_bytes = MIN(se->grant_bytes, total_bytes);
+    se->returned = true;
+    se->stuck = false;
     se->shrink_usec = 0; /* the limits may follow at once */
-    se->trip_usec = 0;   /* it has spilled; if that was not enough, the wire tells again */
     s->dirty = true;
 }
 
@@ -387,10 +392,15 @@ void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_by
     se->trip_current_bytes = MIN(current_bytes, SCHED_BYTES_MAX);
     if (e->resize_serial == 0 && high_bytes < e->high_bytes && current_bytes < e->high_bytes)
         return; /* about the wire before the last raise */
-    if (current_bytes + MAX(e->high_bytes / 16, 8 * MIB) < e->high_bytes)
-        return; /* page cache of what it reads: the kernel has dropped it and goes on */
-    if (se->trip_usec == 0)
+    if (current_bytes + MAX(e->high_bytes / 16, 8 * MIB) < e->high_bytes) {
+        se->trip_usec = 0; /* page cache of what it reads: the kernel has dropped it and goes on */
+        return;
+    }
+    /* A new crossing, or one that it is working its way out of. */
+    if (se->trip_usec == 0 || current_bytes + current_bytes / 16 < se->trip_first_bytes) {
         se->trip_usec = s->now_usec;
+        se->trip_first_bytes = current_bytes;
+    }
     se->trip_seen_usec = s->now_usec;
     s->dirty = true;
 }
@@ -415,9 +425,10 @@ void scaler_resized(Sched *s, Executor *e, const SchedEvent *event)
     Session *se = e->session == SCHED_NONE ? NULL : &s->sessions[e->session];
     if (!se || se->state != SCHED_SESSION_LIVE)
         return;
-    if (!raised)
-        se->shrink_usec = s->now_usec; /* lowering that got stuck is not tried again at once */
-    else if (event->resized.current_bytes < e->high_bytes)
+    se->stuck = !raised && max > e->next_max_bytes;
+    if (se->stuck)
+        se->shrink_usec = s->now_usec;
+    else if (raised && event->resized.current_bytes < e->high_bytes)
         se->trip_usec = 0;
     router_granted(s, se);
 }
@@ -510,22 +521,24 @@ static const Session *largest_holder(const Sched *s)
 void scaler_shrink(Sched *s)
 {
     const Session *largest = others_idle(s, NULL) ? NULL : largest_holder(s);
+    bool urgent = s->memory_short || s->pressure != SCHED_PRESSURE_NONE;
     sched_each_live(s, se)
     {
         Executor *e = sched_executor_of(s, se);
         if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY ||
-            e->resize_serial != 0 ||
-            s->now_usec - se->shrink_usec < SCHED_SHRINK_REPEAT_USEC / (se->n_running ? 1 : 4))
+            e->resize_serial != 0 || s->now_usec - se->shrink_usec < SCHED_SHRINK_REPEAT_USEC)
             continue;
+        bool lower = se->grant_bytes < e->grant_bytes;
         uint64_t target = shrink_target(s, se, largest);
-        if (target >= e->grant_bytes || !sched_may_emit(s))
+        /* Without need nobody is asked twice for what could not be had. */
+        if (target >= e->grant_bytes || (!urgent && (lower ? se->stuck : se->returned)) ||
+            !sched_may_emit(s))
             continue;
-        if (se->grant_bytes < e->grant_bytes) {
-            scaler_resize(s, se, MAX(target, se->grant_bytes));
-        } else {
-            sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target;
-        }
         se->shrink_usec = s->now_usec;
+        if (lower)
+            scaler_resize(s, se, MAX(target, se->grant_bytes));
+        else
+            sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target;
     }
 }
 
@@ -569,8 +582,10 @@ uint64_t scaler_deadline(const Sched *s, const Session *se)
             at = se->trip_seen_usec + s->config.throttle_usec + THROTTLE_SLEEP_USEC;
         t = MIN(t, at);
     }
-    if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0) {
-        uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC / 4, until = idle_until(s, se);
+    bool done = se->grant_bytes < e->grant_bytes ? se->stuck : se->returned;
+    if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0 &&
+        (!done || s->memory_short)) {
+        uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC, until = idle_until(s, se);
         t = MIN(t, s->memory_short || again > until ? again : until);
     }
     return t;

@@ -31,7 +31,7 @@ void scaler_resize(Sched *s, Session *session, uint64_t grant_bytes);
 
 /* Events. */
 void scaler_request(Sched *s, Session *session, const SchedEvent *event);
-void scaler_returned(Sched *s, Session *session, uint64_t total_bytes);
+void scaler_returned(Sched *s, Session *session, uint64_t serial, uint64_t total_bytes);
 void scaler_trip(Sched *s, Session *session, uint64_t current_bytes, uint64_t high_bytes);
 void scaler_resized(Sched *s, Executor *e, const SchedEvent *event);
 /* Decides between LOST with and without may_retry; may free the session. */

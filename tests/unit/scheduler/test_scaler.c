@@ -146,6 +146,38 @@ static void an_idle_session_gives_back_and_is_lowered_after_that(void **state)
     bed_free(b);
 }
 
+static void a_return_that_crossed_an_answer_is_ignored(void **state)
+{
+    Bed *b = one_session();
+    uint64_t known = b->serial;
+    bed_request(b, 1, 2 * GIB, GIB);
+    SchedEvent e = {.type = SCHED_EVENT_MEMORY_RETURN, .session = 1};
+    e.returned.serial = known;
+    e.returned.total_bytes = 0;
+    bed_send(b, e);
+    assert_true(bed_session(b, 1).grant_bytes >= 2 * GIB);
+    e.returned.serial = b->serial;
+    bed_send(b, e);
+    assert_int_equal(bed_session(b, 1).grant_bytes, b->config.floor_bytes);
+    bed_free(b);
+}
+
+/* An executor keeps some memory between queries: it is not asked for that again and again. */
+static void what_cannot_be_had_is_not_asked_for_again(void **state)
+{
+    Bed *b = one_session();
+    bed_end(b, 1, 1);
+    bed_forget(b);
+    bed_wait(b, 5 * USEC_PER_SEC);
+    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
+    bed_return(b, 1, 90 * MIB);
+    bed_forget(b);
+    bed_wait(b, 60 * USEC_PER_SEC);
+    assert_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
+    assert_true(sched_next_timer(b->sched) > b->now + 60 * USEC_PER_SEC);
+    bed_free(b);
+}
+
 static void the_idle_are_squeezed_for_who_asks(void **state)
 {
     Bed *b = one_session();
@@ -271,6 +303,7 @@ static void above_the_wire_for_too_long_means_restart(void **state)
     bed_forget(b);
     for (int i = 0; i < 300 && !bed_last(b, SCHED_ACTION_LOST, 1); i++) {
         bed_high(b, 1, high + MIB);
+        bed_return(b, 1, 0); /* says so, but stays above */
         bed_wait(b, 10 * USEC_PER_MSEC);
     }
     assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1)); /* asked to spill before */
@@ -307,6 +340,8 @@ int main(void)
         cmocka_unit_test(both_limits_count_until_the_write_is_acknowledged),
         cmocka_unit_test(a_write_that_failed_leaves_the_old_grant),
         cmocka_unit_test(an_idle_session_gives_back_and_is_lowered_after_that),
+        cmocka_unit_test(a_return_that_crossed_an_answer_is_ignored),
+        cmocka_unit_test(what_cannot_be_had_is_not_asked_for_again),
         cmocka_unit_test(the_idle_are_squeezed_for_who_asks),
         cmocka_unit_test(an_oom_kill_restarts_with_twice_the_peak),
         cmocka_unit_test(what_has_been_seen_corrects_the_next_estimate),
