@@ -37,6 +37,7 @@ typedef struct LookupJob {
     GatewayPeer *peer;
     ControlFrame frame;
     int fd;
+    uint16_t tcp_port;
     int result;
     Identity identity;
     char reason[CONTROL_REASON_MAX];
@@ -112,7 +113,7 @@ static void lookup_run(WorkerJob *job)
     LookupJob *j = container_of(job, LookupJob, job);
     uid_t uid;
 
-    j->result = identity_uid_of_socket(j->fd, &uid, j->reason, sizeof(j->reason));
+    j->result = identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason, sizeof(j->reason));
     if (j->result == 0)
         j->result = identity_lookup(uid, &j->identity);
     if (j->result < 0)
@@ -186,6 +187,7 @@ static void look_up(GatewayPeer *p, const ControlFrame *frame, int fd_taken)
     j->peer = p;
     memcpy(&j->frame, frame, frame->header.size);
     j->fd = TAKE_FD(fd);
+    j->tcp_port = (uint16_t)p->manager->config->config.client_port;
     p->n_lookups++;
     p->manager->n_lookups++;
     worker_submit(p->manager->workers[WORKER_LOOKUP], &j->job);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -180,7 +181,29 @@ static int refuse(char *reason, size_t size, const char *why)
     return IDENTITY_E_UNKNOWN;
 }
 
-static int uid_of_tcp(int fd, uid_t *ret_uid, char *reason, size_t reason_size)
+/*
+ * SO_PEERCRED of a socket that *dialled* names whoever listens there: a gateway that has been taken
+ * over could dial a root daemon and hand us its own end. A listener always has a name, so the far
+ * end of a socket that was accepted from an ordinary client is the one without.
+ */
+static int uid_of_unix(int fd, uid_t *ret_uid, char *reason, size_t reason_size)
+{
+    struct sockaddr_un peer;
+    struct ucred creds;
+    socklen_t n_peer = sizeof(peer), n = sizeof(creds);
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &n_peer) < 0)
+        return refuse(reason, reason_size, "the connection is gone");
+    if (n_peer > offsetof(struct sockaddr_un, sun_path))
+        return refuse(reason, reason_size, "the far end of the unix socket has a name of its own");
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &creds, &n) < 0 || creds.pid < 0 ||
+        creds.uid == (uid_t)-1)
+        return refuse(reason, reason_size, "the kernel names no owner of the peer's socket");
+    *ret_uid = creds.uid;
+    return 0;
+}
+
+static int uid_of_tcp(int fd, uint16_t port, uid_t *ret_uid, char *reason, size_t reason_size)
 {
     struct sockaddr_storage own = {}, peer = {};
     socklen_t n_own = sizeof(own), n_peer = sizeof(peer);
@@ -192,6 +215,10 @@ static int uid_of_tcp(int fd, uid_t *ret_uid, char *reason, size_t reason_size)
         return refuse(reason, reason_size, "the connection is gone");
     if (!endpoint_of(&peer, &e) || !e.loopback || !endpoint_of(&own, &e) || !e.loopback)
         return refuse(reason, reason_size, "TCP identity holds on the loopback address only");
+    /* A socket of another network namespace could be given any four-tuple; with the port fixed, it
+     * can at most name a user who is connected to that port here. */
+    if (ntohs(e.port) != port)
+        return refuse(reason, reason_size, "not a connection to the port that clients use");
     r = identity_tcp_by_diag(&peer, &own, ret_uid);
     if (r != 0)
         r = identity_tcp_by_proc(&peer, &own, ret_uid);
@@ -200,11 +227,11 @@ static int uid_of_tcp(int fd, uid_t *ret_uid, char *reason, size_t reason_size)
     return 0;
 }
 
-int identity_uid_of_socket(int fd, uid_t *ret_uid, char *reason, size_t reason_size)
+int identity_uid_of_socket(int fd, uint16_t tcp_port, uid_t *ret_uid, char *reason,
+                           size_t reason_size)
 {
-    struct ucred creds;
-    socklen_t n = sizeof(creds), n_int = sizeof(int);
-    int domain, type, listening;
+    socklen_t n_int = sizeof(int);
+    int domain, type, listening, r;
     uid_t uid;
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n_int) < 0)
@@ -216,17 +243,14 @@ int identity_uid_of_socket(int fd, uid_t *ret_uid, char *reason, size_t reason_s
     n_int = sizeof(int);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n_int) < 0 || listening)
         return refuse(reason, reason_size, "a listening socket has no peer");
-    if (domain == AF_UNIX) {
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &creds, &n) < 0 || creds.pid < 0 ||
-            creds.uid == (uid_t)-1)
-            return refuse(reason, reason_size, "the kernel names no owner of the peer's socket");
-        uid = creds.uid;
-    } else if (domain == AF_INET || domain == AF_INET6) {
-        int r = uid_of_tcp(fd, &uid, reason, reason_size);
-        if (r != 0)
-            return r;
-    } else
-        return refuse(reason, reason_size, "neither a unix nor a TCP socket");
+    if (domain == AF_UNIX)
+        r = uid_of_unix(fd, &uid, reason, reason_size);
+    else if (domain == AF_INET || domain == AF_INET6)
+        r = uid_of_tcp(fd, tcp_port, &uid, reason, reason_size);
+    else
+        r = refuse(reason, reason_size, "neither a unix nor a TCP socket");
+    if (r != 0)
+        return r;
     if (uid == UID_OVERFLOW)
         return refuse(
             reason, reason_size,

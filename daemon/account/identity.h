@@ -29,12 +29,17 @@ enum {
 
 /**
  * identity_uid_of_socket() - the uid at the other end of @fd
- * @reason: out, a sentence when the answer is not 0
- * May read a long /proc/net/tcp: call from the look-up thread. Refuses an end in another user
- * namespace (overflow uid 65534) and a connection that is not established any more. Return: 0;
- * IDENTITY_E_UNKNOWN; negative errno.
+ * @tcp_port: the port that clients connect to; a TCP socket of another is refused
+ * @reason:   out, a sentence when the answer is not 0
+ *
+ * Holds also against a gateway that has been taken over and makes sockets of its own: refused are
+ * a unix socket whose far end has a name (it dialled, so the kernel would name the listener) and
+ * another TCP port. May read a long /proc/net/tcp: call from the look-up thread. Refuses an end in
+ * another user namespace (overflow uid 65534) and a connection that is not established any more.
+ * Return: 0; IDENTITY_E_UNKNOWN; negative errno.
  */
-int identity_uid_of_socket(int fd, uid_t *ret_uid, char *reason, size_t reason_size);
+int identity_uid_of_socket(int fd, uint16_t tcp_port, uid_t *ret_uid, char *reason,
+                           size_t reason_size);
 
 /**
  * identity_lookup() - gid, groups, name and home of @uid by NSS

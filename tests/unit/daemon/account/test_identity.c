@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 
 typedef struct Pair {
     int listener, client, server;
+    uint16_t port;
 } Pair;
 
 static void pair_done(Pair *p)
@@ -46,6 +48,7 @@ static Pair tcp_pair(int family, uid_t uid)
         skip(); /* no IPv6 here */
     assert_int_equal(listen(p.listener, 1), 0);
     assert_int_equal(getsockname(p.listener, (struct sockaddr *)&address, &n), 0);
+    p.port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* where AF_INET6 has it too */
     /* Only this thread, and only while the socket is made: it keeps the uid it was made with. */
     assert_int_equal(syscall(SYS_setresuid, -1, uid, -1), 0);
     p.client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -64,7 +67,7 @@ static void check_family(int family)
     Pair p = tcp_pair(family, uid);
     char reason[128];
 
-    assert_int_equal(identity_uid_of_socket(p.server, &found, reason, sizeof(reason)), 0);
+    assert_int_equal(identity_uid_of_socket(p.server, p.port, &found, reason, sizeof(reason)), 0);
     assert_int_equal(found, uid);
     /* Both ways of asking agree. */
     assert_int_equal(getpeername(p.server, (struct sockaddr *)&peer, &n_peer), 0);
@@ -75,9 +78,12 @@ static void check_family(int family)
     int r = identity_tcp_by_diag(&peer, &own, &found);
     if (r == 0) /* a kernel may lack inet_diag */
         assert_int_equal(found, uid);
+    /* Of another port than clients use, nobody is named. */
+    assert_int_equal(identity_uid_of_socket(p.server, p.port ^ 1, &found, reason, sizeof(reason)),
+                     IDENTITY_E_UNKNOWN);
     /* A client that has gone names nobody, above all not root. */
     p.client = fd_close(p.client);
-    assert_int_equal(identity_uid_of_socket(p.server, &found, reason, sizeof(reason)),
+    assert_int_equal(identity_uid_of_socket(p.server, p.port, &found, reason, sizeof(reason)),
                      IDENTITY_E_UNKNOWN);
     pair_done(&p);
 }
@@ -99,10 +105,35 @@ static void test_unix(void **state)
     char reason[128];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    assert_int_equal(identity_uid_of_socket(pair[0], &uid, reason, sizeof(reason)), 0);
+    assert_int_equal(identity_uid_of_socket(pair[0], 0, &uid, reason, sizeof(reason)), 0);
     assert_int_equal(uid, geteuid());
     close(pair[0]);
     close(pair[1]);
+}
+
+/* A gateway that has been taken over dials somebody's daemon and hands in its own end: the kernel
+ * would name the listener. */
+static void test_unix_that_dialled(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char reason[128];
+    uid_t uid;
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t n = sizeof(address);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &n), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, n), 0);
+    int server = accept(listener, NULL, NULL);
+    assert_int_equal(identity_uid_of_socket(client, 0, &uid, reason, sizeof(reason)),
+                     IDENTITY_E_UNKNOWN);
+    assert_int_equal(identity_uid_of_socket(server, 0, &uid, reason, sizeof(reason)), 0);
+    assert_int_equal(uid, geteuid());
+    close(server);
+    close(client);
+    close(listener);
 }
 
 static void test_refused(void **state)
@@ -116,7 +147,7 @@ static void test_refused(void **state)
     sockets[3] = fds[0];
     for (size_t i = 0; i < ARRAY_SIZE(sockets); i++) {
         reason[0] = 0;
-        assert_int_equal(identity_uid_of_socket(sockets[i], &uid, reason, sizeof(reason)),
+        assert_int_equal(identity_uid_of_socket(sockets[i], 0, &uid, reason, sizeof(reason)),
                          IDENTITY_E_UNKNOWN);
         assert_true(strlen(reason) > 0);
         close(sockets[i]);
@@ -141,7 +172,8 @@ static void test_lookup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp4),    cmocka_unit_test(test_tcp6),   cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_tcp4),    cmocka_unit_test(test_tcp6),
+        cmocka_unit_test(test_unix),    cmocka_unit_test(test_unix_that_dialled),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_lookup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
