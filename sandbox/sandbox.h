@@ -115,8 +115,9 @@ typedef struct SandboxReport {
  * Needs CAP_SYS_ADMIN, SETUID, SETGID, SETPCAP, IPC_LOCK. Kernel 5.12 (mount_setattr); floor 6.1.
  *
  * Return: 0; negative errno with @ret_report->step saying where. -ESRCH at SANDBOX_STEP_CLONE: the
- * child died before its first word, as it does in a leaf after cgroup_kill(). -EINVAL at
- * SANDBOX_STEP_SPEC: a root that is relative, "/", or hides /lib or /usr/lib.
+ * child died before its first word, as it does in a leaf after cgroup_kill(). -ETIMEDOUT: 20 s
+ * without progress, killed. -EINVAL at SANDBOX_STEP_SPEC: a root that is relative, "/", or hides
+ * /lib or /usr/lib.
  */
 int sandbox_spawn(const SandboxSpec *spec, pid_t *ret_pid, int *ret_pidfd,
                   SandboxReport *ret_report);

@@ -143,9 +143,9 @@ int cgroup_cpu_read(int leaf_fd, uint64_t *ret_usage_usec);
 int cgroup_populated(int leaf_fd);
 
 /*
- * cgroup.kill (5.14). A leaf that was killed is spent: kernels with the fork race mended (6.1.129,
- * 6.14; seen on 6.1.176 and 6.18.44) kill everything that clone3 puts into it later. Make a new
- * one. Return: 0; CGROUP_E_GONE; negative errno.
+ * cgroup.kill (5.14). A leaf that was killed is spent: some kernels (measured: 6.1.176 and 6.18.44,
+ * not 6.1.192) kill at once what clone3 puts into it later. Remove it and make a new one.
+ * Return: 0; CGROUP_E_GONE; negative errno.
  */
 int cgroup_kill(int leaf_fd);
 

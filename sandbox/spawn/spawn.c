@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 #define NOFILE_DEFAULT 1024u
 #define STATUS_FD (CONTROL_EXECUTOR_FD + 1)
 #define NODES_MAX 1024u
+#define CHILD_TIMEOUT_MSEC 20000
 
 /* What comes back over the status pipe: once before exec (error 0), and again if something failed.
  */
@@ -252,6 +254,29 @@ static int clone_child(const SandboxSpec *spec, pid_t *ret_pid, int *ret_pidfd)
     return 0;
 }
 
+/*
+ * Two messages at most, then the end of file: exec closed the pipe, or the child is gone. A child
+ * that hangs (a data root on a file system that does not answer) must not hang berthd's worker.
+ */
+static StatusMessage read_status(int fd)
+{
+    StatusMessage message = {.step = SANDBOX_STEP_CLONE, .error = -ESRCH};
+    StatusMessage next;
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int r = poll(&p, 1, CHILD_TIMEOUT_MSEC);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0) {
+            message.error = r < 0 ? -errno : -ETIMEDOUT;
+            return message;
+        }
+        if (fd_read_all(fd, &next, sizeof(next)) < 0)
+            return message;
+        message = next;
+    }
+}
+
 static void reap(pid_t pid, int *pidfd)
 {
     siginfo_t info;
@@ -288,11 +313,7 @@ int sandbox_spawn(const SandboxSpec *spec, pid_t *ret_pid, int *ret_pidfd,
         child_main(child);
     write_fd = fd_close(write_fd);
 
-    /* Two messages at most, then the end of file: exec closed the pipe, or the child is gone. */
-    StatusMessage message = {.step = SANDBOX_STEP_CLONE, .error = -ESRCH};
-    StatusMessage next;
-    while (fd_read_all(read_fd, &next, sizeof(next)) == 0)
-        message = next;
+    StatusMessage message = read_status(read_fd);
     ret_report->step = (SandboxStep)message.step;
     ret_report->roots_skipped = message.roots_skipped;
     if (message.error < 0) {

@@ -93,6 +93,9 @@ static int inside_main(int argc, char **argv)
     world.victim_address = address ? strtoul(address, NULL, 16) : 0;
     if (peer_inside(argc, argv, (uint32_t)number_argument(argc, argv, "--flags"), &inside) != 0)
         return 1;
+    char go; /* after the host has looked at us */
+    if (read(inside.data_fd, &go, 1) != 1)
+        return 1;
     int32_t r = attempts[index].run(&world);
     return write(inside.data_fd, &r, sizeof(r)) == sizeof(r) ? 0 : 1;
 }
@@ -240,17 +243,31 @@ typedef struct Outcome {
     char trouble[160];
 } Outcome;
 
-static bool capabilities_are_empty(pid_t pid, char *trouble, size_t size)
+/* The kernel's view from outside. */
+static bool check_status(const Test *t, pid_t pid, char *trouble, size_t size)
 {
     char path[64], text[4096];
     (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
     if (fd_read_file_at(AT_FDCWD, path, text, sizeof(text)) < 0)
-        return true; /* it has ended already */
-    static const char *const names[] = {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *line = strstr(text, names[i]);
-        if (line && strtoull(line + 7, NULL, 16) != 0) {
-            (void)snprintf(trouble, size, "%.24s", line);
+        return false;
+    const struct {
+        const char *field;
+        uint64_t value;
+    } rows[] = {{"CapInh:", 0}, {"CapPrm:", 0},     {"CapEff:", 0}, {"CapBnd:", 0},
+                {"CapAmb:", 0}, {"NoNewPrivs:", 1}, {"Uid:", 0},    {"Seccomp:", 2}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *line = strstr(text, rows[i].field);
+        uint64_t wanted = rows[i].value;
+        int base = 16;
+        if (strcmp(rows[i].field, "Uid:") == 0) {
+            wanted = t->uid;
+            base = 10;
+        } else if (strcmp(rows[i].field, "Seccomp:") == 0 &&
+                   (t->flags & SANDBOX_FLAG_WITHOUT_SECCOMP)) {
+            wanted = 0;
+        }
+        if (line && strtoull(line + strlen(rows[i].field), NULL, base) != wanted) {
+            (void)snprintf(trouble, size, "status: %.*s", (int)strcspn(line, "\n"), line);
             return false;
         }
     }
@@ -278,7 +295,7 @@ static bool check_locked(const Test *t, const PeerSession *s, Outcome *o)
         wrong = "ring";
     if (wrong)
         (void)snprintf(o->trouble, sizeof(o->trouble), "locked report: %s", wrong);
-    return !wrong && capabilities_are_empty(s->pid, o->trouble, sizeof(o->trouble));
+    return !wrong && check_status(t, s->pid, o->trouble, sizeof(o->trouble));
 }
 
 static Outcome run_attempt(const Test *t, size_t index)
@@ -316,7 +333,7 @@ static Outcome run_attempt(const Test *t, size_t index)
                        sandbox_step_to_string(s.report.step), strerror(-r));
     else
         o.locked = check_locked(t, &s, &o);
-    o.started = r == 0;
+    o.started = r == 0 && write(s.data_fd, "g", 1) == 1;
 
     siginfo_t info = {0};
     int32_t result = 0;
