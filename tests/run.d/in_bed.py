@@ -6,6 +6,7 @@ Its output is the scripts' output, with a line `@@berth-test {...}` before and a
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,12 @@ def mark(**record):
 
 
 def make_accounts():
+    """The bed forgets them; an account of the host with such a name, which uml would show, is replaced."""
+    taken = {entry.pw_name for entry in pwd.getpwall() if entry.pw_name in ACCOUNTS or entry.pw_uid in ACCOUNTS.values()}
+    for name in taken:
+        subprocess.run(["userdel", "--force", name], check=True, stderr=subprocess.DEVNULL)
     for name, uid in ACCOUNTS.items():
+        shutil.rmtree(f"/home/{name}", ignore_errors=True)
         subprocess.run(["useradd", "--create-home", "--uid", str(uid), "--shell", "/bin/sh", name], check=True)
 
 
