@@ -24,7 +24,7 @@
 typedef struct ExprProgram ExprProgram;
 typedef struct ExprState ExprState;
 
-#define EXPR_STEPS_MAX 65536u
+#define EXPR_STEPS_MAX 16384u
 #define EXPR_DEPTH_MAX 512u
 
 /**
@@ -67,6 +67,15 @@ static inline void expr_state_freep(ExprState **state)
  */
 void expr_begin(ExprState *state, const Batch *batch);
 int expr_eval(ExprState *state, uint32_t output, Vector *ret_out, QueryError *error);
+
+/**
+ * expr_eval_narrow() - the same for those who add numbers up
+ * @ret_out:  a DECIMAL of more than 18 digits may come with phys = PHYS_I64 when all selected
+ *            values fit
+ * @ret_lo, @ret_hi: closed range of the selected values when the result is true for *@ret_bounded
+ */
+int expr_eval_narrow(ExprState *state, uint32_t output, Vector *ret_out, bool *ret_bounded,
+                     int64_t *ret_lo, int64_t *ret_hi, QueryError *error);
 
 /**
  * expr_select() - rows of @batch for which all outputs are true

@@ -14,9 +14,9 @@
 #define LIKE_PATTERN_MAX 65536u
 
 enum {
-    LIKE_E_ESCAPE_END = 1,    /* the escape character is the last */
-    LIKE_E_ESCAPE_MIDDLE = 2, /* the escape character stands before an ordinary character */
-    LIKE_E_TOO_LONG = 3,
+    LIKE_E_ESCAPE_END = 101,    /* the escape character is the last */
+    LIKE_E_ESCAPE_MIDDLE = 102, /* the escape character stands before an ordinary character */
+    LIKE_E_TOO_LONG = 103,
 };
 
 /* What stands between two '%'. */

@@ -44,6 +44,10 @@ typedef struct Worker {
     ExecContext *context;
     NodeMetrics *metrics; /* by node id, this worker's own; NULL when nobody wants them */
     QueryError error;     /* this worker's; context_fail() keeps the first of all */
+    void **locals;        /* of the pipeline that runs, by Operator.number */
+    uint64_t position;    /* of the batch that it works on */
+    uint32_t node;        /* whose time is running, and since when */
+    uint64_t node_since;
 } Worker;
 
 /* Shared by all workers of a query. Const while pipelines run, except the atomics. */
@@ -184,11 +188,8 @@ struct Operator {
     ExecContext *context;
     const PlanNode *node;
     Operator *next;  /* in the pipeline; NULL for a sink */
-    uint32_t number; /* in its pipeline: index into the worker's locals */
+    uint32_t number; /* distance from the sink: index into the worker's locals */
 };
-
-/* One worker's way through one pipeline. */
-typedef struct WorkerPipeline WorkerPipeline;
 
 /* Push @batch into the operator after @op. Counts @op's rows. */
 int op_emit(Operator *op, Worker *worker, const Batch *batch);

@@ -148,12 +148,22 @@ int row_scatter(const RowLayout *l, uint32_t column, const Vector *v, const uint
 {
     uint8_t *to = rows + l->offsets[column];
 
-    assert(v->phys == l->phys[column]);
+    assert(v->phys == l->phys[column] || (v->phys == PHYS_I64 && l->phys[column] == PHYS_I128));
     if (v->has_nulls)
         for (uint32_t i = 0; i < n; i++)
             if (vec_row_is_null(v, sel ? sel[i] : i))
                 row_set_null(l, rows + (size_t)i * l->size, column);
 
+    if (v->phys != l->phys[column]) {
+        /* a wide decimal that travelled as 64 bits */
+        const int64_t *from = v->values;
+        for (uint32_t i = 0; i < n; i++, to += l->size) {
+            uint32_t row = sel ? sel[i] : i;
+            __int128 value = vec_row_is_null(v, row) ? 0 : from[vec_index(v, row)];
+            memcpy(to, &value, sizeof(value));
+        }
+        return 0;
+    }
     switch (v->phys) {
     case PHYS_BOOL:
     case PHYS_I8:

@@ -74,7 +74,11 @@ static inline VecString vec_string(const char *bytes, uint32_t length)
 typedef struct Vector Vector;
 struct Vector {
     Type type;
-    uint8_t phys;     /* PhysKind of @type */
+    /*
+     * PhysKind of @type. Between operators a DECIMAL of more than 18 digits may travel as PHYS_I64
+     * when its values fit; never in what a scan puts out or a result callback sees.
+     */
+    uint8_t phys;
     uint8_t encoding; /* VecEncoding */
     bool has_nulls;   /* false: no row is null and the bitmaps may be NULL */
     /*

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/expr/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+typedef struct Compiler {
+    MemArena *arena;
+    QueryError *error;
+    ExprProgram *program;
+    uint32_t capacity;
+} Compiler;
+
+static int fail_unsupported(Compiler *c, const Expr *e, const char *what)
+{
+    char type[64];
+    int r = query_error_set(c->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                            "The expression (%s, of type %s) is not supported.", what,
+                            type_format(e->type, type, sizeof(type)));
+    if (c->error && e->position && !c->error->start)
+        c->error->start = e->position;
+    return r;
+}
+
+static bool literal_equal(const Expr *a, const Expr *b)
+{
+    if (a->literal.is_null || b->literal.is_null)
+        return a->literal.is_null && b->literal.is_null;
+    switch (type_phys(a->type)) {
+    case PHYS_STRING:
+        return vec_string_equal(&a->literal.s, &b->literal.s);
+    case PHYS_I128:
+        return a->literal.i128 == b->literal.i128;
+    case PHYS_F32:
+    case PHYS_F64:
+        return memcmp(&a->literal.d, &b->literal.d, sizeof(double)) == 0;
+    case PHYS_BOOL:
+        return a->literal.b == b->literal.b;
+    default:
+        return a->literal.i == b->literal.i;
+    }
+}
+
+/* Would the two steps always give the same value? Arguments have been numbered already. */
+static bool step_equal(const Step *a, const Step *b)
+{
+    if (a->kind != b->kind || a->function != b->function || a->n_args != b->n_args ||
+        !type_equal(a->type, b->type))
+        return false;
+    if (a->kind == EXPR_COLUMN)
+        return a->column == b->column;
+    if (a->kind == EXPR_LITERAL)
+        return literal_equal(a->expr, b->expr);
+    if (a->kind == EXPR_CAST && a->expr->try_cast != b->expr->try_cast)
+        return false;
+    return memcmp(a->args, b->args, sizeof(uint32_t) * a->n_args) == 0;
+}
+
+Vector expr_literal_vector(MemArena *arena, const Expr *e, int *ret_r)
+{
+    *ret_r = 0;
+    if (e->literal.is_null || e->type.kind == TYPE_NULL)
+        return vec_const_null(e->type);
+
+    Vector v = {.type = e->type, .phys = (uint8_t)type_phys(e->type), .encoding = VEC_CONST};
+    v.values = mem_arena_zalloc(arena, 16, 16);
+    if (!v.values) {
+        *ret_r = mem_arena_error(arena);
+        return v;
+    }
+    switch (v.phys) {
+    case PHYS_BOOL:
+        *(uint8_t *)v.values = e->literal.b;
+        break;
+    case PHYS_I8:
+        *(int8_t *)v.values = (int8_t)e->literal.i;
+        break;
+    case PHYS_I16:
+        *(int16_t *)v.values = (int16_t)e->literal.i;
+        break;
+    case PHYS_I32:
+        *(int32_t *)v.values = (int32_t)e->literal.i;
+        break;
+    case PHYS_I64:
+        *(int64_t *)v.values = e->literal.i;
+        break;
+    case PHYS_I128:
+        memcpy(v.values, &e->literal.i128, 16);
+        break;
+    case PHYS_F32:
+        *(float *)v.values = (float)e->literal.d;
+        break;
+    case PHYS_F64:
+        *(double *)v.values = e->literal.d;
+        break;
+    case PHYS_STRING:
+        memcpy(v.values, &e->literal.s, sizeof(VecString));
+        break;
+    default:
+        *ret_r = -EOPNOTSUPP;
+    }
+    return v;
+}
+
+/* Which column the arguments depend on together. */
+static uint32_t merge_columns(uint32_t a, uint32_t b)
+{
+    if (a == STEP_NO_COLUMN || a == b)
+        return b;
+    return b == STEP_NO_COLUMN ? a : STEP_MANY_COLUMNS;
+}
+
+static bool function_can_fail(const Step *step, const Step *steps)
+{
+    if (step->kind == EXPR_CAST)
+        return !step->expr->try_cast;
+    if (step->kind != EXPR_CALL)
+        return false;
+    switch (step->function) {
+    case FN_ADD:
+    case FN_SUBTRACT:
+    case FN_MULTIPLY:
+    case FN_NEGATE:
+    case FN_ABS:
+        /* Spark's result types leave room, except where 38 digits cut them. */
+        return !(step->type.kind == TYPE_DOUBLE || step->type.kind == TYPE_FLOAT ||
+                 (step->type.kind == TYPE_DECIMAL && step->type.precision < 38));
+    case FN_DIVIDE:
+    case FN_INT_DIVIDE:
+    case FN_MODULO:
+    case FN_ROUND:
+    case FN_CEIL:
+    case FN_FLOOR:
+    case FN_RLIKE:
+    case FN_DATE_ADD:
+    case FN_DATE_SUB:
+    case FN_ADD_MONTHS:
+    case FN_DATE_ADD_INTERVAL:
+    case FN_MAKE_DATE:
+        return true;
+    case FN_LIKE:
+        return steps[step->args[1]].kind != EXPR_LITERAL;
+    default:
+        return false;
+    }
+}
+
+static int bind_step(Compiler *c, Step *step)
+{
+    const Step *steps = c->program->steps;
+    const Expr *e = step->expr;
+    int r;
+
+    switch (e->kind) {
+    case EXPR_COLUMN:
+    case EXPR_LITERAL:
+        return 0;
+    case EXPR_CAST:
+        return expr_bind_cast(step, steps) ? 0 : fail_unsupported(c, e, "a cast");
+    case EXPR_IN:
+        r = expr_bind_in(c->arena, step, steps, c->error);
+        if (r)
+            return r;
+        return step->eval || step->lazy ? 0 : fail_unsupported(c, e, "IN");
+    case EXPR_CASE:
+        return expr_bind_logic(step, steps) ? 0 : fail_unsupported(c, e, "CASE");
+    default:
+        break;
+    }
+    if (expr_bind_logic(step, steps) || expr_bind_compare(step, steps) ||
+        expr_bind_arithmetic(step, steps) || expr_bind_date(step, steps))
+        return 0;
+    step->eval = NULL; /* a binder that said no may have left its guess */
+    step->lazy = NULL;
+    r = expr_bind_string(c->arena, step, steps, c->error);
+    if (r)
+        return r;
+    if (step->eval || step->lazy)
+        return 0;
+    char what[32];
+    snprintf(what, sizeof(what), "function %d", (int)e->function);
+    return fail_unsupported(c, e, what);
+}
+
+static int add_step(Compiler *c, Step *step, uint32_t *ret_number)
+{
+    ExprProgram *p = c->program;
+
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        if (step_equal(&p->steps[i], step)) {
+            *ret_number = i;
+            return 0;
+        }
+    int r = bind_step(c, step);
+    if (r)
+        return r;
+    if (p->n_steps == c->capacity) {
+        if (c->capacity >= EXPR_STEPS_MAX)
+            return query_error_set(c->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                                   "The expression has more than %u parts.", EXPR_STEPS_MAX);
+        uint32_t capacity = c->capacity ? c->capacity * 2 : 32;
+        Step *steps = mem_arena_new_array(c->arena, Step, capacity);
+        if (!steps)
+            return mem_arena_error(c->arena);
+        if (p->n_steps)
+            memcpy(steps, p->steps, sizeof(Step) * p->n_steps);
+        p->steps = steps;
+        c->capacity = capacity;
+    }
+    p->steps[p->n_steps] = *step;
+    *ret_number = p->n_steps++;
+    return 0;
+}
+
+static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *ret_number)
+{
+    Step step = {
+        .kind = e->kind,
+        .type = e->type,
+        .phys = (uint8_t)type_phys(e->type),
+        .function = e->kind == EXPR_CALL ? e->function : FN_INVALID,
+        .column = STEP_NO_COLUMN,
+        .constant = true,
+        .expr = e,
+    };
+
+    if (depth > EXPR_DEPTH_MAX)
+        return query_error_set(c->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                               "The expression is nested deeper than %u.", EXPR_DEPTH_MAX);
+    if (e->kind == EXPR_COLUMN) {
+        assert(e->column < c->program->n_columns);
+        step.column = e->column;
+        step.constant = false;
+        return add_step(c, &step, ret_number);
+    }
+
+    /* The items of an IN are literals that its set holds; only the value is a step. */
+    uint32_t n_args = e->kind == EXPR_LITERAL ? 0 : e->kind == EXPR_IN ? 1 : e->n_args;
+    step.args = mem_arena_new_array(c->arena, uint32_t, n_args + 1);
+    if (!step.args)
+        return mem_arena_error(c->arena);
+    step.n_args = n_args;
+    uint32_t n_columns = 0;
+    for (uint32_t i = 0; i < n_args; i++) {
+        int r = compile_expr(c, e->args[i], depth + 1, &step.args[i]);
+        if (r)
+            return r;
+        const Step *arg = &c->program->steps[step.args[i]];
+        step.column = merge_columns(step.column, arg->column);
+        step.constant &= arg->constant;
+        step.can_fail |= arg->can_fail;
+        n_columns += !arg->constant;
+    }
+    step.can_fail |= function_can_fail(&step, c->program->steps);
+    step.dict = !step.constant && step.column != STEP_MANY_COLUMNS && step.phys != PHYS_NESTED;
+    if (e->kind == EXPR_IN) {
+        /* An IN is never equal to another here: its items are not steps. */
+        step.function = (FunctionId)(_FN_MAX + c->program->n_steps);
+        int r = add_step(c, &step, ret_number);
+        return r;
+    }
+    return add_step(c, &step, ret_number);
+}
+
+static int collect_conjuncts(Compiler *c, uint32_t number)
+{
+    const Step *step = &c->program->steps[number];
+
+    if (step->kind == EXPR_CALL && step->function == FN_AND) {
+        for (uint32_t i = 0; i < step->n_args; i++) {
+            int r = collect_conjuncts(c, step->args[i]);
+            if (r)
+                return r;
+        }
+        return 0;
+    }
+    c->program->conjuncts[c->program->n_conjuncts++] = number;
+    return 0;
+}
+
+static uint32_t count_conjuncts(const ExprProgram *p, uint32_t number)
+{
+    const Step *step = &p->steps[number];
+    uint32_t n = 0;
+
+    if (step->kind != EXPR_CALL || step->function != FN_AND)
+        return 1;
+    for (uint32_t i = 0; i < step->n_args; i++)
+        n += count_conjuncts(p, step->args[i]);
+    return n;
+}
+
+int expr_compile(MemArena *arena, Expr *const *exprs, uint32_t n_exprs, uint32_t n_columns,
+                 QueryError *error, ExprProgram **ret_program)
+{
+    ExprProgram *p = mem_arena_new_of(arena, ExprProgram);
+    if (!p)
+        return mem_arena_error(arena);
+    Compiler c = {.arena = arena, .error = error, .program = p};
+    p->n_columns = n_columns;
+    p->n_outputs = n_exprs;
+    p->outputs = mem_arena_new_array(arena, uint32_t, n_exprs + 1);
+    if (!p->outputs)
+        return mem_arena_error(arena);
+
+    uint32_t n_conjuncts = 0;
+    for (uint32_t i = 0; i < n_exprs; i++) {
+        int r = compile_expr(&c, exprs[i], 0, &p->outputs[i]);
+        if (r)
+            return r;
+        n_conjuncts += count_conjuncts(p, p->outputs[i]);
+    }
+    p->conjuncts = mem_arena_new_array(arena, uint32_t, n_conjuncts + 1);
+    if (!p->conjuncts)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < n_exprs; i++) {
+        int r = collect_conjuncts(&c, p->outputs[i]);
+        if (r)
+            return r;
+    }
+    *ret_program = p;
+    return 0;
+}
+
+uint32_t expr_program_outputs(const ExprProgram *program)
+{
+    return program->n_outputs;
+}
+
+uint32_t expr_program_single_column(const ExprProgram *program, uint32_t output)
+{
+    uint32_t column = program->steps[program->outputs[output]].column;
+    return column < program->n_columns ? column : UINT32_MAX;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/op/accumulate.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/cleanup.h"
+#include "exec/vec/ops.h"
+
+uint32_t state_size(StateKind kind)
+{
+    switch (kind) {
+    case STATE_COUNT:
+        return 8;
+    case STATE_SUM_INT:
+        return sizeof(SumInt);
+    case STATE_SUM_F64:
+        return sizeof(SumFloat);
+    case STATE_VARIANCE:
+        return sizeof(Variance);
+    default:
+        return sizeof(Extreme);
+    }
+}
+
+/* States lie at multiples of 8, so 128-bit sums are read and written in two words. */
+static inline void sum_add(uint8_t *state, i128 x)
+{
+    SumInt s;
+    memcpy(&s, state, sizeof(s));
+    s.overflowed |= __builtin_add_overflow(s.sum, x, &s.sum);
+    s.count++;
+    memcpy(state, &s, sizeof(s));
+}
+
+static inline uint8_t *target(const StateInput *in, uint32_t i, uint32_t offset)
+{
+    return (in->rows ? in->rows[i] : in->single) + offset;
+}
+
+#define FOR_VALUES(in, i, row)                                                                     \
+    for (uint32_t i = 0, row; i < (in)->n && ((row = (in)->sel ? (in)->sel[i] : i), true); i++)    \
+        if (!(in)->v->has_nulls || !vec_row_is_null((in)->v, row))
+
+static i128 load_int(const Vector *v, uint32_t at)
+{
+    switch (v->phys) {
+    case PHYS_BOOL:
+    case PHYS_I8:
+        return ((const int8_t *)v->values)[at];
+    case PHYS_I16:
+        return ((const int16_t *)v->values)[at];
+    case PHYS_I32:
+        return ((const int32_t *)v->values)[at];
+    case PHYS_I64:
+        return ((const int64_t *)v->values)[at];
+    default:
+        return ((const i128 *)v->values)[at];
+    }
+}
+
+static double load_float(const Vector *v, uint32_t at)
+{
+    switch (v->phys) {
+    case PHYS_F32:
+        return (double)((const float *)v->values)[at];
+    case PHYS_F64:
+        return ((const double *)v->values)[at];
+    default:
+        return dec_to_double(load_int(v, at), v->type.kind == TYPE_DECIMAL ? v->type.scale : 0);
+    }
+}
+
+/* One group: add up in 64 bits what cannot overflow there. */
+static bool sum_single(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+    int64_t limit = INT64_MAX / (int64_t)VEC_ROWS_MAX;
+
+    if (v->phys != PHYS_I64 || v->encoding == VEC_CONST || v->has_nulls || !in->bounded ||
+        in->lo < -limit || in->hi > limit)
+        return false;
+    const int64_t *values = v->values;
+    int64_t sum = 0;
+    if (v->encoding == VEC_FLAT && !in->sel)
+        sum = in->kern->sum_i64(values, in->n);
+    else if (v->encoding == VEC_FLAT)
+        for (uint32_t i = 0; i < in->n; i++)
+            sum += values[in->sel[i]];
+    else if (in->sel)
+        for (uint32_t i = 0; i < in->n; i++)
+            sum += values[v->codes[in->sel[i]]];
+    else
+        for (uint32_t i = 0; i < in->n; i++)
+            sum += values[v->codes[i]];
+    SumInt s;
+    memcpy(&s, in->single + st->offset, sizeof(s));
+    s.overflowed |= __builtin_add_overflow(s.sum, (i128)sum, &s.sum);
+    s.count += in->n;
+    memcpy(in->single + st->offset, &s, sizeof(s));
+    return true;
+}
+
+static void update_sum_int(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+
+    if (!in->rows && sum_single(st, in))
+        return;
+    if (v->phys == PHYS_I64) {
+        const int64_t *values = v->values;
+        FOR_VALUES(in, i, row)
+        sum_add(target(in, i, st->offset), values[vec_index(v, row)]);
+        return;
+    }
+    FOR_VALUES(in, i, row)
+    sum_add(target(in, i, st->offset), load_int(v, vec_index(v, row)));
+}
+
+static void update_sum_f64(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+    FOR_VALUES(in, i, row)
+    {
+        SumFloat *s = (SumFloat *)(void *)target(in, i, st->offset);
+        s->sum += load_float(v, vec_index(v, row));
+        s->count++;
+    }
+}
+
+static void update_count(const State *st, const StateInput *in)
+{
+    if (!in->v || !in->v->has_nulls) {
+        if (!in->rows) {
+            *(int64_t *)(void *)(in->single + st->offset) += in->n;
+            return;
+        }
+        for (uint32_t i = 0; i < in->n; i++)
+            ++*(int64_t *)(void *)(in->rows[i] + st->offset);
+        return;
+    }
+    FOR_VALUES(in, i, row)
+    ++*(int64_t *)(void *)target(in, i, st->offset);
+}
+
+static void update_variance(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+    FOR_VALUES(in, i, row)
+    {
+        Variance *s = (Variance *)(void *)target(in, i, st->offset);
+        double x = load_float(v, vec_index(v, row));
+        double delta = x - s->mean;
+        s->count++;
+        s->mean += delta / s->count;
+        s->m2 += delta * (x - s->mean);
+    }
+}
+
+/* Is @x to replace what the state holds? */
+static bool extreme_wants(const State *st, const Extreme *e, PhysKind phys, const void *x)
+{
+    if (!e->seen)
+        return true;
+    if (st->kind == STATE_FIRST)
+        return false;
+    int order = vec_value_compare(phys, x, e->value);
+    return st->kind == STATE_MIN ? order < 0 : order > 0;
+}
+
+static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const void *x,
+                        MemArena *strings)
+{
+    Extreme e;
+    memcpy(&e, state, sizeof(e));
+    if (!extreme_wants(st, &e, phys, x))
+        return 0;
+    memcpy(e.value, x, phys_size(phys));
+    if (phys == PHYS_STRING) {
+        VecString s;
+        memcpy(&s, x, sizeof(s));
+        if (s.length > VEC_STRING_INLINE) {
+            char *bytes = mem_arena_alloc(strings, s.length, 1);
+            if (!bytes)
+                return mem_arena_error(strings);
+            memcpy(bytes, s.ptr, s.length);
+            s.ptr = bytes;
+            memcpy(e.value, &s, sizeof(s));
+        }
+    }
+    e.seen = 1;
+    memcpy(state, &e, sizeof(e));
+    return 0;
+}
+
+static int update_extreme(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+    size_t size = phys_size(v->phys);
+
+    FOR_VALUES(in, i, row)
+    {
+        const void *x = (const uint8_t *)v->values + (size_t)vec_index(v, row) * size;
+        i128 wide;
+        PhysKind phys = v->phys;
+        if (v->phys != st->phys) { /* narrow decimal */
+            wide = *(const int64_t *)x;
+            x = &wide;
+            phys = PHYS_I128;
+        }
+        int r = extreme_take(st, target(in, i, st->offset), phys, x, in->strings);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int state_update(const State *st, const StateInput *in)
+{
+    switch (st->kind) {
+    case STATE_COUNT:
+        update_count(st, in);
+        return 0;
+    case STATE_SUM_INT:
+        update_sum_int(st, in);
+        return 0;
+    case STATE_SUM_F64:
+        update_sum_f64(st, in);
+        return 0;
+    case STATE_VARIANCE:
+        update_variance(st, in);
+        return 0;
+    default:
+        return update_extreme(st, in);
+    }
+}
+
+int state_merge(const State *st, uint8_t *to, const uint8_t *from, MemArena *strings)
+{
+    to += st->offset;
+    from += st->offset;
+    switch (st->kind) {
+    case STATE_COUNT:
+        *(int64_t *)(void *)to += *(const int64_t *)(const void *)from;
+        return 0;
+    case STATE_SUM_INT: {
+        SumInt a, b;
+        memcpy(&a, to, sizeof(a));
+        memcpy(&b, from, sizeof(b));
+        a.overflowed |= b.overflowed | __builtin_add_overflow(a.sum, b.sum, &a.sum);
+        a.count += b.count;
+        memcpy(to, &a, sizeof(a));
+        return 0;
+    }
+    case STATE_SUM_F64: {
+        SumFloat *a = (SumFloat *)(void *)to;
+        const SumFloat *b = (const SumFloat *)(const void *)from;
+        a->sum += b->sum;
+        a->count += b->count;
+        return 0;
+    }
+    case STATE_VARIANCE: {
+        Variance *a = (Variance *)(void *)to;
+        const Variance *b = (const Variance *)(const void *)from;
+        double count = a->count + b->count, delta = b->mean - a->mean;
+        if (b->count == 0)
+            return 0;
+        a->m2 += b->m2 + delta * delta * a->count * b->count / count;
+        a->mean += delta * b->count / count;
+        a->count = count;
+        return 0;
+    }
+    default: {
+        Extreme e;
+        memcpy(&e, from, sizeof(e));
+        return e.seen ? extreme_take(st, to, st->phys, e.value, strings) : 0;
+    }
+    }
+}
+
+/* --- results --- */
+
+static int fail_sum(QueryError *error, Type type)
+{
+    char name[64];
+    if (type.kind == TYPE_DECIMAL)
+        return query_error_set(error, DATA_ERROR_ARITHMETIC, "ARITHMETIC_OVERFLOW", "22003",
+                               "Overflow in sum of decimals. The result does not fit %s.",
+                               type_format(type, name, sizeof(name)));
+    return query_error_set(error, DATA_ERROR_ARITHMETIC, "ARITHMETIC_OVERFLOW", "22003",
+                           "%s overflow in 'sum'. Use 'try_sum' to tolerate overflow and return "
+                           "NULL instead.",
+                           type_format(type, name, sizeof(name)));
+}
+
+static int store_sum(const Aggregate *a, i128 x, void *values, uint32_t i, QueryError *error)
+{
+    if (a->type.kind == TYPE_DECIMAL) {
+        if (!dec_fits(x, a->type.precision))
+            return fail_sum(error, a->type);
+    } else if (x != (int64_t)x) {
+        return fail_sum(error, a->type);
+    }
+    if (type_phys(a->type) == PHYS_I128)
+        ((i128 *)values)[i] = x;
+    else
+        ((int64_t *)values)[i] = (int64_t)x;
+    return 0;
+}
+
+static int finalize_sum_int(const Aggregate *a, const State *st, const uint8_t *row, void *values,
+                            uint32_t i, bool *ret_null, QueryError *error)
+{
+    SumInt s;
+    uint32_t scale = st->type.kind == TYPE_DECIMAL ? st->type.scale : 0;
+
+    memcpy(&s, row + st->offset, sizeof(s));
+    *ret_null = s.count == 0;
+    if (s.count == 0)
+        return 0;
+    if (s.overflowed)
+        return fail_sum(error, a->type);
+    if (a->type.kind == TYPE_DOUBLE || a->type.kind == TYPE_FLOAT) {
+        double d = dec_to_double(s.sum, scale);
+        d = a->id == AGG_AVG ? d / (double)s.count : d;
+        ((double *)values)[i] = d;
+        return 0;
+    }
+    i128 x = s.sum;
+    if (a->id == AGG_AVG) {
+        int shift = (int)a->type.scale - (int)scale;
+        if (!(shift >= 0
+                  ? dec_divide(x, s.count, (uint32_t)shift, &x)
+                  : dec_rescale(x, (uint32_t)-shift, 0, &x) && dec_divide(x, s.count, 0, &x)))
+            return fail_sum(error, a->type);
+    } else if (!dec_rescale(x, scale, a->type.kind == TYPE_DECIMAL ? a->type.scale : 0, &x)) {
+        return fail_sum(error, a->type);
+    }
+    return store_sum(a, x, values, i, error);
+}
+
+static double finalize_variance(const Aggregate *a, const Variance *s, bool *ret_null)
+{
+    bool sample = a->id == AGG_STDDEV_SAMP || a->id == AGG_VAR_SAMP;
+    bool root = a->id == AGG_STDDEV_SAMP || a->id == AGG_STDDEV_POP;
+    /* Spark 3.1+: one row has no sample variance, which is null. */
+    *ret_null = s->count < (sample ? 2 : 1);
+    if (*ret_null)
+        return 0;
+    double x = s->m2 / (s->count - (sample ? 1 : 0));
+    return root ? sqrt(x) : x;
+}
+
+static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row, void *values,
+                        uint32_t i, bool *ret_null, QueryError *error)
+{
+    *ret_null = false;
+    switch (st->kind) {
+    case STATE_COUNT:
+        memcpy((int64_t *)values + i, row + st->offset, 8);
+        return 0;
+    case STATE_SUM_INT:
+        return finalize_sum_int(a, st, row, values, i, ret_null, error);
+    case STATE_SUM_F64: {
+        const SumFloat *s = (const SumFloat *)(const void *)(row + st->offset);
+        *ret_null = s->count == 0;
+        double d = a->id == AGG_AVG && s->count ? s->sum / (double)s->count : s->sum;
+        if (type_phys(a->type) == PHYS_F32)
+            ((float *)values)[i] = (float)d;
+        else
+            ((double *)values)[i] = d;
+        return 0;
+    }
+    case STATE_VARIANCE:
+        ((double *)values)[i] =
+            finalize_variance(a, (const Variance *)(const void *)(row + st->offset), ret_null);
+        return 0;
+    default: {
+        Extreme e;
+        size_t size = phys_size(st->phys);
+        memcpy(&e, row + st->offset, sizeof(e));
+        *ret_null = !e.seen;
+        memcpy((uint8_t *)values + (size_t)i * size, e.value, size);
+        return 0;
+    }
+    }
+}
+
+int aggregate_finalize(const Aggregate *a, const State *st, const uint8_t *const *rows, uint32_t n,
+                       void *values, uint64_t *valid, Vector *ret_vector, QueryError *error)
+{
+    bool nulls = false;
+
+    memset(valid, 0xff, VEC_VALID_WORDS * 8);
+    for (uint32_t i = 0; i < n; i++) {
+        bool null;
+        int r = finalize_row(a, st, rows[i], values, i, &null, error);
+        if (r)
+            return r;
+        if (null) {
+            vec_bit_clear(valid, i);
+            nulls = true;
+        }
+    }
+    *ret_vector = (Vector){
+        .type = a->type,
+        .phys = (uint8_t)type_phys(a->type),
+        .encoding = VEC_FLAT,
+        .has_nulls = nulls,
+        .values = values,
+        .valid = nulls ? valid : NULL,
+    };
+    return 0;
+}

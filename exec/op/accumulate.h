@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * States of aggregates: how rows go in, how two states become one, and what comes out. An AVG and a
+ * SUM of the same argument share one state.
+ */
+
+#include "exec/expr/expr.h"
+#include "exec/kernel/decimal.h"
+#include "exec/kernel/kernel.h"
+#include "exec/op/group_table.h"
+#include "exec/plan/plan.h"
+
+typedef enum StateKind {
+    STATE_COUNT,   /* i64 */
+    STATE_SUM_INT, /* SumInt: integers and decimals */
+    STATE_SUM_F64, /* SumFloat */
+    STATE_MIN,     /* Extreme */
+    STATE_MAX,
+    STATE_FIRST,
+    STATE_VARIANCE, /* Variance */
+} StateKind;
+
+typedef struct SumInt {
+    i128 sum;
+    int64_t count;
+    int64_t overflowed;
+} SumInt;
+
+typedef struct SumFloat {
+    double sum;
+    int64_t count;
+} SumFloat;
+
+typedef struct Extreme {
+    uint64_t value[2]; /* any physical kind */
+    uint64_t seen;
+} Extreme;
+
+/* Welford's running mean and sum of squared differences; merged as by Chan et al. */
+typedef struct Variance {
+    double count, mean, m2;
+} Variance;
+
+typedef struct State {
+    uint8_t kind;    /* StateKind */
+    uint8_t phys;    /* of the argument */
+    Type type;       /* of the argument */
+    uint32_t offset; /* in the group's row; multiple of 8 */
+    uint32_t arg;    /* output of the program; UINT32_MAX: COUNT(*) */
+    uint32_t filter; /* output of the program; UINT32_MAX: none */
+} State;
+
+uint32_t state_size(StateKind kind);
+
+/* Rows of one batch and where they go. */
+typedef struct StateInput {
+    const KernelTable *kern;
+    const Vector *v; /* NULL for COUNT(*) */
+    bool bounded;
+    int64_t lo, hi;
+    const uint16_t *sel; /* selected rows, or NULL */
+    uint32_t n, n_rows;
+    uint8_t *const *rows; /* per selected row: its group; NULL: all go to @single */
+    uint8_t *single;
+    void *scratch; /* VEC_ROWS_MAX * 16 bytes */
+    MemArena *strings;
+} StateInput;
+
+/* Return: 0; mem_arena_error(@strings). */
+int state_update(const State *state, const StateInput *in);
+/* @to takes in @from. */
+int state_merge(const State *state, uint8_t *to, const uint8_t *from, MemArena *strings);
+
+/**
+ * aggregate_finalize() - results of one aggregate for some groups
+ * @rows:   groups
+ * @values, @valid: room for VEC_ROWS_MAX
+ * Return: 0; QUERY_E_FAILED (a sum does not fit).
+ */
+int aggregate_finalize(const Aggregate *aggregate, const State *state, const uint8_t *const *rows,
+                       uint32_t n, void *values, uint64_t *valid, Vector *ret_vector,
+                       QueryError *error);

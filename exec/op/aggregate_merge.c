@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/op/aggregate.h"
+
+/*
+ * The workers' tables become one: each partition of the hash is merged by one task. A single table
+ * is taken as it is. With DISTINCT everything is merged at once, because the values of a group must
+ * meet before they are counted.
+ */
+
+static int merge_group(Aggregation *a, GroupTable *to, const uint8_t *row)
+{
+    uint32_t number;
+    int r = a->n_groups ? group_table_find(to, row, &number) : group_table_single(to, &number);
+
+    for (uint32_t i = 0; r == 0 && i < a->n_states; i++)
+        r = state_merge(&a->states[i], group_row(to, number), row, to->strings);
+    return r;
+}
+
+static int merge_part(Aggregation *a, GroupTable *to, AggregatePart *part)
+{
+    for (uint32_t g = 0; g < part->table.n_groups; g++) {
+        int r = merge_group(a, to, group_row(&part->table, g));
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* One value that a group had not seen goes into the group's state. */
+static int distinct_value(Aggregation *a, const DistinctSet *set, GroupTable *to,
+                          const uint8_t *row, uint8_t *key)
+{
+    const State *st = &a->states[set->state];
+    const RowLayout *from = &set->layout;
+    uint32_t number = 0;
+    int r;
+
+    if (a->n_groups > 0) {
+        memset(key, 0, a->keys.size);
+        memcpy(key, row + 8, 8);
+        for (uint32_t c = 0; c < a->n_groups; c++) {
+            memcpy(key + a->keys.offsets[c], row + from->offsets[c], phys_size(from->phys[c]));
+            if (row_is_null(from, row, c))
+                row_set_null(&a->keys, key, c);
+        }
+        r = group_table_find(to, key, &number);
+    } else {
+        r = group_table_single(to, &number);
+    }
+    if (r)
+        return r;
+
+    uint64_t value[2] __attribute__((aligned(16))) = {0, 0};
+    memcpy(value, row + from->offsets[a->n_groups], phys_size(from->phys[a->n_groups]));
+    Vector v = {
+        .type = st->type, .phys = from->phys[a->n_groups], .encoding = VEC_CONST, .values = value};
+    StateInput in = {
+        .kern = kern_select(),
+        .v = &v,
+        .n = 1,
+        .n_rows = 1,
+        .single = group_row(to, number),
+        .strings = to->strings,
+    };
+    return state_update(st, &in);
+}
+
+static int merge_distinct(Aggregation *a, GroupTable *to, uint32_t d, uint8_t *key)
+{
+    const DistinctSet *set = &a->distinct[d];
+    GroupTable *all = &a->parts[0]->distinct[d];
+    uint32_t number;
+
+    for (uint32_t p = 1; p < a->n_parts; p++) {
+        GroupTable *t = &a->parts[p]->distinct[d];
+        for (uint32_t g = 0; g < t->n_groups; g++) {
+            int r = group_table_find(all, group_row(t, g), &number);
+            if (r)
+                return r;
+        }
+    }
+    for (uint32_t g = 0; g < all->n_groups; g++) {
+        int r = distinct_value(a, set, to, group_row(all, g), key);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
+{
+    Aggregation *a = (Aggregation *)op;
+    bool partitioned = false;
+    uint64_t bytes = 0;
+    int r = 0;
+
+    *ret_n_tasks = 0;
+    for (uint32_t i = 0; i < a->n_parts; i++) {
+        partitioned |= a->parts[i]->order != NULL;
+        bytes += group_table_bytes(&a->parts[i]->table);
+    }
+    if (worker->metrics && op->node->id < op->context->n_nodes)
+        worker->metrics[op->node->id].bytes += bytes;
+    if (partitioned && a->n_parts > 1) {
+        a->n_results = AGGREGATE_PARTITIONS;
+        *ret_n_tasks = AGGREGATE_PARTITIONS;
+        return 0;
+    }
+
+    a->n_results = 1;
+    if (a->n_parts == 0) {
+        r = group_table_init(&a->results[0], op->context->pool, "aggregate", &a->keys, a->row_size);
+    } else {
+        a->results[0] = a->parts[0]->table;
+        a->parts[0]->table = (GroupTable){0};
+    }
+    for (uint32_t i = 1; r == 0 && i < a->n_parts; i++)
+        r = merge_part(a, &a->results[0], a->parts[i]);
+    if (r == 0 && a->n_distinct > 0 && a->n_parts > 0) {
+        uint8_t *key = mem_arena_zalloc(op->context->arena, a->keys.size, 16);
+        if (!key)
+            return mem_arena_error(op->context->arena);
+        for (uint32_t d = 0; r == 0 && d < a->n_distinct; d++)
+            r = merge_distinct(a, &a->results[0], d, key);
+    }
+    /* Without GROUP BY there is always one row. */
+    if (r == 0 && a->n_groups == 0) {
+        uint32_t number;
+        r = group_table_single(&a->results[0], &number);
+    }
+    return r;
+}
+
+int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task)
+{
+    Aggregation *a = (Aggregation *)op;
+    GroupTable *to = &a->results[task];
+    int r = group_table_init(to, op->context->pool, "aggregate", &a->keys, a->row_size);
+
+    for (uint32_t i = 0; r == 0 && i < a->n_parts; i++) {
+        AggregatePart *part = a->parts[i];
+        uint32_t from = part->order ? part->starts[task] : 0;
+        uint32_t end = part->order ? part->starts[task + 1] : part->table.n_groups;
+        for (uint32_t k = from; r == 0 && k < end; k++) {
+            const uint8_t *row = group_row(&part->table, part->order ? part->order[k] : k);
+            if (!part->order && group_hash(row) >> AGGREGATE_PARTITION_SHIFT != task)
+                continue;
+            r = merge_group(a, to, row);
+            if ((k & 4095) == 0 && context_stopped(op->context))
+                return QUERY_E_CANCELLED;
+        }
+    }
+    return r;
+}
+
+/* --- what comes out --- */
+
+typedef struct AggregateSource {
+    Source source;
+    Aggregation *aggregation;
+    _Atomic uint64_t next; /* batch, counted over all results */
+    uint64_t starts[AGGREGATE_PARTITIONS + 1];
+} AggregateSource;
+
+typedef struct AggregateSourceLocal {
+    MemArena *arena;
+    Batch batch;
+    Vector *columns;
+    void **values; /* per column */
+    uint64_t **valid;
+    const uint8_t **rows;
+} AggregateSourceLocal;
+
+static uint64_t batches_of(const GroupTable *t)
+{
+    return (t->n_groups + VEC_ROWS_MAX - 1) / VEC_ROWS_MAX;
+}
+
+static int aggregate_source_open(Source *source)
+{
+    AggregateSource *s = (AggregateSource *)source;
+    Aggregation *a = s->aggregation;
+
+    for (uint32_t i = 0; i < a->n_results; i++) {
+        s->starts[i + 1] = s->starts[i] + batches_of(&a->results[i]);
+        source->rows_total += a->results[i].n_groups;
+    }
+    /* The workers' tables have been merged. */
+    if (a->n_results > 1)
+        for (uint32_t i = 0; i < a->n_parts; i++)
+            group_table_done(&a->parts[i]->table);
+    return 0;
+}
+
+static void aggregate_source_local_free(Source *source, void *local)
+{
+    mem_arena_free(((AggregateSourceLocal *)local)->arena);
+}
+
+static int aggregate_source_local_new(Source *source, Worker *worker, void **ret_local)
+{
+    Aggregation *a = ((AggregateSource *)source)->aggregation;
+    uint32_t n = a->n_groups + a->n_aggregates;
+    MemArena *arena;
+    int r = mem_arena_new(source->context->pool, "aggregate", &arena);
+    if (r)
+        return r;
+    AggregateSourceLocal *l = mem_arena_new_of(arena, AggregateSourceLocal);
+    if (!l) {
+        r = mem_arena_error(arena);
+        mem_arena_free(arena);
+        return r;
+    }
+    *ret_local = l;
+    l->arena = arena;
+    l->columns = mem_arena_new_array(arena, Vector, n + 1);
+    l->values = mem_arena_new_array(arena, void *, n + 1);
+    l->valid = mem_arena_new_array(arena, uint64_t *, n + 1);
+    l->rows = mem_arena_new_array(arena, const uint8_t *, VEC_ROWS_MAX);
+    if (!l->columns || !l->values || !l->valid || !l->rows)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < n; i++) {
+        Type type = i < a->n_groups ? a->group_types[i] : a->aggregates[i - a->n_groups].type;
+        l->values[i] = mem_arena_alloc(arena, phys_size(type_phys(type)) * VEC_ROWS_MAX, 64);
+        l->valid[i] = mem_arena_alloc(arena, VEC_VALID_WORDS * 8, 64);
+        if (!l->values[i] || !l->valid[i])
+            return mem_arena_error(arena);
+    }
+    return 0;
+}
+
+static int aggregate_source_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
+{
+    AggregateSource *s = (AggregateSource *)source;
+    AggregateSourceLocal *l = local;
+    Aggregation *a = s->aggregation;
+    uint64_t number = atomic_fetch_add(&s->next, 1);
+    uint32_t p = 0;
+
+    while (p < a->n_results && number >= s->starts[p + 1])
+        p++;
+    if (p == a->n_results)
+        return OP_E_END;
+    const GroupTable *t = &a->results[p];
+    uint32_t first = (uint32_t)(number - s->starts[p]) * VEC_ROWS_MAX;
+    uint32_t n = MIN(t->n_groups - first, VEC_ROWS_MAX);
+    for (uint32_t i = 0; i < n; i++)
+        l->rows[i] = group_row(t, first + i);
+    for (uint32_t c = 0; c < a->n_groups; c++)
+        row_gather(&a->keys, c, l->rows, n, NULL, l->values[c], l->valid[c], &l->columns[c]);
+    for (uint32_t i = 0; i < a->n_aggregates; i++) {
+        uint32_t c = a->n_groups + i;
+        int r = aggregate_finalize(&a->aggregates[i], &a->states[a->aggregate_state[i]], l->rows, n,
+                                   l->values[c], l->valid[c], &l->columns[c], &worker->error);
+        if (r)
+            return r;
+    }
+    l->batch = (Batch){
+        .n_rows = n,
+        .n_selected = n,
+        .n_columns = a->n_groups + a->n_aggregates,
+        .columns = l->columns,
+        .position = number,
+    };
+    *ret_batch = &l->batch;
+    return 0;
+}
+
+static void aggregate_source_close(Source *source)
+{
+}
+
+static const SourceClass aggregate_source_class = {
+    .name = "aggregate",
+    .open = aggregate_source_open,
+    .local_new = aggregate_source_local_new,
+    .next = aggregate_source_next,
+    .local_free = aggregate_source_local_free,
+    .close = aggregate_source_close,
+};
+
+int aggregate_source_new(Query *q, Operator *aggregate, Source **ret)
+{
+    AggregateSource *s = mem_arena_new_of(q->context.arena, AggregateSource);
+    if (!s)
+        return mem_arena_error(q->context.arena);
+    s->aggregation = (Aggregation *)aggregate;
+    s->source = (Source){
+        .class = &aggregate_source_class,
+        .context = &q->context,
+        .node = aggregate->node,
+    };
+    *ret = &s->source;
+    return 0;
+}

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/op/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "exec/op/pipeline.h"
+
+/*
+ * Pipelines run one after the other, each by all workers. The calling thread is worker 0; the
+ * others are started when the first pipeline needs them and sleep between pipelines.
+ */
+
+#define WORKER_STACK_BYTES ((size_t)1 << 20)
+#define ROWS_FOR_ONE_WORKER 16384u /* below, waking the others costs more than they bring */
+
+typedef struct Team Team;
+typedef void (*TeamWork)(Query *query, Worker *worker, void *userdata);
+
+struct Team {
+    Query *query;
+    pthread_t *threads;
+    uint32_t n_threads; /* started, the caller not counted */
+    pthread_mutex_t lock;
+    pthread_cond_t begin, end;
+    uint64_t round;
+    uint32_t busy;
+    uint32_t n_active; /* workers that take part in this round */
+    bool quit;
+    TeamWork work;
+    void *userdata;
+};
+
+typedef struct TeamMember {
+    Team *team;
+    Worker *worker;
+} TeamMember;
+
+/* --- time --- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void worker_switch(Worker *worker, uint32_t node)
+{
+    if (!worker->metrics)
+        return;
+    uint64_t now = now_ns();
+    if (worker->node != UINT32_MAX)
+        worker->metrics[worker->node].nanoseconds += now - worker->node_since;
+    worker->node = node < worker->context->n_nodes ? node : UINT32_MAX;
+    worker->node_since = now;
+}
+
+int op_emit(Operator *op, Worker *worker, const Batch *batch)
+{
+    Operator *next = op->next;
+    uint32_t node = worker->node;
+
+    if (worker->metrics && op->node->id < worker->context->n_nodes) {
+        worker->metrics[op->node->id].rows += batch_rows(batch);
+        worker->metrics[op->node->id].batches++;
+    }
+    worker_switch(worker, next->node->id);
+    int r = next->class->execute(next, worker->locals[next->number], worker, batch);
+    worker_switch(worker, node);
+    return r;
+}
+
+/* --- errors --- */
+
+static void format_bytes(uint64_t bytes, char *buf, size_t size)
+{
+    if (bytes >= UINT64_C(10) << 20)
+        snprintf(buf, size, "%llu MiB", (unsigned long long)(bytes >> 20));
+    else
+        snprintf(buf, size, "%llu KiB", (unsigned long long)(bytes >> 10));
+}
+
+int context_fail(ExecContext *context, Worker *worker, int r, const char *operator_name)
+{
+    if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
+        return r;
+
+    char peak[32], limit[32];
+    const char *who = mem_pool_last_operator(context->pool);
+    const char *why = mem_pool_reason(context->pool);
+    format_bytes(mem_pool_peak(context->pool), peak, sizeof(peak));
+    format_bytes(mem_pool_limit(context->pool), limit, sizeof(limit));
+    return query_error_set(
+        worker ? &worker->error : NULL, DATA_ERROR_MEMORY, "OUT_OF_MEMORY", "53200",
+        "The query ran out of memory in operator '%s'%s%s: its peak was %s, the limit is %s. "
+        "Ask for a larger memory limit, or lower the need: select fewer columns, filter earlier, "
+        "or aggregate before joining.%s%s",
+        operator_name, who && *who && strcmp(who, operator_name) != 0 ? ", asked by " : "",
+        who && *who && strcmp(who, operator_name) != 0 ? who : "", peak, limit,
+        why && *why ? " Reason: " : "", why ? why : "");
+}
+
+/* The first failure decides what the query returns, and stops everybody. */
+static void query_fail(Query *q, Worker *worker, int r, const char *operator_name)
+{
+    if (r == 0 || r == OP_E_END)
+        return;
+    r = context_fail(&q->context, worker, r, operator_name);
+    pthread_mutex_lock(&q->lock);
+    if (!q->has_error) {
+        q->has_error = true;
+        q->result = r;
+        if (r == QUERY_E_FAILED && q->run->error)
+            *q->run->error = worker->error;
+    }
+    pthread_mutex_unlock(&q->lock);
+    atomic_store(&q->context.stop, true);
+    pthread_mutex_lock(&q->order_lock);
+    pthread_cond_broadcast(&q->order_changed);
+    pthread_mutex_unlock(&q->order_lock);
+}
+
+/* --- order --- */
+
+static void worker_set_position(Query *q, Worker *worker, uint64_t position)
+{
+    worker->position = position;
+    if (!q->order_needed)
+        return;
+    pthread_mutex_lock(&q->order_lock);
+    if (q->positions[worker->index] != position) {
+        q->positions[worker->index] = position;
+        pthread_cond_broadcast(&q->order_changed);
+    }
+    pthread_mutex_unlock(&q->order_lock);
+}
+
+static bool others_ahead(const Query *q, const Worker *worker)
+{
+    for (uint32_t i = 0; i < q->n_order; i++)
+        if (i != worker->index && q->positions[i] < worker->position)
+            return false;
+    return true;
+}
+
+int worker_wait_turn(Worker *worker)
+{
+    Query *q = query_of(worker->context);
+    int r = 0;
+
+    if (!q->order_needed)
+        return 0;
+    pthread_mutex_lock(&q->order_lock);
+    while (!others_ahead(q, worker) &&
+           !(r = context_stopped(&q->context) ? QUERY_E_CANCELLED : 0)) {
+        /* A cancel from outside wakes nobody, so look again now and then. */
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 50000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        pthread_cond_timedwait(&q->order_changed, &q->order_lock, &until);
+    }
+    pthread_mutex_unlock(&q->order_lock);
+    return r;
+}
+
+/* --- the team --- */
+
+static void *team_main(void *arg)
+{
+    TeamMember *member = arg;
+    Team *team = member->team;
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        while (!team->quit && team->round == seen)
+            pthread_cond_wait(&team->begin, &team->lock);
+        if (team->quit)
+            break;
+        seen = team->round;
+        if (member->worker->index >= team->n_active)
+            continue;
+        pthread_mutex_unlock(&team->lock);
+        team->work(team->query, member->worker, team->userdata);
+        pthread_mutex_lock(&team->lock);
+        if (--team->busy == 0)
+            pthread_cond_signal(&team->end);
+    }
+    pthread_mutex_unlock(&team->lock);
+    return NULL;
+}
+
+/* Threads that cannot be started are done without. */
+static void team_start(Team *team, TeamMember *members, uint32_t wanted)
+{
+    pthread_attr_t attr;
+
+    if (team->n_threads + 1 >= wanted || pthread_attr_init(&attr) != 0)
+        return;
+    (void)pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
+    while (team->n_threads + 1 < wanted) {
+        uint32_t i = team->n_threads + 1;
+        members[i] = (TeamMember){.team = team, .worker = &team->query->workers[i]};
+        if (pthread_create(&team->threads[team->n_threads], &attr, team_main, &members[i]) != 0)
+            break;
+        team->n_threads++;
+    }
+    pthread_attr_destroy(&attr);
+}
+
+/* @work by @n workers, the caller among them; returns when all have ended. */
+static void team_run(Team *team, TeamMember *members, uint32_t n, TeamWork work, void *userdata)
+{
+    if (n > 1)
+        team_start(team, members, team->query->context.n_threads);
+    if (n > team->n_threads + 1)
+        n = team->n_threads + 1;
+    if (n > 1) {
+        pthread_mutex_lock(&team->lock);
+        team->work = work;
+        team->userdata = userdata;
+        team->n_active = n;
+        team->busy = n - 1;
+        team->round++;
+        pthread_cond_broadcast(&team->begin);
+        pthread_mutex_unlock(&team->lock);
+    }
+    work(team->query, &team->query->workers[0], userdata);
+    if (n > 1) {
+        pthread_mutex_lock(&team->lock);
+        while (team->busy > 0)
+            pthread_cond_wait(&team->end, &team->lock);
+        pthread_mutex_unlock(&team->lock);
+    }
+}
+
+static void team_stop(Team *team)
+{
+    pthread_mutex_lock(&team->lock);
+    team->quit = true;
+    pthread_cond_broadcast(&team->begin);
+    pthread_mutex_unlock(&team->lock);
+    for (uint32_t i = 0; i < team->n_threads; i++)
+        pthread_join(team->threads[i], NULL);
+    pthread_cond_destroy(&team->begin);
+    pthread_cond_destroy(&team->end);
+    pthread_mutex_destroy(&team->lock);
+}
+
+/* --- one pipeline, one worker --- */
+
+static int make_locals(Pipeline *p, Worker *worker, void **ret_source_local)
+{
+    for (Operator *op = p->first; op; op = op->next) {
+        int r = op->class->local_new ? op->class->local_new(op, worker, &worker->locals[op->number])
+                                     : 0;
+        if (r)
+            return context_fail(worker->context, worker, r, op->class->name);
+    }
+    if (!p->source->class->local_new)
+        return 0;
+    int r = p->source->class->local_new(p->source, worker, ret_source_local);
+    return context_fail(worker->context, worker, r, p->source->class->name);
+}
+
+static int push_all(Query *q, Pipeline *p, Worker *worker, void *source_local)
+{
+    Operator *first = p->first;
+    uint32_t source_node = p->source->node->id;
+
+    for (;;) {
+        Batch *batch = NULL;
+        if (context_stopped(&q->context))
+            return QUERY_E_CANCELLED;
+        if (atomic_load_explicit(&p->done, memory_order_relaxed))
+            return 0;
+        worker_switch(worker, source_node);
+        int r = p->source->class->next(p->source, source_local, worker, &batch);
+        if (r == OP_E_END)
+            return 0;
+        if (r)
+            return context_fail(&q->context, worker, r, p->source->class->name);
+        if (batch->position != worker->position)
+            worker_set_position(q, worker, batch->position);
+        uint32_t n = batch_rows(batch);
+        if (n == 0)
+            continue;
+        if (worker->metrics && source_node < q->context.n_nodes) {
+            worker->metrics[source_node].rows += n;
+            worker->metrics[source_node].batches++;
+        }
+        worker_switch(worker, first->node->id);
+        r = first->class->execute(first, worker->locals[first->number], worker, batch);
+        if (r == OP_E_END) {
+            atomic_store(&p->done, true);
+            return 0;
+        }
+        if (r)
+            return context_fail(&q->context, worker, r, first->class->name);
+    }
+}
+
+static int finish_worker(Pipeline *p, Worker *worker)
+{
+    for (Operator *op = p->first; op; op = op->next) {
+        int r = 0;
+        worker_switch(worker, op->node->id);
+        if (op->class->flush)
+            r = op->class->flush(op, worker->locals[op->number], worker);
+        if (r == 0 && op->class->combine)
+            r = op->class->combine(op, worker->locals[op->number], worker);
+        if (r && r != OP_E_END)
+            return context_fail(worker->context, worker, r, op->class->name);
+    }
+    return 0;
+}
+
+static void pipeline_worker(Query *q, Worker *worker, void *userdata)
+{
+    Pipeline *p = userdata;
+    void *source_local = NULL;
+
+    memset(worker->locals, 0, sizeof(void *) * p->depth);
+    int r = make_locals(p, worker, &source_local);
+    if (r == 0)
+        r = push_all(q, p, worker, source_local);
+    if (r == 0)
+        r = finish_worker(p, worker);
+    if (r)
+        query_fail(q, worker, r, p->source->class->name);
+    worker_set_position(q, worker, UINT64_MAX);
+    worker_switch(worker, UINT32_MAX);
+
+    if (source_local && p->source->class->local_free)
+        p->source->class->local_free(p->source, source_local);
+    for (Operator *op = p->first; op; op = op->next)
+        if (worker->locals[op->number] && op->class->local_free)
+            op->class->local_free(op, worker->locals[op->number]);
+}
+
+typedef struct Tasks {
+    Operator *sink;
+    _Atomic uint32_t next;
+    uint32_t n;
+} Tasks;
+
+static void task_worker(Query *q, Worker *worker, void *userdata)
+{
+    Tasks *tasks = userdata;
+
+    worker_switch(worker, tasks->sink->node->id);
+    for (;;) {
+        uint32_t i = atomic_fetch_add(&tasks->next, 1);
+        if (i >= tasks->n || context_stopped(&q->context))
+            break;
+        int r = tasks->sink->class->finish_task(tasks->sink, worker, i);
+        if (r) {
+            query_fail(q, worker, r, tasks->sink->class->name);
+            break;
+        }
+    }
+    worker_switch(worker, UINT32_MAX);
+}
+
+/* --- the query --- */
+
+static int pipeline_open(Query *q, Pipeline *p)
+{
+    Worker *worker = &q->workers[0];
+
+    for (Operator *op = p->first; op; op = op->next) {
+        uint32_t i = 0;
+        while (q->operators[i] != op)
+            i++;
+        if (q->operator_opened[i])
+            continue;
+        q->operator_opened[i] = true;
+        int r = op->class->open ? op->class->open(op) : 0;
+        if (r) {
+            query_fail(q, worker, r, op->class->name);
+            return r;
+        }
+    }
+    int r = p->source->class->open ? p->source->class->open(p->source) : 0;
+    query_fail(q, worker, r, p->source->class->name);
+    return r;
+}
+
+static void pipeline_run(Query *q, Team *team, TeamMember *members, Pipeline *p)
+{
+    uint32_t n = q->context.n_threads;
+
+    if (pipeline_open(q, p))
+        return;
+    if (p->source->rows_total) {
+        atomic_fetch_add(&q->context.progress->rows_total, p->source->rows_total);
+        if (p->source->rows_total < ROWS_FOR_ONE_WORKER)
+            n = 1;
+    }
+    if (p->source->n_workers_max && n > p->source->n_workers_max)
+        n = p->source->n_workers_max;
+    if (n > 1)
+        team_start(team, members, q->context.n_threads);
+    if (n > team->n_threads + 1)
+        n = team->n_threads + 1;
+
+    Operator *sink = p->first;
+    while (sink->next)
+        sink = sink->next;
+    q->order_needed = n > 1 && p->source->ordered;
+    q->n_order = n;
+    for (uint32_t i = 0; i < n; i++) {
+        q->positions[i] = 0;
+        q->workers[i].position = 0;
+    }
+    team_run(team, members, n, pipeline_worker, p);
+
+    if (!p->finishes || !sink->class->finish || context_stopped(&q->context))
+        return;
+    Tasks tasks = {.sink = sink};
+    worker_switch(&q->workers[0], sink->node->id);
+    int r = sink->class->finish(sink, &q->workers[0], &tasks.n);
+    worker_switch(&q->workers[0], UINT32_MAX);
+    if (r)
+        query_fail(q, &q->workers[0], r, sink->class->name);
+    else if (tasks.n > 0)
+        team_run(team, members, MIN(tasks.n, q->context.n_threads), task_worker, &tasks);
+}
+
+static int query_init(Query *q, QueryRun *run, ExecProgress *progress, uint32_t max_depth)
+{
+    uint32_t n = run->n_threads;
+    int r = mem_arena_new(run->pool, "query", &q->context.arena);
+    if (r)
+        return r;
+    MemArena *arena = q->context.arena;
+    q->n_metrics = run->metrics ? run->n_metrics : 0;
+    q->context.pool = run->pool;
+    q->context.n_threads = n;
+    q->context.cancel = run->cancel;
+    q->context.progress = run->progress ? run->progress : progress;
+    q->context.n_nodes = q->n_metrics;
+    q->workers = mem_arena_new_array(arena, Worker, n);
+    q->positions = mem_arena_new_array(arena, uint64_t, n);
+    if (!q->workers || !q->positions)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < n; i++) {
+        Worker *w = &q->workers[i];
+        w->index = i;
+        w->context = &q->context;
+        w->node = UINT32_MAX;
+        if (q->n_metrics) {
+            w->metrics = mem_arena_new_array(arena, NodeMetrics, q->n_metrics);
+            if (!w->metrics)
+                return mem_arena_error(arena);
+        }
+    }
+    return 0;
+}
+
+static int query_prepare(Query *q)
+{
+    MemArena *arena = q->context.arena;
+    uint32_t depth = 1;
+    int r = query_build(q, q->run->plan);
+
+    if (r)
+        return r;
+    for (uint32_t i = 0; i < q->n_pipelines; i++)
+        depth = MAX(depth, q->pipelines[i].depth);
+    q->operator_opened = mem_arena_new_array(arena, bool, q->n_operators + 1);
+    if (!q->operator_opened)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < q->context.n_threads; i++) {
+        q->workers[i].locals = mem_arena_new_array(arena, void *, depth + 1);
+        if (!q->workers[i].locals)
+            return mem_arena_error(arena);
+    }
+    return 0;
+}
+
+static int query_execute(Query *q)
+{
+    Team team = {.query = q};
+    uint32_t n = q->context.n_threads;
+    team.threads = mem_arena_new_array(q->context.arena, pthread_t, n);
+    TeamMember *members = mem_arena_new_array(q->context.arena, TeamMember, n);
+    if (!team.threads || !members)
+        return mem_arena_error(q->context.arena);
+
+    pthread_mutex_init(&team.lock, NULL);
+    pthread_cond_init(&team.begin, NULL);
+    pthread_cond_init(&team.end, NULL);
+    for (uint32_t i = 0; i < q->n_pipelines && !context_stopped(&q->context); i++)
+        pipeline_run(q, &team, members, &q->pipelines[i]);
+    team_stop(&team);
+
+    if (q->has_error)
+        return q->result;
+    return context_stopped(&q->context) ? QUERY_E_CANCELLED : 0;
+}
+
+static void query_close(Query *q)
+{
+    for (uint32_t i = q->n_pipelines; i-- > 0;)
+        q->pipelines[i].source->class->close(q->pipelines[i].source);
+    for (uint32_t i = q->n_operators; i-- > 0;)
+        q->operators[i]->class->close(q->operators[i]);
+    for (uint32_t i = 0; q->workers && i < q->context.n_threads; i++)
+        for (uint32_t k = 0; k < q->n_metrics && q->workers[i].metrics; k++) {
+            NodeMetrics *to = &q->run->metrics[k];
+            const NodeMetrics *from = &q->workers[i].metrics[k];
+            to->rows += from->rows;
+            to->batches += from->batches;
+            to->nanoseconds += from->nanoseconds;
+            to->bytes += from->bytes;
+        }
+    mem_arena_free(q->context.arena);
+    pthread_mutex_destroy(&q->lock);
+    pthread_mutex_destroy(&q->result_lock);
+    pthread_mutex_destroy(&q->order_lock);
+    pthread_cond_destroy(&q->order_changed);
+}
+
+int exec_run(QueryRun *run)
+{
+    ExecProgress progress = {0};
+    Query q = {.run = run};
+
+    assert(run->plan && run->pool && run->result);
+    if (run->n_threads == 0 || run->n_threads > EXEC_THREADS_MAX)
+        return -EINVAL;
+    pthread_mutex_init(&q.lock, NULL);
+    pthread_mutex_init(&q.result_lock, NULL);
+    pthread_mutex_init(&q.order_lock, NULL);
+    pthread_cond_init(&q.order_changed, NULL);
+    if (run->metrics)
+        memset(run->metrics, 0, sizeof(NodeMetrics) * run->n_metrics);
+
+    int r = query_init(&q, run, &progress, 0);
+    if (r == 0)
+        r = query_prepare(&q);
+    if (r == 0)
+        r = query_execute(&q);
+    if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
+        Worker nobody = {.context = &q.context};
+        q.context.pool = run->pool;
+        r = context_fail(&q.context, &nobody, r, "query");
+        if (run->error)
+            *run->error = nobody.error;
+    } else if (r == QUERY_E_FAILED && !q.has_error && q.workers && run->error) {
+        *run->error = q.workers[0].error;
+    }
+    query_close(&q);
+    return r;
+}
