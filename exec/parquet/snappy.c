@@ -14,9 +14,21 @@
  * checked first, so a hostile stream writes nothing outside.
  */
 
+/* Source and target may overlap: everything is loaded before anything is stored. */
 static inline void copy16(uint8_t *dst, const uint8_t *src)
 {
-    __builtin_memcpy(dst, src, 16);
+    uint64_t words[2];
+
+    memcpy(words, src, 16);
+    memcpy(dst, words, 16);
+}
+
+static inline void copy8(uint8_t *dst, const uint8_t *src)
+{
+    uint64_t word;
+
+    memcpy(&word, src, 8);
+    memcpy(dst, &word, 8);
 }
 
 /* @offset is at least 1 and at most what was written. @n <= 64. */
@@ -39,7 +51,7 @@ static inline void copy_match(uint8_t *op, uint32_t offset, uint32_t n)
     /* The pattern repeats: lay it down once bytewise until it is 16 long, then in wide steps. */
     if (offset >= 8) {
         while (op < end) {
-            __builtin_memcpy(op, from, 8);
+            copy8(op, from);
             op += 8;
             from += 8;
         }
@@ -90,7 +102,7 @@ int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_d
     while (ip < ip_end) {
         uint32_t tag = *ip++, length, offset, word;
 
-        __builtin_memcpy(&word, ip, 4); /* the slop makes this safe at the end */
+        memcpy(&word, ip, 4); /* the slop makes this safe at the end */
         if ((tag & 3) == 0) {
             uint64_t n_literal = tag >> 2;
 
