@@ -35,6 +35,7 @@
 #define MSEC USEC_PER_MSEC
 #define SESSIONS_MAX 512u
 #define EXECUTORS_MAX 2048u
+#define LANES 3u /* queries that one client runs at a time, at most */
 /* A client waits for nothing longer than this in virtual time, whatever happens around it. */
 #define WAIT_BOUND_USEC (900 * USEC_PER_SEC)
 
@@ -60,6 +61,8 @@ typedef enum Kind {
     KIND_EXIT,
     KIND_RETURN,
     KIND_CANCEL,
+    KIND_FAIL,
+    KIND_DELIVER, /* a MEMORY_RETURN reaches berthd */
     KIND_FAULT,
     KIND_TIMER,
 } Kind;
@@ -83,20 +86,27 @@ typedef struct SimExecutor {
 
 typedef enum SimQueryState { SIM_NONE, SIM_ASKED, SIM_RUNNING } SimQueryState;
 
-typedef struct SimSession {
-    bool open;
-    uint64_t id;
-    uint32_t tenant, profile, mode, executor; /* EXECUTORS_MAX: none */
-    uint32_t n_left;                          /* queries still to run */
+/* One query after the other. */
+typedef struct SimLane {
     SimQueryState state;
     uint64_t query, serial, asked_at, run;
     uint64_t peak, held, fingerprint; /* of this query: needs, has by its own count */
     uint32_t n_steps, step;
     uint64_t step_usec;
     bool again; /* the query was lost and will be run again */
-    bool requesting, leaks, sly;
+    bool requesting, sly;
     uint64_t request_serial, requested_at;
-    uint64_t grant, shrink_to, opened_at;
+} SimLane;
+
+typedef struct SimSession {
+    bool open;
+    uint64_t id;
+    uint32_t tenant, profile, mode, executor; /* EXECUTORS_MAX: none */
+    uint32_t n_left;                          /* queries still to run */
+    uint32_t n_lanes;
+    SimLane lanes[LANES];
+    bool leaks;
+    uint64_t grant, shrink_to, opened_at, answered;
 } SimSession;
 
 typedef struct World {
@@ -212,20 +222,69 @@ static uint32_t find_session(World *w, uint64_t id)
     return SESSIONS_MAX;
 }
 
-/* A final state: once per query. */
-static void finish(World *w, SimSession *c, uint64_t *counter)
+static SimSession *session_of(World *w, const SimLane *l)
 {
-    CHECK(c->state != SIM_NONE);
-    c->state = SIM_NONE;
-    c->requesting = false;
-    c->run++; /* steps under way are about the past */
+    for (uint32_t i = 0; i < w->n_sessions; i++)
+        if (l >= w->sessions[i].lanes && l < w->sessions[i].lanes + LANES)
+            return &w->sessions[i];
+    abort();
+}
+
+static uint32_t lane_number(World *w, const SimLane *l)
+{
+    SimSession *c = session_of(w, l);
+    return (uint32_t)(c - w->sessions) * LANES + (uint32_t)(l - c->lanes);
+}
+
+static SimLane *lane_of_query(SimSession *c, uint64_t query)
+{
+    for (uint32_t i = 0; i < LANES; i++)
+        if (c->lanes[i].state != SIM_NONE && c->lanes[i].query == query)
+            return &c->lanes[i];
+    return NULL;
+}
+
+static SimLane *lane_of_request(SimSession *c, uint64_t serial)
+{
+    for (uint32_t i = 0; i < LANES; i++)
+        if (c->lanes[i].requesting && c->lanes[i].request_serial == serial)
+            return &c->lanes[i];
+    return NULL;
+}
+
+/* By its own count: what all lanes have, but one. */
+static uint64_t held_beside(const SimSession *c, const SimLane *l)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LANES; i++)
+        if (&c->lanes[i] != l && c->lanes[i].state == SIM_RUNNING)
+            sum += c->lanes[i].held;
+    return sum;
+}
+
+static bool any_query(const SimSession *c)
+{
+    for (uint32_t i = 0; i < LANES; i++)
+        if (c->lanes[i].state != SIM_NONE)
+            return true;
+    return false;
+}
+
+/* A final state: once per query. */
+static void finish(SimLane *l, uint64_t *counter)
+{
+    CHECK(l->state != SIM_NONE);
+    l->state = SIM_NONE;
+    l->requesting = false;
+    l->held = 0;
+    l->run++; /* steps under way are about the past */
     (*counter)++;
 }
 
-static void client_next(World *w, SimSession *c)
+static void client_next(World *w, SimLane *l)
 {
-    push(w, between(w, MSEC, 3 * USEC_PER_SEC), KIND_THINK, (uint32_t)(c - w->sessions), c->id, 0,
-         0);
+    push(w, between(w, MSEC, 3 * USEC_PER_SEC), KIND_THINK, lane_number(w, l), session_of(w, l)->id,
+         0, 0);
 }
 
 static void send(World *w, SchedEvent *event);
@@ -260,6 +319,7 @@ static void do_action(World *w, const SchedAction *a)
     uint32_t ei = a->executor ? find_executor(w, a->executor) : EXECUTORS_MAX;
     SimSession *c = ci < SESSIONS_MAX ? &w->sessions[ci] : NULL;
     SimExecutor *e = ei < EXECUTORS_MAX ? &w->executors[ei] : NULL;
+    SimLane *l = c ? lane_of_query(c, a->query) : NULL;
     uint64_t high, max;
 
     hash_bytes(w, a, sizeof(*a));
@@ -297,7 +357,8 @@ static void do_action(World *w, const SchedAction *a)
         c->executor = ei;
         c->grant = a->grant_bytes;
         CHECK(w->now - c->opened_at <= w->config.open_wait_usec + 2 * USEC_PER_SEC);
-        client_next(w, c);
+        for (uint32_t i = 0; i < c->n_lanes; i++)
+            client_next(w, &c->lanes[i]);
         break;
     case SCHED_ACTION_MOVE:
         CHECK(c && e);
@@ -318,50 +379,47 @@ static void do_action(World *w, const SchedAction *a)
              KIND_WRITTEN, ei, a->executor, a->serial, chance(w, w->fault_permille / 4));
         break;
     case SCHED_ACTION_GRANT:
-        CHECK(c && e && c->state == SIM_ASKED && c->query == a->query && c->serial == a->serial);
+        CHECK(l && e && l->state == SIM_ASKED && l->serial == a->serial);
         CHECK(a->n_threads >= 1);
         sched_limits(a->grant_bytes, &high, &max);
         CHECK(max <= e->max); /* raised before told */
-        c->state = SIM_RUNNING;
+        l->state = SIM_RUNNING;
         c->grant = a->grant_bytes;
-        c->held = e->base;
+        c->answered = a->serial;
         w->n_granted++;
-        w->wait_max = MAX(w->wait_max, w->now - c->asked_at);
-        push(w, c->step_usec, KIND_STEP, ci, c->id, c->run, 0);
+        w->wait_max = MAX(w->wait_max, w->now - l->asked_at);
+        push(w, l->step_usec, KIND_STEP, lane_number(w, l), c->id, l->run, 0);
         break;
     case SCHED_ACTION_QUEUE:
-        CHECK(c && c->state == SIM_ASKED && a->position >= 1 && a->reason[0]);
+        CHECK(l && l->state == SIM_ASKED && a->position >= 1 && a->reason[0]);
         break;
     case SCHED_ACTION_REFUSE_QUERY:
-        CHECK(c && c->state == SIM_ASKED && c->query == a->query && a->reason[0]);
-        finish(w, c, &w->n_refused);
-        client_next(w, c);
+        CHECK(l && l->state == SIM_ASKED && l->serial == a->serial && a->reason[0]);
+        c->answered = a->serial;
+        finish(l, &w->n_refused);
+        client_next(w, l);
         break;
     case SCHED_ACTION_REFUSE_SESSION:
         CHECK(c && a->reason[0]);
-        CHECK(c->state == SIM_NONE);
+        CHECK(!any_query(c));
         gone(w, c);
         break;
     case SCHED_ACTION_MEMORY_REPLY:
-        CHECK(c && e && c->requesting && c->request_serial == a->serial);
+        l = c ? lane_of_request(c, a->serial) : NULL;
+        CHECK(l && e);
         sched_limits(a->grant_bytes, &high, &max);
         CHECK(max <= e->max || a->grant_bytes <= c->grant);
-        w->wait_max = MAX(w->wait_max, w->now - c->requested_at);
-        c->requesting = false;
+        w->wait_max = MAX(w->wait_max, w->now - l->requested_at);
+        l->requesting = false;
         c->grant = a->grant_bytes;
-        if (c->shrink_to)
-            push(w, 10, KIND_RETURN, ci, c->id, 0, 0);
+        c->answered = a->serial;
         if (a->verdict == MEMORY_VERDICT_REFUSED) {
-            SchedEvent event = {.type = SCHED_EVENT_QUERY_END, .session = c->id};
-            event.end.query = c->query;
-            event.end.state = QUERY_STATE_FAILED;
             CHECK(strstr(a->reason, "operator"));
-            finish(w, c, &w->n_failed);
-            set_current(w, e, e->base);
-            push(w, 1, KIND_CANCEL, ci, c->id, event.end.query, QUERY_STATE_FAILED);
+            push(w, 1, KIND_FAIL, lane_number(w, l), c->id, l->run, 0);
             break;
         }
-        push(w, 1, KIND_STEP, ci, c->id, c->run, a->verdict == MEMORY_VERDICT_PARTLY);
+        push(w, 1, KIND_STEP, lane_number(w, l), c->id, l->run,
+             a->verdict == MEMORY_VERDICT_PARTLY);
         break;
     case SCHED_ACTION_SHRINK:
         CHECK(c && e);
@@ -372,12 +430,14 @@ static void do_action(World *w, const SchedAction *a)
     case SCHED_ACTION_LOST:
         CHECK(c && a->reason[0]);
         c->executor = EXECUTORS_MAX;
-        c->grant = c->shrink_to = 0;
-        c->requesting = false;
-        c->run++;
-        if (c->state != SIM_NONE) {
-            finish(w, c, &w->n_lost);
-            c->again = a->may_retry;
+        c->grant = c->shrink_to = c->answered = 0;
+        for (uint32_t i = 0; i < LANES; i++) {
+            l = &c->lanes[i];
+            l->run++;
+            if (l->state == SIM_NONE)
+                continue;
+            finish(l, &w->n_lost);
+            l->again = a->may_retry;
         }
         if (a->may_retry) {
             w->n_restarts++;
@@ -436,58 +496,59 @@ static void send(World *w, SchedEvent *event)
     }
 }
 
-static void ask_query(World *w, SimSession *c)
+static void ask_query(World *w, SimSession *c, SimLane *l)
 {
     SchedEvent event = {.type = SCHED_EVENT_QUERY_ESTIMATE, .session = c->id};
-    if (!c->again) {
+    if (!l->again) {
         uint64_t budget = w->config.memory_budget_bytes;
         c->n_left--;
-        c->peak = chance(w, 30) ? between(w, budget / 2, budget) : skewed(w, budget / 8);
-        c->n_steps = (uint32_t)between(w, 1, 10);
-        c->step_usec = skewed(w, 2 * USEC_PER_SEC) + 10;
-        c->fingerprint = chance(w, 700) ? between(w, 1, 40) : 0;
-        c->sly = chance(w, 150);
+        l->peak = chance(w, 30) ? between(w, budget / 2, budget) : skewed(w, budget / 8);
+        l->n_steps = (uint32_t)between(w, 1, 10);
+        l->step_usec = skewed(w, 2 * USEC_PER_SEC) + 10;
+        l->fingerprint = chance(w, 700) ? between(w, 1, 40) : 0;
+        l->sly = chance(w, 150);
     }
-    c->again = false;
-    c->query = ++w->last_query;
-    c->serial = ++w->last_serial;
-    c->state = SIM_ASKED;
-    c->asked_at = w->now;
-    c->step = 0;
-    c->run++;
+    l->again = false;
+    l->query = ++w->last_query;
+    l->serial = ++w->last_serial;
+    l->state = SIM_ASKED;
+    l->asked_at = w->now;
+    l->step = 0;
+    l->held = 0;
+    l->run++;
     w->n_queries++;
-    event.estimate.query = c->query;
-    event.estimate.serial = c->serial;
+    event.estimate.query = l->query;
+    event.estimate.serial = l->serial;
     /* Often wrong, up to eight times either way, sometimes absurd. */
     event.estimate.memory_peak_bytes =
-        chance(w, 10) ? UINT64_MAX : (c->peak << between(w, 0, 3)) >> between(w, 0, 3);
+        chance(w, 10) ? UINT64_MAX : (l->peak << between(w, 0, 3)) >> between(w, 0, 3);
     event.estimate.scan_bytes = skewed(w, 64 * 1024 * MIB);
     event.estimate.parallelism = (uint32_t)between(w, 0, 64);
-    event.estimate.fingerprint = c->fingerprint;
+    event.estimate.fingerprint = l->fingerprint;
     event.estimate.profile = (uint32_t)between(w, 0, 2);
     send(w, &event);
 }
 
-static void end_query(World *w, SimSession *c, QueryState state, uint64_t *counter)
+static void end_query(World *w, SimSession *c, SimLane *l, QueryState state, uint64_t *counter)
 {
     SchedEvent event = {.type = SCHED_EVENT_QUERY_END, .session = c->id};
     SimExecutor *e = executor_of(w, c);
-    event.end.query = c->query;
+    event.end.query = l->query;
     event.end.state = state;
-    event.end.memory_peak_bytes = c->held;
-    event.end.elapsed_usec = w->now - c->asked_at;
-    finish(w, c, counter);
-    if (c->leaks && e->base < c->held / 2)
-        e->base = c->held / 2;
-    set_current(w, e, e->base);
-    client_next(w, c);
+    event.end.memory_peak_bytes = l->held + e->base;
+    event.end.elapsed_usec = w->now - l->asked_at;
+    if (c->leaks && e->base < l->held / 2)
+        e->base = MIN(l->held / 2, e->current);
+    finish(l, counter);
+    set_current(w, e, MIN(e->current, e->base + held_beside(c, NULL)));
+    client_next(w, l);
     send(w, &event);
 }
 
-static void step_query(World *w, SimSession *c, bool spilled)
+static void step_query(World *w, SimSession *c, SimLane *l, bool spilled)
 {
     SimExecutor *e = executor_of(w, c);
-    uint32_t ci = (uint32_t)(c - w->sessions);
+    uint32_t number = lane_number(w, l);
     if (e->stopping)
         return;
     if (e->current > e->high) {
@@ -495,62 +556,82 @@ static void step_query(World *w, SimSession *c, bool spilled)
         SchedEvent event = {.type = SCHED_EVENT_MEMORY_HIGH, .session = c->id};
         event.high.current_bytes = e->current;
         event.high.high_bytes = e->high;
-        push(w, between(w, 10 * MSEC, 40 * MSEC), KIND_STEP, ci, c->id, c->run, 0);
+        push(w, between(w, 10 * MSEC, 40 * MSEC), KIND_STEP, number, c->id, l->run, 0);
         send(w, &event);
         return;
     }
-    if (c->step >= c->n_steps) {
-        end_query(w, c, QUERY_STATE_DONE, &w->n_done);
+    if (l->step >= l->n_steps) {
+        end_query(w, c, l, QUERY_STATE_DONE, &w->n_done);
         return;
     }
-    uint64_t want = e->base + c->peak / c->n_steps * (c->step + 1);
+    uint64_t others = e->base + held_beside(c, l), own = l->peak / l->n_steps * (l->step + 1);
     if (spilled)
-        want = MIN(want, c->grant);
-    if (want > c->grant && !c->sly) {
+        own = MIN(own, c->grant > others ? c->grant - others : 0);
+    if (others + own > c->grant && !l->sly && !spilled) {
         SchedEvent event = {.type = SCHED_EVENT_MEMORY_REQUEST, .session = c->id};
-        c->requesting = true;
-        c->requested_at = w->now;
-        c->request_serial = event.request.serial = ++w->last_serial;
-        event.request.query = c->query;
-        event.request.total_bytes = want;
-        event.request.minimum_bytes = chance(w, 300) ? want : want / between(w, 2, 16);
+        l->requesting = true;
+        l->requested_at = w->now;
+        l->request_serial = event.request.serial = ++w->last_serial;
+        event.request.query = l->query;
+        event.request.total_bytes = others + own;
+        event.request.minimum_bytes = others + (chance(w, 300) ? own : own / between(w, 2, 16));
         strcpy(event.request.operator_name, "hash join");
         send(w, &event);
         return;
     }
-    c->step++;
-    c->held = MAX(c->held, want);
-    if (want > e->max) {
+    l->step++;
+    l->held = MAX(l->held, own);
+    if (others + own > e->max) {
         w->n_oom++;
         set_current(w, e, e->max);
         die(w, e, SESSION_CAUSE_OOM);
         return;
     }
-    set_current(w, e, want);
+    set_current(w, e, MAX(e->current, others + own));
     if (chance(w, w->fault_permille)) {
         static const SessionCause causes[] = {SESSION_CAUSE_CRASH, SESSION_CAUSE_KILLED,
                                               SESSION_CAUSE_SECCOMP, SESSION_CAUSE_PROTOCOL};
         die(w, e, causes[rnd(w) % ARRAY_SIZE(causes)]);
         return;
     }
-    push(w, e->current > e->high ? 3 * MSEC : c->step_usec, KIND_STEP, ci, c->id, c->run, 0);
+    push(w, e->current > e->high ? 3 * MSEC : l->step_usec, KIND_STEP, number, c->id, l->run, 0);
 }
 
-static void client_think(World *w, SimSession *c)
+static void client_think(World *w, SimSession *c, SimLane *l)
 {
-    if (c->state != SIM_NONE || c->executor == EXECUTORS_MAX || executor_of(w, c)->stopping)
+    if (l->state != SIM_NONE || c->executor == EXECUTORS_MAX || executor_of(w, c)->stopping)
         return; /* lost meanwhile: the retry thinks again */
-    if (c->again || (c->n_left > 0 && !w->draining)) {
-        ask_query(w, c);
-        if (chance(w, 40) && c->open && c->state != SIM_NONE)
-            push(w, skewed(w, 4 * USEC_PER_SEC), KIND_CANCEL, (uint32_t)(c - w->sessions), c->id,
-                 c->query, QUERY_STATE_CANCELLED);
+    if (l->again || (c->n_left > 0 && !w->draining)) {
+        ask_query(w, c, l);
+        if (chance(w, 40) && c->open && l->state != SIM_NONE)
+            push(w, skewed(w, 4 * USEC_PER_SEC), KIND_CANCEL, lane_number(w, l), c->id, l->query,
+                 0);
         return;
     }
+    if (any_query(c))
+        return; /* the last lane closes */
+    for (uint32_t i = 0; i < LANES; i++)
+        if (c->lanes[i].again)
+            return;
     SchedEvent event = {.type = SCHED_EVENT_SESSION_CLOSED, .session = c->id};
     event.closed.cause = chance(w, 100) ? SESSION_CAUSE_ADMIN : SESSION_CAUSE_CLOSED;
     gone(w, c);
     send(w, &event);
+}
+
+static void give_back(World *w, SimSession *c)
+{
+    SimExecutor *e = executor_of(w, c);
+    /* Idle: all but what it leaks. Running: it spills half of what it has. */
+    for (uint32_t i = 0; i < LANES; i++)
+        c->lanes[i].held /= 2;
+    uint64_t used = e->base + held_beside(c, NULL), keep = MAX(c->shrink_to, used);
+    c->grant = MIN(c->grant, keep);
+    c->shrink_to = 0;
+    set_current(w, e, MIN(e->current, used));
+    /* An answer may cross it on the way. */
+    push(w, between(w, 10, 5 * MSEC), KIND_DELIVER, (uint32_t)(c - w->sessions), c->id, c->answered,
+         c->grant);
 }
 
 static void limit_written(World *w, SimExecutor *e, const Pending *p)
@@ -623,18 +704,22 @@ static void fault(World *w)
 static void happen(World *w, const Pending *p)
 {
     SchedEvent event = {.session = p->a};
-    SimSession *c = &w->sessions[p->who < SESSIONS_MAX ? p->who : 0];
-    SimExecutor *e = &w->executors[p->who];
+    bool lane = p->kind == KIND_THINK || p->kind == KIND_STEP || p->kind == KIND_CANCEL ||
+                p->kind == KIND_FAIL;
+    uint32_t number = lane ? p->who / LANES : p->who;
+    SimSession *c = &w->sessions[number < SESSIONS_MAX ? number : 0];
+    SimLane *l = &c->lanes[lane ? p->who % LANES : 0];
+    SimExecutor *e = &w->executors[lane ? 0 : p->who];
     bool current = c->open && c->id == p->a;
     switch (p->kind) {
     case KIND_OPEN:
         if (c->open)
             break;
         c->open = true;
-        c->state = SIM_NONE;
-        c->again = c->requesting = false;
-        c->grant = c->shrink_to = 0;
-        c->run++;
+        c->n_lanes = chance(w, 300) ? LANES : 1;
+        for (uint32_t i = 0; i < LANES; i++)
+            c->lanes[i] = (SimLane){.run = c->lanes[i].run + 1};
+        c->grant = c->shrink_to = c->answered = 0;
         c->n_left = (uint32_t)between(w, 1, 20);
         c->executor = EXECUTORS_MAX;
         c->id = event.session = ++w->last_session;
@@ -656,7 +741,7 @@ static void happen(World *w, const Pending *p)
         break;
     case KIND_THINK:
         if (current)
-            client_think(w, c);
+            client_think(w, c, l);
         break;
     case KIND_READY:
         event = (SchedEvent){.type = SCHED_EVENT_EXECUTOR_READY};
@@ -665,8 +750,8 @@ static void happen(World *w, const Pending *p)
             send(w, &event);
         break;
     case KIND_STEP:
-        if (current && c->run == p->b && c->state == SIM_RUNNING && !c->requesting)
-            step_query(w, c, p->c);
+        if (current && l->run == p->b && l->state == SIM_RUNNING && !l->requesting)
+            step_query(w, c, l, p->c);
         break;
     case KIND_WRITTEN:
         if (e->alive && e->id == p->a)
@@ -693,33 +778,24 @@ static void happen(World *w, const Pending *p)
         send(w, &event);
         break;
     case KIND_RETURN:
-        if (!current || c->executor == EXECUTORS_MAX || c->requesting || c->state == SIM_ASKED ||
-            !c->shrink_to)
-            break;
-        e = executor_of(w, c);
-        /* Idle: all but what it leaks. Running: it spills half of the way. */
-        uint64_t keep = c->state == SIM_RUNNING ? MAX(c->shrink_to, c->held / 2 + e->base)
-                                                : MAX(c->shrink_to, e->base);
-        c->grant = MIN(c->grant, keep);
-        c->shrink_to = 0;
-        c->held = MIN(c->held, c->grant);
-        set_current(w, e, MIN(e->current, c->grant));
+        if (current && c->executor != EXECUTORS_MAX && !executor_of(w, c)->stopping && c->shrink_to)
+            give_back(w, c);
+        break;
+    case KIND_DELIVER:
         event.type = SCHED_EVENT_MEMORY_RETURN;
-        event.returned.total_bytes = c->grant;
-        send(w, &event);
+        event.returned.serial = p->b;
+        event.returned.total_bytes = p->c;
+        if (current)
+            send(w, &event);
         break;
     case KIND_CANCEL:
-        if (!current || c->executor == EXECUTORS_MAX || executor_of(w, c)->stopping)
-            break;
-        if (p->c == QUERY_STATE_FAILED) {
-            event.type = SCHED_EVENT_QUERY_END;
-            event.end.query = p->b;
-            event.end.state = QUERY_STATE_FAILED;
-            client_next(w, c);
-            send(w, &event);
-        } else if (c->state != SIM_NONE && c->query == p->b && !c->requesting) {
-            end_query(w, c, QUERY_STATE_CANCELLED, &w->n_cancelled);
-        }
+        if (current && c->executor != EXECUTORS_MAX && !executor_of(w, c)->stopping &&
+            l->state != SIM_NONE && l->query == p->b && !l->requesting)
+            end_query(w, c, l, QUERY_STATE_CANCELLED, &w->n_cancelled);
+        break;
+    case KIND_FAIL:
+        if (current && l->run == p->b && l->state == SIM_RUNNING && !executor_of(w, c)->stopping)
+            end_query(w, c, l, QUERY_STATE_FAILED, &w->n_failed);
         break;
     case KIND_FAULT:
         fault(w);
