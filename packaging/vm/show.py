@@ -41,7 +41,7 @@ class Show:
         self.args = args
         self.rows = []
         self.env = {}
-        self.start = time.monotonic()
+        self.undo = []  # commands that take back what prepare() did to the machine, last first
 
     def say(self, text=""):
         print(text, flush=True)
@@ -97,6 +97,11 @@ class Show:
         m = re.search(r"\{.*?\}", out, re.S)
         return (json.loads(m.group(0)) if child.returncode == 0 and m else None), out
 
+    def bind(self, source, target):
+        os.makedirs(target, exist_ok=True)
+        subprocess.run(["mount", "--bind", source, target], check=True)
+        self.undo.insert(0, ["umount", "--lazy", target])
+
     def prepare(self):
         self.title("users and daemons")
         for user in USERS:
@@ -104,14 +109,12 @@ class Show:
                 pwd.getpwnam(user)
             except KeyError:
                 subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", user], check=True)
-        os.makedirs(SHARED, exist_ok=True)
-        subprocess.run(["mount", "--bind", self.args.data, SHARED], check=True)
+                self.undo.insert(0, ["userdel", "--remove", "--force", user])
+        self.bind(self.args.data, SHARED)
         if self.args.venv:
             # The checkout may lie where other users cannot look; the environment and the script are shown to them here.
             for name, source in (("venv", self.args.venv), ("script", os.path.dirname(FIRST_QUERY))):
-                target = f"/opt/berth-try/{name}"
-                os.makedirs(target, exist_ok=True)
-                subprocess.run(["mount", "--bind", source, target], check=True)
+                self.bind(source, f"/opt/berth-try/{name}")
         r = subprocess.run([START_BERTH, "start"], stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT)
         out = subprocess.run([START_BERTH, "env"], capture_output=True, text=True, check=True).stdout
@@ -351,6 +354,8 @@ class Show:
         finally:
             r = subprocess.run([START_BERTH, "stop"], capture_output=True, text=True)
             self.result("stopped, nothing left behind", OK if r.returncode == 0 else FAILED, r.stdout.strip())
+            for command in self.undo:
+                subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def close(self):
         self.title("summary")
