@@ -273,6 +273,13 @@ static Expr *over_groups(Binder *b, const BoundAggregate *a, const UExpr *source
     return made;
 }
 
+static const char *group_name(const BoundAggregate *a, uint32_t i)
+{
+    const Expr *e = a->groups[i];
+    bool known = e->kind == EXPR_COLUMN && e->column < a->input->node->n_fields;
+    return known ? a->input->node->fields[e->column].name : "group";
+}
+
 /* The node's output: groups, then aggregates. */
 static bool finish_node(Binder *b, BoundAggregate *a)
 {
@@ -283,7 +290,7 @@ static bool finish_node(Binder *b, BoundAggregate *a)
         return false;
     node->n_fields = n;
     for (uint32_t i = 0; i < a->n_groups; i++)
-        node->fields[i] = (PlanField){"group", a->groups[i]->type, a->groups[i]->nullable};
+        node->fields[i] = (PlanField){group_name(a, i), a->groups[i]->type, a->groups[i]->nullable};
     for (uint32_t i = 0; i < a->n_aggregates; i++)
         node->fields[a->n_groups + i] =
             (PlanField){"aggregate", a->aggregates[i].type, a->aggregates[i].nullable};

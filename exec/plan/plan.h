@@ -175,6 +175,8 @@ struct PlanNode {
             Expr **right_keys; /* over right columns, same types as the left keys */
             Expr *residual;    /* over left + right columns, or NULL */
             bool null_aware;   /* ANTI from NOT IN: a null on the right empties the result */
+            /* [n_fields] output columns that nobody reads: may be left empty. NULL: none. */
+            const bool *unused;
         } join;
         struct {
             uint32_t n_groups;

@@ -9,6 +9,7 @@
 #include "exec/io/io.h"
 #include "exec/plan/bind.h"
 #include "exec/plan/explain.h"
+#include "exec/plan/optimise.h"
 #include "exec/sql/parser.h"
 
 int main(int argc, char **argv)
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
     UBuilder b = {.arena = arena, .error = &error};
     SqlStatement s;
     int r = argc > 1 ? sql_parse_statement(&b, argv[1], strlen(argv[1]), NULL, &s) : -EINVAL;
-    PlanNode *plan = NULL;
+    PlanNode *plan = NULL, *optimised = NULL;
     PlanContext context;
     plan_context_init(&context, arena, session, files, &error);
     if (r == 0) {
@@ -36,8 +37,10 @@ int main(int argc, char **argv)
         context.n_sql_text = strlen(argv[1]);
         r = plan_bind(&context, s.query, &plan);
     }
+    if (r == 0)
+        r = plan_optimise(&context, plan, &optimised);
     if (r == 0) {
-        plan_explain(stdout, PLAN_EXPLAIN_EXTENDED, plan, plan);
+        plan_explain(stdout, PLAN_EXPLAIN_COST, plan, optimised);
         plan_print_schema(stdout, plan->fields, plan->n_fields, 0);
     } else {
         printf("error %d: [%s] %s (SQLSTATE %s) line %u column %u\n", r, error.error_class,

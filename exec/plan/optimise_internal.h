@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "exec/plan/expr_build.h"
+#include "exec/plan/optimise.h"
+#include "exec/plan/source.h"
+
+/* A failure (the arena refuses) sticks; everything then gives NULL. */
+typedef struct Optimiser {
+    PlanContext *context;
+    MemArena *arena;
+    int result;
+} Optimiser;
+
+void *opt_fail(Optimiser *o);
+void *opt_alloc(Optimiser *o, size_t n, size_t size);
+PlanNode *opt_copy(Optimiser *o, const PlanNode *node);
+PlanNode *opt_filter(Optimiser *o, PlanNode *input, Expr *const *parts, uint32_t n);
+PlanNode *opt_project_columns(Optimiser *o, PlanNode *input, const uint32_t *columns,
+                              const PlanField *fields, uint32_t n);
+Expr *opt_fold(Optimiser *o, Expr *e);
+
+/* push.c: filters down, joins in order. */
+PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts);
+/* join_order.c: an inner join cluster. */
+PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts);
+/* prune.c: only columns that are needed. */
+PlanNode *opt_prune(Optimiser *o, PlanNode *node);
+
+/* estimate.c */
+void opt_estimate(PlanNode *node); /* of one node whose inputs are known */
+void opt_estimate_tree(PlanNode *node);
+double opt_selectivity(const PlanNode *left, const PlanNode *right, const Expr *e);
+/* Different values of @e over @node; never below 1. */
+double opt_distinct(const PlanNode *node, const Expr *e);

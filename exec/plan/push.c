@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Filters down. opt_push() takes a plan and conjuncts over its output and gives a plan whose rows
+ * all satisfy them, with each conjunct as deep as it may go.
+ */
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/optimise_internal.h"
+
+static PlanNode *push_filter(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    /* The filter's own conjuncts first: they were nearer to the data. */
+    ExprList all = {0};
+    if (!expr_split(o->arena, FN_AND, node->filter.condition, &all))
+        return opt_fail(o);
+    for (uint32_t i = 0; i < conjuncts->n; i++)
+        if (!expr_list_add(o->arena, &all, conjuncts->items[i]))
+            return opt_fail(o);
+    return opt_push(o, node->input, &all);
+}
+
+static PlanNode *push_project(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    ExprList below = {0};
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = expr_substitute(o->arena, conjuncts->items[i], node->project.exprs);
+        if (!e || !expr_split(o->arena, FN_AND, e, &below))
+            return opt_fail(o);
+    }
+    PlanNode *copy = opt_copy(o, node);
+    if (copy)
+        copy->input = opt_push(o, node->input, &below);
+    return copy && copy->input ? copy : NULL;
+}
+
+static PlanNode *push_aggregate(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    ExprList below = {0}, above = {0};
+    uint32_t n = node->aggregate.n_groups;
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = conjuncts->items[i];
+        bool groups_only = n > 0 && expr_columns_within(e, 0, n);
+        if (groups_only)
+            e = expr_substitute(o->arena, e, node->aggregate.groups);
+        if (!expr_list_add(o->arena, groups_only ? &below : &above, e))
+            return opt_fail(o);
+    }
+    PlanNode *copy = opt_copy(o, node);
+    if (!copy)
+        return NULL;
+    copy->input = opt_push(o, node->input, &below);
+    return copy->input ? opt_filter(o, copy, above.items, above.n) : NULL;
+}
+
+static PlanNode *push_union(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    PlanNode *copy = opt_copy(o, node);
+    PlanNode **inputs = opt_alloc(o, node->union_all.n_inputs, sizeof(*inputs));
+    if (!copy || !inputs)
+        return NULL;
+    for (uint32_t i = 0; i < node->union_all.n_inputs; i++) {
+        ExprList same = {0};
+        for (uint32_t k = 0; k < conjuncts->n; k++)
+            if (!expr_list_add(o->arena, &same, conjuncts->items[k]))
+                return opt_fail(o);
+        inputs[i] = opt_push(o, node->union_all.inputs[i], &same);
+        if (!inputs[i])
+            return NULL;
+    }
+    copy->union_all.inputs = inputs;
+    return copy;
+}
+
+/* Below a node that passes rows on: sort, distinct. */
+static PlanNode *push_through(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    PlanNode *copy = opt_copy(o, node);
+    if (copy)
+        copy->input = opt_push(o, node->input, conjuncts);
+    return copy && copy->input ? copy : NULL;
+}
+
+/* Stays above; what is below is still looked at. */
+static PlanNode *push_stop(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    PlanNode *copy = opt_copy(o, node);
+    if (!copy)
+        return NULL;
+    if (node->input) {
+        ExprList none = {0};
+        copy->input = opt_push(o, node->input, &none);
+        if (!copy->input)
+            return NULL;
+    }
+    return opt_filter(o, copy, conjuncts->items, conjuncts->n);
+}
+
+static PlanNode *push_scan(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    PlanNode *copy = opt_copy(o, node);
+    ExprList filters = {0}, above = {0};
+    if (!copy)
+        return NULL;
+    for (uint32_t i = 0; i < node->scan.n_filters; i++)
+        if (!expr_list_add(o->arena, &filters, node->scan.filters[i]))
+            return opt_fail(o);
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = conjuncts->items[i];
+        if (!expr_list_add(o->arena, expr_has_columns(e) ? &filters : &above, e))
+            return opt_fail(o);
+    }
+    copy->scan.filters = filters.items;
+    copy->scan.n_filters = filters.n;
+    return opt_filter(o, copy, above.items, above.n);
+}
+
+/* ---- outer, semi and anti joins ---- */
+
+/* Is @e never true for a row whose columns in [low, high) are all null? */
+static bool rejects_nulls(const Expr *e, uint32_t low, uint32_t high)
+{
+    if (e->kind == EXPR_IN || e->kind == EXPR_CAST)
+        return rejects_nulls(e->args[0], low, high);
+    if (e->kind == EXPR_COLUMN)
+        return e->column >= low && e->column < high;
+    if (e->kind != EXPR_CALL)
+        return false;
+    switch (e->function) {
+    case FN_EQ:
+    case FN_NE:
+    case FN_LT:
+    case FN_LE:
+    case FN_GT:
+    case FN_GE:
+    case FN_ADD:
+    case FN_SUBTRACT:
+    case FN_MULTIPLY:
+    case FN_LIKE:
+    case FN_STARTS_WITH:
+    case FN_ENDS_WITH:
+    case FN_CONTAINS:
+    case FN_AND:
+        for (uint32_t i = 0; i < e->n_args; i++)
+            if (rejects_nulls(e->args[i], low, high))
+                return true;
+        return false;
+    case FN_OR:
+        for (uint32_t i = 0; i < e->n_args; i++)
+            if (!rejects_nulls(e->args[i], low, high))
+                return false;
+        return e->n_args > 0;
+    case FN_IS_NOT_NULL:
+        return rejects_nulls(e->args[0], low, high);
+    default:
+        return false;
+    }
+}
+
+/* RIGHT becomes LEFT with the sides changed and the columns put back in order. */
+static PlanNode *mirror(Optimiser *o, const PlanNode *node)
+{
+    uint32_t n_left = node->input->n_fields, n_right = node->right->n_fields;
+    uint32_t n = n_left + n_right;
+    PlanNode *join = opt_copy(o, node);
+    uint32_t *map = opt_alloc(o, n, sizeof(*map)), *columns = opt_alloc(o, n, sizeof(*columns));
+    if (!join || !map || !columns)
+        return NULL;
+    join->fields = opt_alloc(o, n, sizeof(*join->fields));
+    if (!join->fields)
+        return NULL;
+    join->join.type = JOIN_LEFT;
+    join->input = node->right;
+    join->right = node->input;
+    join->join.left_keys = node->join.right_keys;
+    join->join.right_keys = node->join.left_keys;
+    for (uint32_t i = 0; i < n; i++) {
+        map[i] = i < n_left ? n_right + i : i - n_left;
+        columns[i] = map[i];
+        join->fields[map[i]] = node->fields[i];
+    }
+    if (node->join.residual) {
+        join->join.residual = expr_remap(o->arena, node->join.residual, map);
+        if (!join->join.residual)
+            return opt_fail(o);
+    }
+    return opt_project_columns(o, join, columns, node->fields, n);
+}
+
+static PlanNode *push_one_sided(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    uint32_t n_left = node->input->n_fields, n_all = n_left + node->right->n_fields;
+    JoinType type = node->join.type;
+    ExprList left = {0}, right = {0}, above = {0}, residual = {0};
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = conjuncts->items[i];
+        bool to_left = expr_columns_within(e, 0, n_left);
+        if (!expr_list_add(o->arena, to_left ? &left : &above, e))
+            return opt_fail(o);
+    }
+    if (node->join.residual) {
+        ExprList parts = {0};
+        if (!expr_split(o->arena, FN_AND, node->join.residual, &parts))
+            return opt_fail(o);
+        for (uint32_t i = 0; i < parts.n; i++) {
+            Expr *e = parts.items[i];
+            bool on_right = expr_has_columns(e) && expr_columns_within(e, n_left, n_all) &&
+                            !node->join.null_aware;
+            bool on_left = type == JOIN_SEMI && expr_columns_within(e, 0, n_left);
+            ExprList *to = on_right ? &right : on_left ? &left : &residual;
+            if (on_right)
+                e = expr_shift(o->arena, e, -(int64_t)n_left);
+            if (!expr_list_add(o->arena, to, e))
+                return opt_fail(o);
+        }
+    }
+    PlanNode *copy = opt_copy(o, node);
+    if (!copy)
+        return NULL;
+    copy->join.residual =
+        residual.n ? expr_balanced(o->arena, FN_AND, residual.items, residual.n) : NULL;
+    copy->input = opt_push(o, node->input, &left);
+    copy->right = opt_push(o, node->right, &right);
+    if (!copy->input || !copy->right)
+        return NULL;
+    return opt_filter(o, copy, above.items, above.n);
+}
+
+static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    uint32_t n_left = node->input->n_fields, n_all = n_left + node->right->n_fields;
+    switch (node->join.type) {
+    case JOIN_INNER:
+    case JOIN_CROSS:
+        return opt_join_cluster(o, node, conjuncts);
+    case JOIN_LEFT:
+        for (uint32_t i = 0; i < conjuncts->n; i++) {
+            if (!rejects_nulls(conjuncts->items[i], n_left, n_all))
+                continue;
+            PlanNode *inner = opt_copy(o, node);
+            if (!inner)
+                return NULL;
+            inner->join.type = JOIN_INNER;
+            return opt_join_cluster(o, inner, conjuncts);
+        }
+        return push_one_sided(o, node, conjuncts);
+    case JOIN_SEMI:
+    case JOIN_ANTI:
+        return push_one_sided(o, node, conjuncts);
+    case JOIN_RIGHT: {
+        PlanNode *left = mirror(o, node);
+        return left ? opt_push(o, left, conjuncts) : NULL;
+    }
+    default: { /* FULL: nothing passes */
+        ExprList none = {0}, none_either = {0};
+        PlanNode *copy = opt_copy(o, node);
+        if (!copy)
+            return NULL;
+        copy->input = opt_push(o, node->input, &none);
+        copy->right = opt_push(o, node->right, &none_either);
+        if (!copy->input || !copy->right)
+            return NULL;
+        return opt_filter(o, copy, conjuncts->items, conjuncts->n);
+    }
+    }
+}
+
+/* No rows, the same columns. */
+static PlanNode *nothing(Optimiser *o, const PlanNode *node)
+{
+    PlanNode *empty = opt_copy(o, node);
+    if (!empty)
+        return NULL;
+    empty->kind = PLAN_VALUES;
+    empty->input = empty->right = NULL;
+    empty->values.batches = NULL;
+    empty->values.n_batches = 0;
+    return empty;
+}
+
+PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    if (o->result != 0 || !node)
+        return NULL;
+    ExprList kept = {0};
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = opt_fold(o, conjuncts->items[i]);
+        if (!e)
+            return NULL;
+        if (expr_is_false(e))
+            return nothing(o, node);
+        bool repeated = expr_is_true(e);
+        for (uint32_t k = 0; k < kept.n && !repeated && kept.n < 64; k++)
+            repeated = expr_equal(kept.items[k], e);
+        if (!repeated && !expr_list_add(o->arena, &kept, e))
+            return opt_fail(o);
+    }
+    switch (node->kind) {
+    case PLAN_FILTER:
+        return push_filter(o, node, &kept);
+    case PLAN_PROJECT:
+        return push_project(o, node, &kept);
+    case PLAN_AGGREGATE:
+        return push_aggregate(o, node, &kept);
+    case PLAN_UNION:
+        return push_union(o, node, &kept);
+    case PLAN_SORT:
+        return node->sort.limit >= 0 ? push_stop(o, node, &kept) : push_through(o, node, &kept);
+    case PLAN_DISTINCT:
+        return push_through(o, node, &kept);
+    case PLAN_JOIN:
+        return push_join(o, node, &kept);
+    case PLAN_SCAN:
+        return push_scan(o, node, &kept);
+    default:
+        return push_stop(o, node, &kept);
+    }
+}
