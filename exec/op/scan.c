@@ -25,9 +25,11 @@ typedef struct ScanGroup {
     const ParquetFile *file;
     uint32_t row_group;
     uint32_t n_parts_left; /* under the scan's lock */
-    pthread_mutex_t lock;  /* one thread at a time waits for the fetch */
-    IoFetch *fetch;        /* NULL: not started */
-    int start_error;       /* of io_fetch_start() */
+    uint64_t bytes;        /* of the wanted column chunks */
+    bool claimed;          /* under the scan's lock: a part of it has been given out */
+    pthread_mutex_t lock;  /* of what follows; one thread at a time waits for the fetch */
+    IoFetch *fetch;        /* NULL: not started, or given back */
+    bool finished;
 } ScanGroup;
 
 typedef struct ScanMorsel {
@@ -46,7 +48,8 @@ typedef struct ScanSource {
     bool lock_init;
     uint32_t next_morsel;   /* to be claimed */
     uint32_t next_prefetch; /* group to be started next */
-    uint64_t bytes_ahead;   /* of groups started and not yet claimed */
+    uint32_t n_ahead;       /* groups started and not yet claimed */
+    uint64_t bytes_ahead;   /* theirs */
 } ScanSource;
 
 typedef struct ScanLocal {
@@ -108,6 +111,8 @@ static void add_file_groups(ScanSource *scan, const ParquetFile *file)
             !scan_filters_may_pass(&scan->filters, plan, file, g))
             continue;
         *group = (ScanGroup){.file = file, .row_group = g};
+        for (uint32_t i = 0; i < scan->source.node->n_fields; i++)
+            group->bytes += parquet_file_chunk(file, g, plan->columns[i])->n_bytes;
         (void)pthread_mutex_init(&group->lock, NULL);
         scan->n_groups++;
         scan->source.rows_total += group_rows(group);
@@ -187,55 +192,66 @@ static int scan_open(Source *source)
 
 /* --- fetching --------------------------------------------------------------------------------- */
 
-/* Under the scan's lock. An error is kept for the worker that needs the group. */
-static void group_start(ScanSource *scan, ScanGroup *group)
+/* Under the group's lock. */
+static int group_start(ScanSource *scan, ScanGroup *group)
 {
     const PlanScan *plan = &scan->source.node->scan;
     uint32_t n_fields = scan->source.node->n_fields;
     _cleanup_free_ IoRange *ranges = calloc((size_t)n_fields + 1, sizeof(*ranges));
 
-    if (!ranges) {
-        group->start_error = -ENOMEM;
-        return;
-    }
+    if (!ranges)
+        return -ENOMEM;
     for (uint32_t i = 0; i < n_fields; i++) {
         const ParquetChunk *chunk =
             parquet_file_chunk(group->file, group->row_group, plan->columns[i]);
 
         ranges[i] = (IoRange){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
     }
-    group->start_error = io_fetch_start(parquet_file_io(group->file), scan->source.context->pool,
-                                        ranges, n_fields, &group->fetch);
+    return io_fetch_start(parquet_file_io(group->file), scan->source.context->pool, ranges,
+                          n_fields, &group->fetch);
 }
 
-/* Under the scan's lock: what workers will want next is put on its way. */
-static void prefetch_locked(ScanSource *scan)
+/* Ahead of its use, so a failure is nobody's yet: whoever needs the group tries again. */
+static void group_prefetch(ScanSource *scan, ScanGroup *group)
 {
-    uint32_t claimed = scan->next_morsel < scan->n_morsels
-                           ? (uint32_t)(scan->morsels[scan->next_morsel].group - scan->groups)
-                           : scan->n_groups;
+    pthread_mutex_lock(&group->lock);
+    if (!group->fetch && !group->finished)
+        (void)group_start(scan, group);
+    pthread_mutex_unlock(&group->lock);
+}
 
-    scan->next_prefetch = MAX(scan->next_prefetch, claimed);
-    while (scan->next_prefetch < scan->n_groups &&
-           scan->next_prefetch < claimed + scan->source.context->n_threads &&
-           scan->bytes_ahead < PREFETCH_BYTES_MAX) {
-        ScanGroup *group = &scan->groups[scan->next_prefetch++];
+/* Under the scan's lock. Return: the group that should be started next, or NULL. */
+static ScanGroup *choose_prefetch_locked(ScanSource *scan)
+{
+    ScanGroup *group;
 
-        if (group->fetch)
-            continue;
-        group_start(scan, group);
-        if (group->start_error) { /* not needed yet: whoever needs it tries again */
-            group->start_error = 0;
-            break;
-        }
-        scan->bytes_ahead += io_fetch_bytes(group->fetch);
+    while (scan->next_prefetch < scan->n_groups && scan->groups[scan->next_prefetch].claimed)
+        scan->next_prefetch++;
+    if (scan->next_prefetch == scan->n_groups || scan->n_ahead >= scan->source.context->n_threads ||
+        (scan->n_ahead > 0 && scan->bytes_ahead >= PREFETCH_BYTES_MAX))
+        return NULL;
+    group = &scan->groups[scan->next_prefetch++];
+    scan->n_ahead++;
+    scan->bytes_ahead += group->bytes;
+    return group;
+}
+
+/* Under the scan's lock. */
+static void note_claimed_locked(ScanSource *scan, ScanGroup *group)
+{
+    if (group->claimed)
+        return;
+    group->claimed = true;
+    if ((size_t)(group - scan->groups) < scan->next_prefetch) {
+        scan->n_ahead--;
+        scan->bytes_ahead -= group->bytes;
     }
 }
 
 /* Return: 0; OP_E_END; an error of the fetch. */
 static int claim_morsel(ScanSource *scan, ScanLocal *local)
 {
-    ScanGroup *group;
+    ScanGroup *group, *ahead;
     int r = 0;
 
     pthread_mutex_lock(&scan->lock);
@@ -246,24 +262,25 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local)
     local->morsel_number = scan->next_morsel++;
     local->morsel = &scan->morsels[local->morsel_number];
     group = local->morsel->group;
-    if (!group->fetch) {
-        group_start(scan, group);
-        r = group->start_error;
-    } else if (local->morsel->first_row == 0) {
-        scan->bytes_ahead -= MIN(scan->bytes_ahead, io_fetch_bytes(group->fetch));
-    }
-    if (r == 0)
-        prefetch_locked(scan);
+    note_claimed_locked(scan, group);
+    ahead = choose_prefetch_locked(scan);
     pthread_mutex_unlock(&scan->lock);
+
     local->done = 0;
     local->emitted = false;
+    pthread_mutex_lock(&group->lock);
+    if (!group->fetch)
+        r = group_start(scan, group);
+    pthread_mutex_unlock(&group->lock);
+    if (r == 0 && ahead)
+        group_prefetch(scan, ahead);
     return r;
 }
 
 static void release_morsel(ScanSource *scan, ScanLocal *local)
 {
-    IoFetch *fetch = NULL;
     ScanGroup *group;
+    bool last;
 
     if (!local->morsel)
         return;
@@ -275,10 +292,14 @@ static void release_morsel(ScanSource *scan, ScanLocal *local)
     group = local->morsel->group;
     local->morsel = NULL;
     pthread_mutex_lock(&scan->lock);
-    if (--group->n_parts_left == 0)
-        fetch = TAKE_PTR(group->fetch);
+    last = --group->n_parts_left == 0;
     pthread_mutex_unlock(&scan->lock);
-    (void)io_fetch_free(fetch);
+    if (!last)
+        return;
+    pthread_mutex_lock(&group->lock);
+    group->fetch = io_fetch_free(group->fetch);
+    group->finished = true;
+    pthread_mutex_unlock(&group->lock);
 }
 
 static int fetch_failed(const ScanGroup *group, int r, QueryError *error)
@@ -372,10 +393,9 @@ static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
     }
     atomic_fetch_add(&progress->rows_scanned, local->morsel->n_rows);
     if (local->morsel->first_row == 0) {
-        atomic_fetch_add(&progress->bytes_scanned, io_fetch_bytes(local->morsel->group->fetch));
+        atomic_fetch_add(&progress->bytes_scanned, local->morsel->group->bytes);
         if (worker->metrics)
-            worker->metrics[scan->source.node->id].bytes +=
-                io_fetch_bytes(local->morsel->group->fetch);
+            worker->metrics[scan->source.node->id].bytes += local->morsel->group->bytes;
     }
     r = morsel_is_empty(scan, local, &empty, &worker->error);
     if (r == 0 && empty)
