@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -91,64 +92,117 @@ static bool read_length(const uint8_t **ip, const uint8_t *end, uint64_t *ret_le
     return false;
 }
 
+/*
+ * Length and the upper offset bits of every copy tag: length | upper << 8, where upper are the bits
+ * that a copy with one offset byte has in its tag. Whether one or two bytes follow is as good as
+ * random in real data, and a lookup costs less than a wrong guess.
+ */
+#define COPY_ENTRY(t)                                                                              \
+    ((t) % 4 == 1 ? (4 + ((t) / 4 & 7)) | ((t) / 32) << 8 : (t) % 4 == 0 ? 0 : 1 + (t) / 4)
+#define COPY_ENTRIES_4(t) COPY_ENTRY(t), COPY_ENTRY(t + 1), COPY_ENTRY(t + 2), COPY_ENTRY(t + 3)
+#define COPY_ENTRIES_16(t)                                                                         \
+    COPY_ENTRIES_4(t), COPY_ENTRIES_4(t + 4), COPY_ENTRIES_4(t + 8), COPY_ENTRIES_4(t + 12)
+#define COPY_ENTRIES_64(t)                                                                         \
+    COPY_ENTRIES_16(t), COPY_ENTRIES_16(t + 16), COPY_ENTRIES_16(t + 32), COPY_ENTRIES_16(t + 48)
+
+static const uint16_t copy_entries[256] = {
+    COPY_ENTRIES_64(0),
+    COPY_ENTRIES_64(64),
+    COPY_ENTRIES_64(128),
+    COPY_ENTRIES_64(192),
+};
+static const uint32_t offset_masks[4] = {0, 0xff, 0xffff, 0xffffffff};
+
+/* One element with every check. Return: false when it is broken. */
+static bool decode_element(const uint8_t **ret_ip, const uint8_t *ip_end, uint8_t *dst,
+                           uint8_t **ret_op, uint8_t *op_end)
+{
+    const uint8_t *ip = *ret_ip;
+    uint8_t *op = *ret_op;
+    uint32_t tag = *ip++, type = tag & 3, offset, word;
+    uint64_t length;
+
+    memcpy(&word, ip, 4); /* the slop makes this safe at the end */
+    if (type == 0) {
+        length = tag >> 2;
+        if (length >= 60) {
+            uint32_t n_bytes = (uint32_t)length - 59;
+
+            if (n_bytes > (uint64_t)(ip_end - ip))
+                return false;
+            length = n_bytes == 4 ? word : word & ((UINT32_C(1) << 8 * n_bytes) - 1);
+            ip += n_bytes;
+        }
+        length++;
+        if (length > (uint64_t)(ip_end - ip) || length > (uint64_t)(op_end - op))
+            return false;
+        memcpy(op, ip, length);
+        *ret_ip = ip + length;
+        *ret_op = op + length;
+        return true;
+    }
+    offset = (word & offset_masks[type]) | (copy_entries[tag] & 0x700);
+    length = copy_entries[tag] & 0xff;
+    ip += type == 3 ? 4 : type;
+    if (ip > ip_end || offset == 0 || offset > (uint64_t)(op - dst) ||
+        length > (uint64_t)(op_end - op))
+        return false;
+    copy_match(op, offset, (uint32_t)length);
+    *ret_ip = ip;
+    *ret_op = op + length;
+    return true;
+}
+
+#define FAST_IN 32  /* bytes of input that a short element and the load behind it may touch */
+#define FAST_OUT 64 /* the longest copy */
+
 int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_dst)
 {
     const uint8_t *ip = src, *ip_end = src + n_src;
+    const uint8_t *ip_fast = n_src > FAST_IN ? ip_end - FAST_IN : src;
     uint8_t *op = dst, *op_end = dst + n_dst;
+    uint8_t *op_fast = n_dst > FAST_OUT ? op_end - FAST_OUT : dst;
     uint64_t n;
 
     if (!read_length(&ip, ip_end, &n) || n != n_dst)
         return -EBADMSG;
     while (ip < ip_end) {
-        uint32_t tag = *ip++, length, offset, word;
+        uint32_t tag, entry, offset, length, word;
 
-        memcpy(&word, ip, 4); /* the slop makes this safe at the end */
-        if ((tag & 3) == 0) {
-            uint64_t n_literal = tag >> 2;
-
-            if (likely(n_literal < 16) && likely(op_end - op >= 1)) {
-                n_literal++;
-                if (unlikely(n_literal > (uint64_t)(ip_end - ip) ||
-                             n_literal > (uint64_t)(op_end - op)))
-                    return -EBADMSG;
-                copy16(op, ip);
-                ip += n_literal;
-                op += n_literal;
-                continue;
-            }
-            if (n_literal >= 60) {
-                uint32_t n_bytes = (uint32_t)n_literal - 59;
-
-                if (n_bytes > (uint64_t)(ip_end - ip))
-                    return -EBADMSG;
-                n_literal = n_bytes == 4 ? word : word & ((UINT32_C(1) << 8 * n_bytes) - 1);
-                ip += n_bytes;
-            }
-            n_literal++;
-            if (n_literal > (uint64_t)(ip_end - ip) || n_literal > (uint64_t)(op_end - op))
+        if (unlikely(ip >= ip_fast || op >= op_fast)) {
+            if (!decode_element(&ip, ip_end, dst, &op, op_end))
                 return -EBADMSG;
-            memcpy(op, ip, n_literal);
-            ip += n_literal;
-            op += n_literal;
             continue;
         }
-        if ((tag & 3) == 1) {
-            length = 4 + (tag >> 2 & 7);
-            offset = (tag >> 5) << 8 | (word & 0xff);
-            ip += 1;
-        } else if ((tag & 3) == 2) {
-            length = 1 + (tag >> 2);
-            offset = word & 0xffff;
-            ip += 2;
-        } else {
-            length = 1 + (tag >> 2);
-            offset = word;
-            ip += 4;
+        tag = ip[0];
+        if ((tag & 3) == 0) {
+            if (likely(tag < 16 << 2)) {
+                copy16(op, ip + 1);
+                ip += (tag >> 2) + 2;
+                op += (tag >> 2) + 1;
+            } else if (!decode_element(&ip, ip_end, dst, &op, op_end)) {
+                return -EBADMSG;
+            }
+            continue;
         }
-        if (unlikely(ip > ip_end || offset == 0 || offset > (uint64_t)(op - dst) ||
-                     length > (uint64_t)(op_end - op)))
+        memcpy(&word, ip + 1, 4);
+        entry = copy_entries[tag];
+        offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
+        length = entry & 0xff;
+        ip += 1 + (tag & 3);
+        if (unlikely((tag & 3) == 3))
+            ip++; /* four bytes of offset */
+        if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
             return -EBADMSG;
-        copy_match(op, offset, length);
+        if (likely(length <= 16 && offset >= 16)) {
+            copy16(op, op - offset);
+        } else if (length <= 16 && offset >= 8) {
+            copy8(op, op - offset);
+            if (length > 8)
+                copy8(op + 8, op - offset + 8);
+        } else {
+            copy_match(op, offset, length);
+        }
         op += length;
     }
     return op == op_end ? 0 : -EBADMSG;
