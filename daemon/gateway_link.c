@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "daemon/log.h"
@@ -146,17 +147,14 @@ static void refuse_open(GatewayPeer *p, uint64_t serial, SessionCause cause, con
     log_send(&record, "session refused: %s", reason);
 }
 
-static void lookup_done(WorkerJob *job)
+/* The identity, or why there is none, is known: answer. */
+static void identified(GatewayPeer *p, const LookupJob *j)
 {
-    LookupJob *j = container_of(job, LookupJob, job);
-    GatewayPeer *p = j->peer;
     uint64_t serial = j->frame.header.serial;
 
-    p->n_lookups--;
-    p->manager->n_lookups--;
     if (p->closed || p->broken)
-        ;
-    else if (j->frame.header.type == CONTROL_IDENTIFY)
+        return;
+    if (j->frame.header.type == CONTROL_IDENTIFY)
         answer_identify(p, j);
     else if (j->result != 0)
         refuse_open(p, serial, SESSION_CAUSE_NO_IDENTITY, j->reason);
@@ -164,23 +162,64 @@ static void lookup_done(WorkerJob *job)
         refuse_open(p, serial, SESSION_CAUSE_SHUTDOWN, "berthd is stopping");
     else
         session_open(p->manager, p, &j->frame.session_open, &j->identity);
+}
+
+static void lookup_done(WorkerJob *job)
+{
+    LookupJob *j = container_of(job, LookupJob, job);
+    GatewayPeer *p = j->peer;
+
+    p->n_lookups--;
+    p->manager->n_lookups--;
+    if (j->result == 0) {
+        p->manager->recent[p->manager->n_recent++ % RECENT_MAX] =
+            (RecentIdentity){.usec = clock_now_usec(), .identity = j->identity};
+    }
+    identified(p, j);
     fd_close(j->fd);
     free(j);
     peer_free_if_done(p);
 }
 
+/*
+ * A client that has just been identified opens its session next: then NSS has been asked already,
+ * and on a unix socket the kernel's answer takes no time. Rights that were taken from a user in
+ * between count RECENT_USEC later.
+ */
+static bool known(Manager *m, LookupJob *j, int fd)
+{
+    int domain = 0;
+    socklen_t n = sizeof(domain);
+    uid_t uid;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 || domain != AF_UNIX ||
+        identity_uid_of_socket(fd, 0, &uid, j->reason, sizeof(j->reason)) != 0)
+        return false;
+    for (unsigned i = 0; i < RECENT_MAX; i++) {
+        const RecentIdentity *r = &m->recent[i];
+        if (r->usec > 0 && r->identity.uid == uid && clock_now_usec() - r->usec < RECENT_USEC) {
+            j->identity = r->identity;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look_up(GatewayPeer *p, const ControlFrame *frame, int fd_taken)
 {
     _cleanup_close_ int fd = fd_taken;
+    LookupJob now = {.frame = *frame};
+
+    if (known(p->manager, &now, fd)) {
+        identified(p, &now);
+        return;
+    }
     LookupJob *j = p->manager->n_lookups < LOOKUPS_MAX ? calloc(1, sizeof(*j)) : NULL;
 
     if (!j) {
-        LookupJob refused = {.frame = *frame, .result = -EBUSY};
-        if (frame->header.type == CONTROL_IDENTIFY)
-            answer_identify(p, &refused);
-        else
-            refuse_open(p, frame->header.serial, SESSION_CAUSE_NO_IDENTITY,
-                        "too many connections are being identified");
+        now.result = -EBUSY;
+        text_copy(now.reason, sizeof(now.reason), "too many connections are being identified");
+        identified(p, &now);
         return;
     }
     j->job = (WorkerJob){.run = lookup_run, .done = lookup_done};

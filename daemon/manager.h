@@ -15,7 +15,9 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "base/clock.h"
 #include "daemon/account/account.h"
+#include "daemon/account/identity.h"
 #include "daemon/cgroup_root.h"
 #include "daemon/config/config.h"
 #include "daemon/worker.h"
@@ -23,6 +25,8 @@
 
 #define GATEWAY_PEERS_MAX 8u
 #define LOOKUPS_MAX 1024u
+#define RECENT_MAX 16u
+#define RECENT_USEC (5 * USEC_PER_SEC)
 
 typedef struct Manager Manager;
 typedef struct Session Session;
@@ -52,6 +56,12 @@ typedef enum WorkerKind {
     _WORKER_KIND_MAX,
 } WorkerKind;
 
+/* Somebody whom NSS was asked about a moment ago. */
+typedef struct RecentIdentity {
+    uint64_t usec; /* monotonic; 0: empty */
+    Identity identity;
+} RecentIdentity;
+
 struct Manager {
     sd_event *event;
     ConfigRef *config;
@@ -75,7 +85,9 @@ struct Manager {
     ListNode executors; /* Executor.node */
     uint64_t last_session;
     unsigned n_sessions;
-    unsigned n_lookups;       /* sockets whose owner is being looked up */
+    unsigned n_lookups; /* sockets whose owner is being looked up */
+    RecentIdentity recent[RECENT_MAX];
+    unsigned n_recent;
     unsigned n_failed_births; /* in a row */
 
     int listen_fd;

@@ -24,6 +24,8 @@
 
 #define CLOSED_GRACE_USEC (USEC_PER_SEC)
 #define BIRTH_BACKOFF_USEC (100 * USEC_PER_MSEC)
+#define BIRTH_PAUSE_USEC (5 * USEC_PER_MSEC)
+#define BIRTH_PAUSES_MAX 4u
 #define REMOVE_RETRY_USEC (USEC_PER_SEC)
 
 static void executor_free(Executor *e);
@@ -429,6 +431,7 @@ static void birth_done(WorkerJob *job)
     Executor *e = j->executor;
 
     e->n_jobs--;
+    e->birth = NULL;
     e->leaf_fd = j->leaf_fd;
     e->watch_fd = j->watch_fd;
     e->pidfd = j->pidfd;
@@ -449,6 +452,28 @@ static void birth_done(WorkerJob *job)
         executor_kill(e, SESSION_CAUSE_SPAWN, "it could not be watched");
     else
         start_deadline(e, e->manager->config->config.start_timeout_usec);
+}
+
+/*
+ * Births make way for hand-outs: a client waits for those, and making namespaces slows down what
+ * the executor being handed out does at the same time. Not for long, because somebody may wait for
+ * this one, too.
+ */
+static int on_birth(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Executor *e = userdata;
+    Manager *m = e->manager;
+    bool handing_out = false;
+
+    list_for_each (n, &m->executors) {
+        ExecutorState state = container_of(n, Executor, node)->state;
+        handing_out |= state == EXECUTOR_PLACING || state == EXECUTOR_HANDOUT;
+    }
+    if (handing_out && !m->stopping && e->n_pauses++ < BIRTH_PAUSES_MAX)
+        return manager_timer(m, &e->deadline, clock_now_usec() + BIRTH_PAUSE_USEC, on_birth, e);
+    disable_source(&e->deadline);
+    worker_submit(m->workers[WORKER_BIRTH], &e->birth->job);
+    return 0;
 }
 
 void executor_spawn(Manager *m, const SchedAction *action)
@@ -473,10 +498,12 @@ void executor_spawn(Manager *m, const SchedAction *action)
                     .pidfd = -EBADF,
                     .watch_fd = -EBADF,
                     .control_fd = pair[0],
+                    .birth = j,
                     .grant_bytes = action->grant_bytes,
                     .high_bytes = action->high_bytes,
                     .max_bytes = action->max_bytes,
-                    .node_id = SCHED_NONE};
+                    .node_id = SCHED_NONE,
+                    .n_jobs = 1};
     snprintf(e->leaf, sizeof(e->leaf), "executor-%" PRIu64, e->id);
     list_append(&m->executors, &e->node);
     *j = (BirthJob){.job = {.run = job_birth, .done = birth_done},
@@ -491,8 +518,9 @@ void executor_spawn(Manager *m, const SchedAction *action)
                     .watch_fd = -EBADF,
                     .pidfd = -EBADF};
     text_copy(j->leaf, sizeof(j->leaf), e->leaf);
-    e->n_jobs++;
-    worker_submit(m->workers[WORKER_BIRTH], &j->job);
+    /* By timer, so that the PLACE of the same event comes first. */
+    if (manager_timer(m, &e->deadline, clock_now_usec(), on_birth, e) < 0)
+        worker_submit(m->workers[WORKER_BIRTH], &j->job);
 }
 
 static void send_handout(Executor *e, PlaceJob *j)

@@ -36,6 +36,8 @@ struct Executor {
     Charge charge_executor, charge_memory, charge_fds;
     unsigned n_jobs; /* on control threads: not freed before they are done */
 
+    struct BirthJob *birth; /* SPAWNING: waits or runs */
+    unsigned n_pauses;      /* its birth has made way so often */
     char leaf[CGROUP_NAME_MAX];
     int leaf_fd; /* -EBADF: no cgroup */
     pid_t pid;
