@@ -109,3 +109,11 @@ int expr_select_dictionary(ExprState *state, uint32_t output, const Vector *dict
 uint32_t expr_program_single_column(const ExprProgram *program, uint32_t output);
 /* Is the output true, false or null when its single column is null? 1 true; 0 false or null. */
 int expr_select_null(ExprState *state, uint32_t output, bool *ret_pass);
+
+/**
+ * expr_fold() - compute an expression over literals, as PlanFold of plan/bind.h
+ * @arena:  for the bytes of a string result
+ * Return: 0; 1 when it cannot be computed (it refers to a column, or fails, or needs more than a few
+ * MiB): leave it as it is.
+ */
+int expr_fold(MemArena *arena, const Expr *expr, Literal *ret_literal);
