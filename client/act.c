@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "client/agent.h"
 #include "client/table.h"
 #include "client/variant.h"
 #include "client/verbs.h"
@@ -34,9 +35,11 @@ int verb_kill(int argc, char **argv)
     int r = options_parse(argc, argv, OPTION_REASON, "[--json] [--reason=TEXT] SESSION", 1, 1, &o);
     if (r >= 0)
         return r;
+    pid_t agent = agent_start();
     r = bus_connect(&bus);
     if (r >= 0)
         r = bus_call(bus, "KillSession", &reply, "sst", o.words[0], o.reason, UINT64_C(0));
+    agent_stop(agent);
     if (r < 0)
         return EXIT_FAILURE;
     print_done(&o, "killed", o.words[0]);
@@ -72,10 +75,12 @@ int verb_limit(int argc, char **argv)
                 o.words[1]);
         return EXIT_WRONG_USAGE;
     }
+    pid_t agent = agent_start();
     r = bus_connect(&bus);
     if (r >= 0)
         r = bus_call(bus, "SetLimit", &reply, "sa{sv}", o.words[0], 1, "MemoryMaxBytes", "t",
                      bytes);
+    agent_stop(agent);
     if (r < 0)
         return EXIT_FAILURE;
     print_done(&o, "limited", o.words[0]);

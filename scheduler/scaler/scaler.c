@@ -392,7 +392,7 @@ void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_by
     se->trip_current_bytes = MIN(current_bytes, SCHED_BYTES_MAX);
     if (e->resize_serial == 0 && high_bytes < e->high_bytes && current_bytes < e->high_bytes)
         return; /* about the wire before the last raise */
-    if (current_bytes + MAX(e->high_bytes / 16, 8 * MIB) < e->high_bytes) {
+    if (current_bytes + MAX(e->high_bytes / 8, 16 * MIB) < e->high_bytes) {
         se->trip_usec = 0; /* page cache of what it reads: the kernel has dropped it and goes on */
         return;
     }
