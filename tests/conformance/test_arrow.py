@@ -19,7 +19,7 @@ import unittest
 
 VENV = os.environ.get("BERTH_VENV")
 if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-    os.execv(os.path.join(VENV, "bin", "python"), ["python", *sys.argv])
+    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
 
 import pyarrow as pa
 

@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass
 
 COUNT_LINE = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\.?\s*$", re.M)
+UNITTEST_RUN = re.compile(r"^Ran (\d+) tests? in ", re.M)
+UNITTEST_REST = re.compile(r"(failures|errors|skipped)=(\d+)")
 CMOCKA_RUN = re.compile(r"^\[==========\] .*?(\d+) test\(s\) run\.", re.M)
 CMOCKA_LINE = re.compile(r"^\[  (PASSED|FAILED |SKIPPED) \] (.*?)(\d+) test\(s\)", re.M)
 
@@ -46,11 +48,26 @@ def counts_of_cmocka(text):
     return c
 
 
+def counts_of_unittest(text):
+    """The closing lines of Python's unittest; None when there are none."""
+    m = UNITTEST_RUN.search(text)
+    if not m:
+        return None
+    c = Counts()
+    for kind, number in UNITTEST_REST.findall(text[m.end():]):
+        if kind == "skipped":
+            c.skipped += int(number)
+        else:
+            c.failed += int(number)
+    c.passed = max(0, int(m.group(1)) - c.failed - c.skipped)
+    return c
+
+
 def settle(ok, skipped, output):
     """The counts of one program from how it ended and what it printed; the end has the last word."""
     if skipped:
         return Counts(skipped=1)
-    c = counts_of_output(output) or counts_of_cmocka(output) or Counts()
+    c = counts_of_output(output) or counts_of_cmocka(output) or counts_of_unittest(output) or Counts()
     if not ok:
         c.failed = max(c.failed, 1)
     elif c.failed:
