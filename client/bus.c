@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first call may have to start berthd. */
-#define CALL_TIMEOUT_USEC (30 * UINT64_C(1000000))
+/* The call may have to start berthd, and somebody may be typing a password for polkit. */
+#define CALL_TIMEOUT_USEC (120 * UINT64_C(1000000))
 
 int bus_connect(sd_bus **ret_bus)
 {

@@ -364,6 +364,7 @@ static void measure_nodes(Sched *s)
     sched_each_live(s, se)
     {
         const Executor *e = sched_executor_of(s, se);
+        s->tenants[se->tenant].memory_short = false;
         if (e && !se->spread)
             s->node_used[se->node] += sched_executor_committed(e);
     }

@@ -114,6 +114,7 @@ typedef struct Tenant {
     uint32_t n_sessions, n_queries, n_running;
     uint32_t n_executors;     /* the record is free when both are 0 */
     uint64_t committed_bytes; /* sum of memory.max that may be in force */
+    bool memory_short;        /* set by the pump: one of its sessions waits for its quota */
 } Tenant;
 
 typedef struct History {
@@ -132,7 +133,7 @@ struct Sched {
     uint64_t node_share[SCHED_NODES_MAX], node_used[SCHED_NODES_MAX];
     uint32_t pressure;
     bool dirty;
-    bool memory_short; /* set by the pump: somebody waits for memory */
+    bool memory_short; /* set by the pump: somebody waits for the host's memory */
     uint32_t n_sessions, n_running, n_waiting, n_warm_failures;
     uint64_t warm_after_usec;
     uint32_t n_executors_max, n_queries_max;

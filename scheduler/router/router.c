@@ -448,7 +448,7 @@ static Session *oldest_without_executor(Sched *s)
             continue;
         sched_limits(s->config.floor_bytes, &high, &max);
         if (quota && t->committed_bytes + max > quota) {
-            s->memory_short = true;
+            s->tenants[se->tenant].memory_short = true;
             continue; /* its user's other sessions must give back first; others need not wait for
                          that */
         }

@@ -103,8 +103,19 @@ bool scaler_own_limit(const Sched *s, const Session *se, uint64_t grant_bytes)
 
 void scaler_short(Sched *s, const Session *se, uint64_t grant_bytes)
 {
-    if (grant_bytes <= sched_grant_for_max(personal_max(s, se)))
+    uint64_t own = sched_executor_committed(sched_executor_of(s, se));
+    if (grant_bytes > sched_grant_for_max(personal_max(s, se)))
+        return;
+    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own)))
+        s->tenants[se->tenant].memory_short = true;
+    else
         s->memory_short = true;
+}
+
+/* Does somebody wait for what this session could give? */
+static bool wanted_from(const Sched *s, const Session *se)
+{
+    return s->memory_short || s->tenants[se->tenant].memory_short;
 }
 
 /* Which of the bounds is the one that matters, for a person. */
@@ -143,8 +154,8 @@ void scaler_resize(Sched *s, Session *se, uint64_t grant_bytes)
     Executor *e = sched_executor_of(s, se);
     uint64_t before = sched_executor_committed(e);
     assert(e->resize_serial == 0);
-    assert(grant_bytes >=
-           MIN(se->grant_bytes, e->grant_bytes)); /* never below what it may use (D-2) */
+    /* Never below what it may use (D-2). */
+    assert(grant_bytes >= MIN(se->grant_bytes, e->grant_bytes));
     e->resize_serial = ++s->last_serial;
     e->next_grant_bytes = grant_bytes;
     sched_limits(grant_bytes, &e->next_high_bytes, &e->next_max_bytes);
@@ -231,6 +242,9 @@ static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
         return false;
     if (se->n_running == 0 || se->min_need_bytes >= scaler_ceiling(s, se, true))
         return false; /* nothing to run again, or it had everything already */
+    sched_each_executor(s, other) if (other->state ==
+                                      EXECUTOR_STOPPING) return true; /* memory is on its way back:
+                                                                         one sacrifice at a time */
     Executor *e = sched_executor_of(s, se);
     se->min_need_bytes = MAX(se->min_need_bytes, need_bytes);
     e->restart = true;
@@ -238,14 +252,16 @@ static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
     return true;
 }
 
-/* Memory that idle sessions hold above their floor and will be asked for. */
-static bool others_idle(const Sched *s, const Session *se)
+/* Memory that idle sessions hold above their floor and will be asked for; of the same tenant if
+ * that is the bound. */
+static bool others_idle(const Sched *s, const Session *se, bool same_tenant)
 {
     sched_each_live(s, other)
     {
         const Executor *e = sched_executor_of(s, other);
         if (other != se && e && e->state == EXECUTOR_READY && other->n_running == 0 &&
-            e->grant_bytes > s->config.floor_bytes)
+            !other->returned && e->grant_bytes > s->config.floor_bytes &&
+            (!same_tenant || other->tenant == se->tenant))
             return true;
     }
     return false;
@@ -269,7 +285,8 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
         scaler_resize(s, se, MIN(room, ALIGN_UP(MAX(rq->total_bytes, step), MIB)));
         return false;
     }
-    if (waited < SCHED_SPILL_PATIENCE_USEC && others_idle(s, se)) {
+    if (waited < SCHED_SPILL_PATIENCE_USEC &&
+        others_idle(s, se, scaler_own_limit(s, se, rq->minimum_bytes))) {
         scaler_short(s, se, rq->minimum_bytes);
         return false;
     }
@@ -284,7 +301,7 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
         return true;
     }
     if (rq->minimum_bytes <= scaler_ceiling(s, se, false) &&
-        (waited < s->config.request_wait_usec || restart_larger(s, se, rq->minimum_bytes))) {
+        (waited < s->config.request_wait_usec || restart_larger(s, se, rq->total_bytes))) {
         scaler_short(s, se, rq->minimum_bytes);
         return false;
     }
@@ -486,32 +503,39 @@ static uint64_t idle_until(const Sched *s, const Session *se)
 }
 
 /* What a session should come down to; its present grant when there is no reason. */
-static uint64_t shrink_target(const Sched *s, const Session *se, const Session *largest)
+static uint64_t shrink_target(const Sched *s, const Session *se, bool spill)
 {
     const Executor *e = sched_executor_of(s, se);
     uint64_t target = e->grant_bytes, personal = sched_grant_for_max(personal_max(s, se));
     bool idle = se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
-    if (idle &&
-        (s->memory_short || s->pressure != SCHED_PRESSURE_NONE || s->now_usec >= idle_until(s, se)))
+    if (idle && (wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE ||
+                 s->now_usec >= idle_until(s, se)))
         target = s->config.floor_bytes;
-    else if (se == largest)
+    else if (spill)
         target = e->grant_bytes / 2;
     return MAX(MIN(target, personal), s->config.floor_bytes);
 }
 
-/* Who is asked to spill when somebody waits and nobody is idle: the largest holder above an equal
- * share. */
-static const Session *largest_holder(const Sched *s)
+/*
+ * Who is asked to spill when somebody waits and nobody is idle: the largest holder above an equal
+ * share, of the host or of the tenant whose quota is the bound. Nobody spills for another tenant's
+ * quota.
+ */
+static const Session *largest_holder(const Sched *s, uint32_t tenant)
 {
     const Session *largest = NULL;
     uint64_t grant = sched_grant_for_max(s->config.memory_budget_bytes / MAX(s->n_sessions, 1u));
-    if (!s->memory_short && s->pressure != SCHED_PRESSURE_FULL)
-        return NULL;
+    if (tenant != SCHED_NONE)
+        grant =
+            sched_grant_for_max(s->config.tenant_memory_max_bytes / s->tenants[tenant].n_sessions);
     sched_each_live(s, se)
     {
         const Executor *e = sched_executor_of(s, se);
-        if (se->state != SCHED_SESSION_LIVE || se->n_running == 0 || e->grant_bytes <= grant)
+        if (se->state != SCHED_SESSION_LIVE || e->grant_bytes <= grant ||
+            (tenant != SCHED_NONE && se->tenant != tenant))
             continue;
+        if (se->n_running == 0 && !se->returned)
+            return NULL; /* idle, and asked anyway: nobody need spill yet */
         grant = e->grant_bytes;
         largest = se;
     }
@@ -520,16 +544,20 @@ static const Session *largest_holder(const Sched *s)
 
 void scaler_shrink(Sched *s)
 {
-    const Session *largest = others_idle(s, NULL) ? NULL : largest_holder(s);
-    bool urgent = s->memory_short || s->pressure != SCHED_PRESSURE_NONE;
+    const Session *largest = NULL;
+    if (s->memory_short || s->pressure == SCHED_PRESSURE_FULL)
+        largest = largest_holder(s, SCHED_NONE);
     sched_each_live(s, se)
     {
         Executor *e = sched_executor_of(s, se);
         if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY ||
             e->resize_serial != 0 || s->now_usec - se->shrink_usec < SCHED_SHRINK_REPEAT_USEC)
             continue;
+        bool urgent = wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE;
         bool lower = se->grant_bytes < e->grant_bytes;
-        uint64_t target = shrink_target(s, se, largest);
+        bool spill = se == largest ||
+                     (s->tenants[se->tenant].memory_short && se == largest_holder(s, se->tenant));
+        uint64_t target = shrink_target(s, se, spill);
         /* Without need nobody is asked twice for what could not be had. */
         if (target >= e->grant_bytes || (!urgent && (lower ? se->stuck : se->returned)) ||
             !sched_may_emit(s))
@@ -584,9 +612,9 @@ uint64_t scaler_deadline(const Sched *s, const Session *se)
     }
     bool done = se->grant_bytes < e->grant_bytes ? se->stuck : se->returned;
     if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0 &&
-        (!done || s->memory_short)) {
+        (!done || wanted_from(s, se))) {
         uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC, until = idle_until(s, se);
-        t = MIN(t, s->memory_short || again > until ? again : until);
+        t = MIN(t, wanted_from(s, se) || again > until ? again : until);
     }
     return t;
 }

@@ -196,6 +196,30 @@ static void the_idle_are_squeezed_for_who_asks(void **state)
     bed_free(b);
 }
 
+/* One user's quota is nobody else's affair. */
+static void a_quota_squeezes_its_own_user_only(void **state)
+{
+    Bed *b = bed_new(1, 4, 16 * GIB);
+    b->config.tenant_memory_max_bytes = 2 * GIB;
+    bed_start(b);
+    for (uint64_t s = 1; s <= 3; s++) {
+        bed_open(b, s, s == 2 ? 2000 : 1000);
+        bed_estimate(b, s, 1, MIB, MIB, 1);
+    }
+    bed_request(b, 1, GIB, GIB / 2);
+    bed_request(b, 2, GIB, GIB / 2);
+    bed_end(b, 1, 1);
+    bed_end(b, 2, 1);
+    bed_forget(b);
+    bed_request(b, 3, GIB, GIB);
+    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
+    assert_null(bed_last(b, SCHED_ACTION_SHRINK, 2));
+    assert_null(bed_last(b, SCHED_ACTION_STOP, 0)); /* no warm executor either */
+    bed_return(b, 1, 0);
+    assert_int_equal(bed_last(b, SCHED_ACTION_MEMORY_REPLY, 3)->verdict, MEMORY_VERDICT_GRANTED);
+    bed_free(b);
+}
+
 static void an_oom_kill_restarts_with_twice_the_peak(void **state)
 {
     Bed *b = one_session();
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_return_that_crossed_an_answer_is_ignored),
         cmocka_unit_test(what_cannot_be_had_is_not_asked_for_again),
         cmocka_unit_test(the_idle_are_squeezed_for_who_asks),
+        cmocka_unit_test(a_quota_squeezes_its_own_user_only),
         cmocka_unit_test(an_oom_kill_restarts_with_twice_the_peak),
         cmocka_unit_test(what_has_been_seen_corrects_the_next_estimate),
         cmocka_unit_test(a_refusal_names_peak_limit_operator_and_remedy),
