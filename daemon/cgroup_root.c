@@ -21,7 +21,6 @@
 /* Where berthd came from, to go back to before the tree is removed. Set once by cgroup_root_open().
  */
 static char origin[CGROUP_ROOT_PATH_MAX];
-static bool root_made_here;
 
 static int own_cgroup(char *buf, size_t size)
 {
@@ -57,7 +56,6 @@ static int make_path(const char *path, int *ret_fd)
         r = cgroup_controllers(fd, &controllers);
         if (r == 0)
             (void)cgroup_enable(fd, controllers);
-        root_made_here = faccessat(fd, part, F_OK, 0) < 0;
         r = cgroup_create(fd, part, &next);
         if (r != 0)
             return r < 0 ? r : -ENOENT;
@@ -197,9 +195,9 @@ void cgroup_root_close(CgroupRoot *root)
 
     if (root->fd < 0)
         return;
-    /* A unit's cgroup is the service manager's: it goes with the unit. Only what was made here is
+    /* A unit's own cgroup goes with the unit. Another tree is left empty by berthd, and then
      * removed. */
-    if (root_made_here) {
+    if (strncmp(origin, root->path, strlen(root->path)) != 0) {
         snprintf(parent_path, sizeof(parent_path), CGROUP_MOUNT "%s", origin);
         if (cgroup_open_root(parent_path, &parent) == 0 && cgroup_attach(parent, 0) == 0) {
             (void)cgroup_remove(root->fd, SUPERVISOR);

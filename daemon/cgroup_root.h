@@ -33,5 +33,5 @@ typedef struct CgroupRoot {
  */
 int cgroup_root_open(const char *configured, bool required, CgroupRoot *ret_root);
 
-/* Leaves nothing behind that berthd made: supervisor/ and a /berth of its own. */
+/* Leaves supervisor/ and removes the tree, unless it is the cgroup that berthd was started in. */
 void cgroup_root_close(CgroupRoot *root);

@@ -254,6 +254,29 @@ static void remember_query(Session *s, const ControlQueryEstimate *estimate)
     manager_changed(s->manager);
 }
 
+/* Estimate against use: what an administrator wants to read the day after. */
+static void log_query(Session *s, const ControlQueryEnd *end)
+{
+    static const char *const states[_QUERY_STATE_MAX] = {"done", "failed", "cancelled"};
+    LogRecord record = session_record(s, LOG_EVENT_NONE, LOG_INFO);
+    const SessionQuery *q = find_query(s, end->query);
+    char peak[32], estimate[32];
+
+    log_field(&record, "QUERY", "%" PRIu64, end->query);
+    log_field(&record, "STATE", "%s", states[end->state]);
+    log_field(&record, "PEAK_BYTES", "%" PRIu64, end->memory_peak_bytes);
+    log_field(&record, "ESTIMATE_BYTES", "%" PRIu64, q ? q->estimate.memory_peak_bytes : 0);
+    log_field(&record, "SCAN_BYTES", "%" PRIu64, end->scan_bytes);
+    log_field(&record, "ROWS", "%" PRIu64, end->rows);
+    log_field(&record, "CPU_USEC", "%" PRIu64, end->cpu_usec);
+    log_field(&record, "ELAPSED_USEC", "%" PRIu64, end->elapsed_usec);
+    log_send(&record,
+             "query %" PRIu64 " of session %" PRIu64 " %s after %" PRIu64 " ms, %s of %s estimated",
+             end->query, s->id, states[end->state], end->elapsed_usec / USEC_PER_MSEC,
+             text_format_bytes(peak, sizeof(peak), end->memory_peak_bytes),
+             text_format_bytes(estimate, sizeof(estimate), q ? q->estimate.memory_peak_bytes : 0));
+}
+
 static void asked(Session *s, const char *cause)
 {
     s->executor->asked_cause = cause;
@@ -279,6 +302,7 @@ void session_executor_frame(Session *s, const ControlFrame *f)
         event.estimate.profile = f->query_estimate.profile;
         break;
     case CONTROL_QUERY_END:
+        log_query(s, &f->query_end);
         forget_query(s, f->query_end.query);
         event.type = SCHED_EVENT_QUERY_END;
         event.end.query = f->query_end.query;

@@ -14,31 +14,11 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from _berthd import Channel, Clients, Gateway, LOST, READY, check, close, run, wait_for  # noqa: E402
+from _berthd import BUILD, Channel, Clients, Gateway, LOST, READY, check, close, run, wait_for  # noqa: E402
 
 ALICE, BOB = 2001, 2002
 HERE = os.path.dirname(os.path.abspath(__file__))
 XML = os.path.join(HERE, "../../packaging/dbus/org.berth.Berth1.xml")
-
-POLKIT = '''
-import dbus, dbus.service, dbus.mainloop.glib
-from gi.repository import GLib
-dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
-bus = dbus.SystemBus()
-name = dbus.service.BusName("org.freedesktop.PolicyKit1", bus)
-class Authority(dbus.service.Object):
-    @dbus.service.method("org.freedesktop.PolicyKit1.Authority", in_signature="(sa{sv})sa{ss}us",
-                         out_signature="(bba{ss})")
-    def CheckAuthorization(self, subject, action, details, flags, cancellation):
-        with open(%r, "a") as f:
-            f.write("%%s %%s %%s %%d\\n" %% (subject[0], subject[1]["name"], action, flags))
-        if action == "org.berth.Berth1.set-limit":
-            raise dbus.DBusException("broken")
-        return (action == "org.berth.Berth1.kill-session", False, {})
-Authority(bus, "/org/freedesktop/PolicyKit1/Authority")
-GLib.MainLoop().run()
-'''
-
 
 def interfaces(root):
     """What is in the XML, without order of attributes or comments."""
@@ -125,7 +105,7 @@ def main(b):
 
     # With a polkit: its word counts, for root too, and any failure is a no.
     asked = b.folder + "/asked"
-    polkit = subprocess.Popen([sys.executable, "-c", POLKIT % asked], env=b.env)
+    polkit = subprocess.Popen([os.path.join(BUILD, "tests/support/fake_polkit"), asked], env=b.env)
     wait_for(lambda: "PolicyKit1" in b.busctl("list")[1])
     code, said = b.call("SetLimit", "sa{sv}", bo, "1", "MemoryMaxBytes", "t", str(300 << 20))
     check("an error of polkit is a no, even for root", code != 0, said)

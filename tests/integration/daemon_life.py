@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _berthd import (Channel, Clients, Gateway, LOST, READY, REFUSED, check, close, run, wait_for)  # noqa: E402
 
 ALICE, BOB = 2001, 2002
+CONFIG = "Budget=60%\n[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n"
 
 
 def leaf_of(pid):
@@ -39,7 +40,7 @@ def executors():
 
 
 def main(b):
-    b.start("Budget=60%\n[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n")
+    b.start(CONFIG)
     clients = Clients(b.folder)
     check("berthd is ready", b.process.poll() is None, b.log())
     check("two warm executors, each in a leaf of its own", wait_for(lambda: len(executors()) == 2) and
@@ -125,6 +126,16 @@ def main(b):
     check("the gateway's end ends its sessions", wait_for(lambda: len(executors()) == 2 < n), executors())
     g = Gateway(b.socket)
     check("and a new gateway is served", g.open(alice, "after").type == READY)
+
+    # berthd itself is killed: its successor removes what it left, and what still runs in there.
+    b.stop(signal.SIGKILL)
+    check("kill -9 of berthd leaves cgroups", len(b.leaves()) >= 1)
+    g.close()
+    b.start(CONFIG)
+    check("which the next one removes", b.wait_log("of an earlier berthd: done") and
+          wait_for(lambda: len(executors()) == 2), (executors(), b.leaves()))
+    g = Gateway(b.socket)
+    check("and serves", g.open(alice, "after").type == READY)
 
     spill = os.listdir(b.folder + "/spill")
     check("one spill directory, for the one session", len(spill) == 1, spill)
