@@ -258,7 +258,7 @@ static size_t text_length(const GatewayError *e)
 
 void gateway_error_finish(const GatewayError *e, Session *session, GrpcCall *call)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     _cleanup_free_ char *text = strndup(e->message ? e->message : "", text_length(e));
     GrpcStatus status = {.code = e->code, .message = text};
     StoredError *stored = NULL;

@@ -149,7 +149,7 @@ void rpc_execute(Rpc *rpc, const Envelope *e)
 
 static void reply_version(Rpc *rpc, const Session *s)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
     proto_put_string(&w, SPARK_ANALYZED_SESSION_ID, s->id);
     proto_put_string(&w, SPARK_ANALYZED_SERVER_SIDE_SESSION_ID, s->server_id);
@@ -259,7 +259,7 @@ typedef struct ReleaseRequest {
 
 void rpc_release_execute(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     static const ProtoRow rows[] = {
         PROTO_ROW(ReleaseRequest, all, SPARK_RELEASE_RELEASE_ALL, PROTO_KIND_MESSAGE, 0),
         PROTO_ROW(ReleaseRequest, until, SPARK_RELEASE_RELEASE_UNTIL, PROTO_KIND_MESSAGE, 0),
@@ -322,7 +322,7 @@ static bool is_meant(const InterruptCall *c, const Operation *op, const Operatio
 
 void rpc_interrupt(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     static const ProtoRow rows[] = {
         PROTO_ROW(InterruptCall, type, SPARK_INTERRUPT_INTERRUPT_TYPE, PROTO_KIND_INT32, 0),
         PROTO_ROW(InterruptCall, tag, SPARK_INTERRUPT_OPERATION_TAG, PROTO_KIND_STRING,
@@ -375,7 +375,7 @@ static void put_status(ProtoWriter *w, ProtoBytes id, uint32_t state)
 
 void rpc_get_status(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     ProtoBytes request = {0};
     const ProtoRow row = {.number = SPARK_GET_STATUS_OPERATION_STATUS, .kind = PROTO_KIND_MESSAGE};
     ProtoField f;

@@ -292,7 +292,7 @@ Session *rpc_session(Rpc *rpc, const Envelope *e, SessionNeed need)
 
 static void rpc_release_session(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     _cleanup_error_ GatewayError error = {0};
     char id[UUID_TEXT];
     bool allow_reconnect = false;
@@ -320,7 +320,7 @@ static void rpc_release_session(Rpc *rpc, const Envelope *e)
 
 static void rpc_clone(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     char id[UUID_TEXT];
     ProtoBytes wanted = {0};
     const ProtoRow row = {.number = SPARK_CLONE_NEW_SESSION_ID, .kind = PROTO_KIND_STRING};
@@ -362,7 +362,7 @@ static void rpc_clone(Rpc *rpc, const Envelope *e)
 
 static void rpc_fetch_error(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     ProtoBytes id = {0};
     const ProtoRow row = {.number = SPARK_FETCH_ERROR_ERROR_ID, .kind = PROTO_KIND_STRING};
     Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
@@ -388,7 +388,7 @@ static void rpc_fetch_error(Rpc *rpc, const Envelope *e)
 /* No artifact is ever here. */
 static void rpc_artifact_status(Rpc *rpc, const Envelope *e)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     ProtoField f;
     Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
     if (!s)

@@ -163,7 +163,8 @@ typedef struct ProtoWriter {
 
 /* @limit: most bytes this writer may hold. @allocate NULL: realloc and free. */
 void proto_writer_init(ProtoWriter *w, size_t limit, ProtoAllocate allocate, void *userdata);
-/* Frees the buffer; the writer may be used again. */
+/* Frees the buffer; the writer may be used again. A zeroed writer is fine: declare one with `=
+ * {0}`. */
 void proto_writer_done(ProtoWriter *w);
 /* Empties it and keeps the buffer. */
 void proto_writer_reset(ProtoWriter *w);

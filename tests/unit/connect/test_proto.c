@@ -19,7 +19,7 @@
 
 static void test_round_trip(void **state)
 {
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     proto_writer_init(&w, 1 << 20, NULL, NULL);
     proto_put_string(&w, 1, "hello");
     proto_put_int64(&w, 2, -1);
@@ -255,7 +255,7 @@ static void test_sizes(void **state)
     assert_int_equal(proto_varint_size(127), 1);
     assert_int_equal(proto_varint_size(128), 2);
     assert_int_equal(proto_varint_size(UINT64_MAX), 10);
-    _cleanup_proto_writer_ ProtoWriter w;
+    _cleanup_proto_writer_ ProtoWriter w = {0};
     proto_writer_init(&w, 1 << 20, NULL, NULL);
     proto_put_header(&w, SPARK_RESPONSE_ARROW_BATCH, 200);
     memset(proto_reserve(&w, 200), 0, 200);
