@@ -63,7 +63,7 @@ check "the bus name is gone" sh -c '! busctl --no-pager --acquired list | grep -
 deb=$(ls /run/berth-bed*/job/deb/*.deb 2>/dev/null | head -n 1)
 check "purging works" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -q -y purge berth >"$TMPDIR/purge" 2>&1 || { cat "$TMPDIR/purge"; false; }'
 check "purging leaves nothing" nothing_of_berth
-check "it installs again" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-download install "$1" >"$TMPDIR/again" 2>&1 || { cat "$TMPDIR/again"; false; }' sh "$deb"
+check "it installs again" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get -q -y install "$1" >"$TMPDIR/again" 2>&1 || { cat "$TMPDIR/again"; false; }' sh "$deb"
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
