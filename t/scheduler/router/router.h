@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Which node, which class, which slots, and whose turn: by the estimated size, live utilisation and
+ * the latency profile. Placements are looked at again after every event.
+ */
+
+#include "scheduler/scheduler_internal.h"
+
+/* The node for a new session: the least crowded one with a CPU online. */
+uint32_t router_choose_node(Sched *s);
+/* Does its memory fit into its home node's share of the budget? */
+bool router_fits_home(const Sched *s, const Session *session);
+
+/* Where the session is: node, class, slots, weight, CPUs and memory nodes, as MOVE and PLACE carry
+ * them. */
+void router_fill_place(const Sched *s, const Session *session, SchedAction *action);
+
+/* Events. */
+void router_estimate(Sched *s, Session *session, const SchedEvent *event);
+/* The session's last running query is gone: its lease goes back. */
+void router_idle(Sched *s, Session *session);
+void router_cpus_changed(Sched *s, const SchedCpus *online);
+/* GRANT for the queries whose raise has come. */
+void router_granted(Sched *s, Session *session);
+
+/* Steps of the pump. */
+void router_open(Sched *s);  /* executors for sessions that wait for one */
+void router_admit(Sched *s); /* queries, in turn */
+void router_correct(
+    Sched *s); /* long queries leave the interactive pool; freed slots go to who was cut short */
+void router_tell(Sched *s); /* MOVE and QUEUE for what has changed */
+
+uint64_t router_deadline(const Sched *s, const Session *session);

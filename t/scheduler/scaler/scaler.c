@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/scaler/scaler.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "scheduler/router/router.h"
+
+/* A throttled task sleeps for 2 s at most each time (mm/memcontrol.c,
+ * MEMCG_MAX_HIGH_DELAY_JIFFIES). */
+#define THROTTLE_SLEEP_USEC (2 * USEC_PER_SEC + 500 * USEC_PER_MSEC)
+#define LIMIT_UNIT                                                                                 \
+    (64 * UINT64_C(1024)) /* a multiple of every page size, so the kernel rounds nothing */
+
+typedef char ByteText[32];
+
+void sched_limits(uint64_t grant_bytes, uint64_t *ret_high_bytes, uint64_t *ret_max_bytes)
+{
+    uint64_t high = grant_bytes + MAX(grant_bytes / 8, 32 * MIB);
+    high = ALIGN_UP(high, LIMIT_UNIT);
+    uint64_t max = high + MAX(high / 4, 64 * MIB);
+    *ret_high_bytes = high;
+    *ret_max_bytes = ALIGN_UP(max, LIMIT_UNIT);
+}
+
+uint64_t sched_grant_for_max(uint64_t max_bytes)
+{
+    uint64_t high = max_bytes >= 320 * MIB ? max_bytes / 5 * 4
+                                           : (max_bytes > 64 * MIB ? max_bytes - 64 * MIB : 0);
+    uint64_t grant = high >= 288 * MIB ? high / 9 * 8 : (high > 32 * MIB ? high - 32 * MIB : 0);
+    uint64_t max;
+    /* Rounding up in sched_limits() can cost two units. */
+    for (;; grant -= MIN(grant, LIMIT_UNIT)) {
+        sched_limits(grant, &high, &max);
+        if (grant == 0 || max <= max_bytes)
+            return grant;
+    }
+}
+
+static uint64_t floor_max(const Sched *s)
+{
+    uint64_t high, max;
+    sched_limits(s->config.floor_bytes, &high, &max);
+    return max;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* The part of the bounds that does not depend on what others use now. */
+static uint64_t personal_max(const Sched *s, const Session *se)
+{
+    uint64_t max = SCHED_BYTES_MAX;
+    if (s->config.session_memory_max_bytes)
+        max = MIN(max, s->config.session_memory_max_bytes);
+    if (se->limit_set_bytes)
+        max = MIN(max, se->limit_set_bytes);
+    return max;
+}
+
+static uint64_t tenant_room_max(const Sched *s, const Session *se, uint64_t own)
+{
+    uint64_t quota = s->config.tenant_memory_max_bytes;
+    return quota ? minus(quota, s->tenants[se->tenant].committed_bytes - own) : SCHED_BYTES_MAX;
+}
+
+uint64_t scaler_room(const Sched *s, const Session *se, bool admission)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint64_t own = sched_executor_committed(e);
+    uint64_t budget = s->config.memory_budget_bytes;
+    if (admission)
+        budget = minus(budget, s->config.memory_reserve_bytes);
+    uint64_t max = minus(budget, s->committed_bytes - own);
+    max = MIN(max, personal_max(s, se));
+    uint64_t tenant = tenant_room_max(s, se, own);
+    return sched_grant_for_max(MIN(max, tenant));
+}
+
+uint64_t scaler_ceiling(const Sched *s, const Session *se, bool admission)
+{
+    uint64_t budget = s->config.memory_budget_bytes, quota = s->config.tenant_memory_max_bytes;
+    if (admission)
+        budget = minus(budget, s->config.memory_reserve_bytes);
+    uint64_t max = minus(budget, (s->n_sessions - 1) * floor_max(s));
+    max = MIN(max, personal_max(s, se));
+    if (quota)
+        max = MIN(max, minus(quota, (s->tenants[se->tenant].n_sessions - 1) * floor_max(s)));
+    return sched_grant_for_max(max);
+}
+
+bool scaler_own_limit(const Sched *s, const Session *se, uint64_t grant_bytes)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint64_t tenant = tenant_room_max(s, se, sched_executor_committed(e));
+    return grant_bytes > sched_grant_for_max(MIN(tenant, personal_max(s, se)));
+}
+
+void scaler_short(Sched *s, const Session *se, uint64_t grant_bytes)
+{
+    uint64_t own = sched_executor_committed(sched_executor_of(s, se));
+    if (grant_bytes > sched_grant_for_max(personal_max(s, se)))
+        return;
+    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own)))
+        s->tenants[se->tenant].memory_short = true;
+    else
+        s->memory_short = true;
+}
+
+/* Does somebody wait for what this session could give? */
+static bool wanted_from(const Sched *s, const Session *se)
+{
+    return s->memory_short || s->tenants[se->tenant].memory_short;
+}
+
+/* Which of the bounds is the one that matters, for a person. */
+static const char *bound_name(const Sched *s, const Session *se, const char **ret_remedy)
+{
+    uint64_t budget = s->config.memory_budget_bytes, personal = personal_max(s, se);
+    if (se->limit_set_bytes && se->limit_set_bytes == personal && personal < budget) {
+        *ret_remedy = "raise it with `berth limit`";
+        return "the limit set for this session";
+    }
+    uint64_t quota = s->config.tenant_memory_max_bytes;
+    if (quota && quota < MIN(personal, budget)) {
+        *ret_remedy = "stop the user's other sessions, or ask the administrator for a larger quota";
+        return "the user's memory quota";
+    }
+    if (personal < budget) {
+        *ret_remedy = "ask the administrator to raise the session memory limit";
+        return "the memory limit of one session";
+    }
+    *ret_remedy = "run it when fewer sessions are open, or on a host with more memory";
+    return "the memory budget of this host";
+}
+
+/* Every change of what may be in force goes through here: the one place that can break D-1. */
+static void commit(Sched *s, Executor *e, uint64_t before)
+{
+    uint64_t after = sched_executor_committed(e);
+    s->committed_bytes = s->committed_bytes - before + after;
+    if (e->tenant != SCHED_NONE)
+        s->tenants[e->tenant].committed_bytes += after - before;
+    assert(after <= before || s->committed_bytes <= s->config.memory_budget_bytes);
+}
+
+void scaler_resize(Sched *s, Session *se, uint64_t grant_bytes)
+{
+    Executor *e = sched_executor_of(s, se);
+    uint64_t before = sched_executor_committed(e);
+    assert(e->resize_serial == 0);
+    /* Never below what it may use (D-2). */
+    assert(grant_bytes >= MIN(se->grant_bytes, e->grant_bytes));
+    e->resize_serial = ++s->last_serial;
+    e->next_grant_bytes = grant_bytes;
+    sched_limits(grant_bytes, &e->next_high_bytes, &e->next_max_bytes);
+    commit(s, e, before);
+    SchedAction *a = sched_emit(s, SCHED_ACTION_RESIZE, se);
+    a->serial = e->resize_serial;
+    a->grant_bytes = grant_bytes;
+    a->high_bytes = e->next_high_bytes;
+    a->max_bytes = e->next_max_bytes;
+}
+
+bool scaler_may_spawn(Sched *s)
+{
+    if (s->committed_bytes + floor_max(s) <= s->config.memory_budget_bytes)
+        return true;
+    s->memory_short = true;
+    return false;
+}
+
+Executor *scaler_spawn(Sched *s, Session *se)
+{
+    Executor *e = s->executors;
+    while (e < s->executors + s->n_executors_max && e->state != EXECUTOR_FREE)
+        e++;
+    if (e == s->executors + s->n_executors_max)
+        return NULL;
+    *e = (Executor){.id = ++s->last_executor,
+                    .state = EXECUTOR_SPAWNING,
+                    .session = SCHED_NONE,
+                    .tenant = SCHED_NONE,
+                    .grant_bytes = s->config.floor_bytes};
+    sched_limits(e->grant_bytes, &e->high_bytes, &e->max_bytes);
+    commit(s, e, 0);
+    SchedAction *a = sched_emit(s, SCHED_ACTION_SPAWN, se);
+    a->executor = e->id;
+    a->grant_bytes = e->grant_bytes;
+    a->high_bytes = e->high_bytes;
+    a->max_bytes = e->max_bytes;
+    return e;
+}
+
+/* May what runs grow? The mutation takes the answer away, to show that a test notices. */
+static uint64_t running_room(const Sched *s, const Session *se)
+{
+#ifdef BERTH_MUTATION_NO_RAISE
+    return sched_executor_of(s, se)->grant_bytes;
+#else
+    return scaler_room(s, se, false);
+#endif
+}
+
+static void reply(Sched *s, Session *se, uint64_t serial, MemoryVerdict verdict, uint64_t total)
+{
+    SchedAction *a = sched_emit(s, SCHED_ACTION_MEMORY_REPLY, se);
+    a->serial = se->answered_serial = serial;
+    a->verdict = verdict;
+    a->grant_bytes = total;
+    se->returned = false;
+}
+
+static void reply_refused(Sched *s, Session *se, const Request *rq)
+{
+    ByteText need, have, limit;
+    const char *remedy, *bound = bound_name(s, se, &remedy);
+    uint64_t ceiling = scaler_ceiling(s, se, false);
+    reply(s, se, rq->serial, MEMORY_VERDICT_REFUSED, se->grant_bytes);
+    SchedAction *a = &s->actions[(s->first_action + s->n_actions - 1) % SCHED_ACTIONS_MAX];
+    sched_reason(
+        a,
+        "Out of memory: operator %s needs at least %s, the session has %s and could get %s; "
+        "the bound is %s. To mend it, %s.",
+        se->operator_name[0] ? se->operator_name : "(unknown)",
+        text_format_bytes(need, sizeof(need), rq->minimum_bytes),
+        text_format_bytes(have, sizeof(have), se->grant_bytes),
+        text_format_bytes(limit, sizeof(limit), ceiling), bound, remedy);
+}
+
+/* Ends the executor so that the session comes back with room for @need_bytes. Return: false when it
+ * may not. */
+static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
+{
+    if (se->restarts[s->config.restarts_max - 1] != 0 &&
+        s->now_usec - se->restarts[s->config.restarts_max - 1] < s->config.restart_window_usec)
+        return false;
+    if (se->n_running == 0 || se->min_need_bytes >= scaler_ceiling(s, se, true))
+        return false; /* nothing to run again, or it had everything already */
+    sched_each_executor(s, other) if (other->state ==
+                                      EXECUTOR_STOPPING) return true; /* memory is on its way back:
+                                                                         one sacrifice at a time */
+    Executor *e = sched_executor_of(s, se);
+    se->min_need_bytes = MAX(se->min_need_bytes, need_bytes);
+    e->restart = true;
+    sched_stop(s, e, SESSION_CAUSE_OOM);
+    return true;
+}
+
+/* Memory that idle sessions hold above their floor and will be asked for; of the same tenant if
+ * that is the bound. */
+static bool others_idle(const Sched *s, const Session *se, bool same_tenant)
+{
+    sched_each_live(s, other)
+    {
+        const Executor *e = sched_executor_of(s, other);
+        if (other != se && e && e->state == EXECUTOR_READY && other->n_running == 0 &&
+            !other->returned && e->grant_bytes > s->config.floor_bytes &&
+            (!same_tenant || other->tenant == se->tenant))
+            return true;
+    }
+    return false;
+}
+
+/* Return: true when the request has been answered. */
+static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t room)
+{
+    Executor *e = sched_executor_of(s, se);
+    uint64_t waited = s->now_usec - rq->since_usec;
+    if (rq->total_bytes <= e->grant_bytes) {
+        /* All that the limits carry, so that the next few requests need no question. */
+        se->grant_bytes = e->grant_bytes;
+        reply(s, se, rq->serial, MEMORY_VERDICT_GRANTED, se->grant_bytes);
+        return true;
+    }
+    if (room >= rq->total_bytes) {
+        uint64_t step = s->pressure == SCHED_PRESSURE_NONE && !s->memory_short
+                            ? e->grant_bytes + e->grant_bytes / 2
+                            : 0;
+        scaler_resize(s, se, MIN(room, ALIGN_UP(MAX(rq->total_bytes, step), MIB)));
+        return false;
+    }
+    if (waited < SCHED_SPILL_PATIENCE_USEC &&
+        others_idle(s, se, scaler_own_limit(s, se, rq->minimum_bytes))) {
+        scaler_short(s, se, rq->minimum_bytes);
+        return false;
+    }
+    if (room >= rq->minimum_bytes &&
+        (rq->minimum_bytes > e->grant_bytes || room > e->grant_bytes + e->grant_bytes / 8)) {
+        scaler_resize(s, se, room); /* not all of it, but what it needs or clearly more than now */
+        return false;
+    }
+    if (rq->minimum_bytes <= e->grant_bytes) {
+        se->grant_bytes = e->grant_bytes;
+        reply(s, se, rq->serial, MEMORY_VERDICT_PARTLY, se->grant_bytes);
+        return true;
+    }
+    if (rq->minimum_bytes <= scaler_ceiling(s, se, false) &&
+        (true || restart_larger(s, se, rq->total_bytes))) {
+        scaler_short(s, se, rq->minimum_bytes);
+        return false;
+    }
+    reply_refused(s, se, rq);
+    return true;
+}
+
+/* Step 2 of the ladder. The executor's own count is wrong here, so the kernel's decides. */
+static void serve_trip(Sched *s, Session *se, uint64_t room)
+{
+    Executor *e = sched_executor_of(s, se);
+    uint64_t want = MAX(e->grant_bytes, se->trip_current_bytes), high, max;
+    want = ALIGN_UP(want + want / 2, MIB);
+    sched_limits(MIN(want, room), &high, &max);
+    if (room > e->grant_bytes && high > se->trip_current_bytes) {
+        se->n_raises++;
+        se->trip_usec = 0;
+        scaler_resize(s, se, MIN(want, room));
+        return;
+    }
+    scaler_short(s, se, MAX(e->grant_bytes, se->trip_current_bytes));
+    if (s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC) {
+        SchedAction *a = sched_emit(s, SCHED_ACTION_SHRINK, se);
+        a->grant_bytes = MAX(se->grant_bytes / 2, s->config.floor_bytes);
+        se->shrink_usec = s->now_usec;
+    }
+    if (s->now_usec - se->trip_usec < s->config.throttle_usec)
+        return;
+    /* Told once only, and never again for longer than the kernel lets a task sleep above the wire:
+     * it is below. */
+    if (se->trip_seen_usec == se->trip_usec) {
+        if (s->now_usec - se->trip_seen_usec >= s->config.throttle_usec + THROTTLE_SLEEP_USEC)
+            se->trip_usec = 0;
+        return;
+    }
+    /* Above the wire for too long, and it has not said that it spilled: the kernel throttles it for
+     * ever. */
+    if (!restart_larger(s, se, 2 * se->trip_current_bytes)) {
+        se->peak_bytes = se->trip_current_bytes;
+        sched_stop(s, e, SESSION_CAUSE_OOM);
+    }
+}
+
+void scaler_serve(Sched *s, Session *se)
+{
+    Executor *e = sched_executor_of(s, se);
+    if (e->resize_serial != 0 || e->state != EXECUTOR_READY)
+        return;
+    uint64_t room = se->n_requests > 0 || se->trip_usec != 0 ? running_room(s, se) : 0;
+    for (uint32_t i = 0;
+         i < se->n_requests && e->state == EXECUTOR_READY && e->resize_serial == 0;) {
+        if (!serve_request(s, se, &se->requests[i], room)) {
+            i++;
+            continue;
+        }
+        memmove(&se->requests[i], &se->requests[i + 1],
+                (--se->n_requests - i) * sizeof(se->requests[0]));
+    }
+    if (se->trip_usec != 0 && e->resize_serial == 0 && e->state == EXECUTOR_READY)
+        serve_trip(s, se, room);
+    /* Memory from its home alone while that is enough. */
+    bool spread = !router_fits_home(s, se);
+    if (spread != se->spread) {
+        se->spread = spread;
+        se->cpus_told = false;
+    }
+}
+
+void scaler_request(Sched *s, Session *se, const SchedEvent *event)
+{
+    Request rq = {.serial = event->request.serial,
+                  .since_usec = s->now_usec,
+                  .total_bytes = MIN(event->request.total_bytes, SCHED_BYTES_MAX)};
+    rq.minimum_bytes = MIN(event->request.minimum_bytes, rq.total_bytes);
+    memcpy(se->operator_name, event->request.operator_name, sizeof(se->operator_name));
+    if (se->n_requests == SCHED_REQUESTS_PER_SESSION) {
+        reply_refused(s, se, &rq);
+        return;
+    }
+    se->requests[se->n_requests++] = rq;
+    s->dirty = true;
+}
+
+void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_bytes)
+{
+    if (serial != se->answered_serial && serial != 0)
+        return; /* it crossed an answer on the way */
+    /* One that does not name its answer: what it is waiting for counts. */
+    list_for_each (n, &se->queries)
+        if (serial == 0 && container_of(n, Query, in_session)->stage == QUERY_RAISING)
+            return;
+    if (serial == 0 && se->n_requests > 0)
+        return;
+    total_bytes = MAX(total_bytes, s->config.floor_bytes);
+    se->grant_bytes = MIN(se->grant_bytes, total_bytes);
+    se->returned = true;
+    se->stuck = false;
+    se->shrink_usec = 0; /* the limits may follow at once */
+    s->dirty = true;
+}
+
+void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_bytes)
+{
+    Executor *e = sched_executor_of(s, se);
+    se->trip_current_bytes = MIN(current_bytes, SCHED_BYTES_MAX);
+    if (e->resize_serial == 0 && high_bytes < e->high_bytes && current_bytes < e->high_bytes)
+        return; /* about the wire before the last raise */
+    if (current_bytes + MAX(e->high_bytes / 8, 16 * MIB) < e->high_bytes) {
+        se->trip_usec = 0; /* page cache of what it reads: the kernel has dropped it and goes on */
+        return;
+    }
+    /* A new crossing, or one that it is working its way out of. */
+    if (se->trip_usec == 0 || current_bytes + current_bytes / 16 < se->trip_first_bytes) {
+        se->trip_usec = s->now_usec;
+        se->trip_first_bytes = current_bytes;
+    }
+    se->trip_seen_usec = s->now_usec;
+    s->dirty = true;
+}
+
+void scaler_resized(Sched *s, Executor *e, const SchedEvent *event)
+{
+    uint64_t before = sched_executor_committed(e);
+    /* A writer that reports more than both is wrong, and counting it would break D-1: it is cut. */
+    uint64_t max = MIN(event->resized.max_bytes, before), carried = sched_grant_for_max(max);
+    bool raised = max > e->max_bytes;
+    /* Rounding may cost a grant that the same limits carried before. */
+    if (max >= e->max_bytes)
+        carried = MAX(carried, e->grant_bytes);
+    if (max >= e->next_max_bytes)
+        carried = MAX(carried, e->next_grant_bytes);
+    e->resize_serial = 0;
+    e->max_bytes = max;
+    e->high_bytes = MIN(event->resized.high_bytes, max);
+    e->grant_bytes = carried;
+    commit(s, e, before);
+    s->dirty = true;
+    Session *se = e->session == SCHED_NONE ? NULL : &s->sessions[e->session];
+    if (!se || se->state != SCHED_SESSION_LIVE)
+        return;
+    se->stuck = !raised && max > e->next_max_bytes;
+    if (se->stuck)
+        se->shrink_usec = s->now_usec;
+    else if (raised && event->resized.current_bytes < e->high_bytes)
+        se->trip_usec = 0;
+    router_granted(s, se);
+}
+
+void scaler_lost(Sched *s, Session *se, SessionCause cause, bool restart, uint64_t limit_bytes)
+{
+    ByteText peak, limit, room;
+    const char *remedy, *bound = bound_name(s, se, &remedy);
+    uint64_t ceiling = scaler_ceiling(s, se, true);
+    uint64_t oldest = se->restarts[s->config.restarts_max - 1];
+    bool oom = cause == SESSION_CAUSE_OOM || restart;
+    bool often = oldest != 0 && s->now_usec - oldest < s->config.restart_window_usec;
+    bool may_retry = oom || cause == SESSION_CAUSE_CRASH || cause == SESSION_CAUSE_KILLED;
+
+    if (oom && !restart) {
+        /* It had all there is, or as good as all: once more would end the same way. */
+        if (se->min_need_bytes >= ceiling || se->peak_bytes > ceiling + ceiling / 8)
+            may_retry = false;
+        se->min_need_bytes = MAX(se->min_need_bytes, 2 * se->peak_bytes);
+    }
+    may_retry = may_retry && !often;
+    SchedAction *a = sched_emit(s, SCHED_ACTION_LOST, se);
+    a->cause = oom ? SESSION_CAUSE_OOM : cause;
+    a->may_retry = may_retry;
+    a->peak_bytes = se->peak_bytes;
+    a->max_bytes = limit_bytes;
+    memcpy(a->operator_name, se->operator_name, sizeof(a->operator_name));
+    (void)text_format_bytes(peak, sizeof(peak), se->peak_bytes);
+    (void)text_format_bytes(limit, sizeof(limit), limit_bytes);
+    const char *op = se->operator_name[0] ? se->operator_name : "(unknown)";
+    if (oom && may_retry)
+        sched_reason(a, "Out of memory at %s of %s (operator %s): starting again with room for %s.",
+                     peak, limit, op,
+                     text_format_bytes(room, sizeof(room), MIN(se->min_need_bytes, ceiling)));
+    else if (oom)
+        sched_reason(
+            a, "Out of memory: peak %s, limit %s, operator %s%s; the bound is %s. To mend it, %s.",
+            peak, limit, op, often ? ", restarted too often" : "", bound, remedy);
+    else
+        sched_reason(a, "The executor ended: %s%s.", session_cause_to_string(cause),
+                     often ? ", and was restarted too often before" : "");
+    if (!may_retry) {
+        sched_session_drop(s, se);
+        return;
+    }
+    memmove(&se->restarts[1], &se->restarts[0], sizeof(se->restarts) - sizeof(se->restarts[0]));
+    se->restarts[0] = MAX(s->now_usec, UINT64_C(1));
+    sched_session_unplace(s, se);
+    se->state = SCHED_SESSION_LOST;
+}
+
+static uint64_t idle_until(const Sched *s, const Session *se)
+{
+    return se->idle_usec + s->config.idle_usec[se->mode];
+}
+
+/* What a session should come down to; its present grant when there is no reason. */
+static uint64_t shrink_target(const Sched *s, const Session *se, bool spill)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint64_t target = e->grant_bytes, personal = sched_grant_for_max(personal_max(s, se));
+    bool idle = se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
+    if (idle && (wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE ||
+                 s->now_usec >= idle_until(s, se)))
+        target = s->config.floor_bytes;
+    else if (spill)
+        target = e->grant_bytes / 2;
+    return MAX(MIN(target, personal), s->config.floor_bytes);
+}
+
+/*
+ * Who is asked to spill when somebody waits and nobody is idle: the largest holder above an equal
+ * share, of the host or of the tenant whose quota is the bound. Nobody spills for another tenant's
+ * quota.
+ */
+static const Session *largest_holder(const Sched *s, uint32_t tenant)
+{
+    const Session *largest = NULL;
+    uint64_t grant = sched_grant_for_max(s->config.memory_budget_bytes / MAX(s->n_sessions, 1u));
+    if (tenant != SCHED_NONE)
+        grant =
+            sched_grant_for_max(s->config.tenant_memory_max_bytes / s->tenants[tenant].n_sessions);
+    sched_each_live(s, se)
+    {
+        const Executor *e = sched_executor_of(s, se);
+        if (se->state != SCHED_SESSION_LIVE || e->grant_bytes <= grant ||
+            (tenant != SCHED_NONE && se->tenant != tenant))
+            continue;
+        if (se->n_running == 0 && !se->returned)
+            return NULL; /* idle, and asked anyway: nobody need spill yet */
+        grant = e->grant_bytes;
+        largest = se;
+    }
+    return largest;
+}
+
+void scaler_shrink(Sched *s)
+{
+    const Session *largest = NULL;
+    if (s->memory_short || s->pressure == SCHED_PRESSURE_FULL)
+        largest = largest_holder(s, SCHED_NONE);
+    sched_each_live(s, se)
+    {
+        Executor *e = sched_executor_of(s, se);
+        if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY ||
+            e->resize_serial != 0 || s->now_usec - se->shrink_usec < SCHED_SHRINK_REPEAT_USEC)
+            continue;
+        bool urgent = wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE;
+        bool lower = se->grant_bytes < e->grant_bytes;
+        bool spill = se == largest ||
+                     (s->tenants[se->tenant].memory_short && se == largest_holder(s, se->tenant));
+        uint64_t target = shrink_target(s, se, spill);
+        /* Without need nobody is asked twice for what could not be had. */
+        if (target >= e->grant_bytes || (!urgent && (lower ? se->stuck : se->returned)) ||
+            !sched_may_emit(s))
+            continue;
+        se->shrink_usec = s->now_usec;
+        if (lower)
+            scaler_resize(s, se, MAX(target, se->grant_bytes));
+        else
+            sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target;
+    }
+}
+
+void scaler_warm(Sched *s)
+{
+    uint32_t n = 0;
+    bool stopped = false;
+    sched_each_executor(s, e)
+    {
+        if (e->session != SCHED_NONE || e->tenant != SCHED_NONE || e->state == EXECUTOR_STOPPING)
+            continue;
+        n++;
+        if (s->memory_short && e->state == EXECUTOR_READY && !stopped && sched_may_emit(s)) {
+            sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);
+            stopped = true; /* one at a time: its memory may be enough */
+        }
+    }
+    if (s->memory_short || s->pressure != SCHED_PRESSURE_NONE || s->now_usec < s->warm_after_usec)
+        return;
+    uint64_t budget = minus(s->config.memory_budget_bytes, s->config.memory_reserve_bytes);
+    while (n < s->config.n_warm && s->committed_bytes + floor_max(s) <= budget &&
+           sched_may_emit(s) && scaler_spawn(s, NULL))
+        n++;
+}
+
+uint64_t scaler_deadline(const Sched *s, const Session *se)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint64_t t = SCHED_NEVER;
+    if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY)
+        return t;
+    for (uint32_t i = 0; i < se->n_requests; i++) {
+        uint64_t waited = s->now_usec - se->requests[i].since_usec;
+        uint64_t after = waited < SCHED_SPILL_PATIENCE_USEC ? SCHED_SPILL_PATIENCE_USEC
+                                                            : s->config.request_wait_usec;
+        t = MIN(t, se->requests[i].since_usec + after);
+    }
+    if (se->trip_usec != 0) {
+        uint64_t at = se->trip_usec + s->config.throttle_usec;
+        if (at <= s->now_usec)
+            at = se->trip_seen_usec + s->config.throttle_usec + THROTTLE_SLEEP_USEC;
+        t = MIN(t, at);
+    }
+    bool done = se->grant_bytes < e->grant_bytes ? se->stuck : se->returned;
+    if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0 &&
+        (!done || wanted_from(s, se))) {
+        uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC, until = idle_until(s, se);
+        t = MIN(t, wanted_from(s, se) || again > until ? again : until);
+    }
+    return t;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Vertical scaling: how large a leaf may be, and the ladder: reserve first, trip wire, squeeze,
+ * restart larger, say no clearly. The only place that raises or lowers a limit.
+ */
+
+#include "scheduler/scheduler_internal.h"
+
+/* What the leaf may grow to now, as a grant. Admissions leave the reserve alone. */
+uint64_t scaler_room(const Sched *s, const Session *session, bool admission);
+/* What it could have if every other session were idle, as a grant. */
+uint64_t scaler_ceiling(const Sched *s, const Session *session, bool admission);
+/* Is the room of the session bounded by its own limit or its tenant's quota rather than by the
+ * host? */
+bool scaler_own_limit(const Sched *s, const Session *session, uint64_t grant_bytes);
+
+/* Somebody lacks @grant_bytes: others are squeezed, unless the session's own limit forbids it
+ * anyway. */
+void scaler_short(Sched *s, const Session *session, uint64_t grant_bytes);
+
+/* Is there budget for one more leaf with the floor? Not only for a raise: sets memory_short when
+ * not. */
+bool scaler_may_spawn(Sched *s);
+/* A new executor with the floor's limits. Return: NULL when no record is free. */
+Executor *scaler_spawn(Sched *s, Session *session);
+
+/* Emits RESIZE so that the leaf carries @grant_bytes; nothing may be under way. */
+void scaler_resize(Sched *s, Session *session, uint64_t grant_bytes);
+
+/* Events. */
+void scaler_request(Sched *s, Session *session, const SchedEvent *event);
+void scaler_returned(Sched *s, Session *session, uint64_t serial, uint64_t total_bytes);
+void scaler_trip(Sched *s, Session *session, uint64_t current_bytes, uint64_t high_bytes);
+void scaler_resized(Sched *s, Executor *e, const SchedEvent *event);
+/* Decides between LOST with and without may_retry; may free the session. */
+void scaler_lost(Sched *s, Session *session, SessionCause cause, bool restart,
+                 uint64_t limit_bytes);
+
+/* Steps of the pump. */
+void scaler_serve(Sched *s, Session *session); /* requests and the trip wire */
+void scaler_shrink(Sched *s);
+void scaler_warm(Sched *s);
+
+/* The earliest time at which a step of the pump would do something for this session. */
+uint64_t scaler_deadline(const Sched *s, const Session *session);

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/scheduler.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "scheduler/router/router.h"
+#include "scheduler/scaler/scaler.h"
+#include "scheduler/scheduler_internal.h"
+
+SchedAction *sched_emit(Sched *s, SchedActionType type, const Session *session)
+{
+    assert(s->n_actions < SCHED_ACTIONS_MAX);
+    SchedAction *a = &s->actions[(s->first_action + s->n_actions++) % SCHED_ACTIONS_MAX];
+    *a = (SchedAction){.type = type};
+    if (session) {
+        a->session = session->id;
+        a->tenant = s->tenants[session->tenant].uid;
+        a->generation = session->generation;
+        if (session->executor != SCHED_NONE)
+            a->executor = s->executors[session->executor].id;
+    }
+    return a;
+}
+
+bool sched_may_emit(Sched *s)
+{
+    if (s->n_actions + SCHED_ACTIONS_MARGIN < SCHED_ACTIONS_MAX)
+        return true;
+    s->dirty = true;
+    return false;
+}
+
+void sched_reason(SchedAction *action, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(action->reason, sizeof(action->reason), format, args);
+    va_end(args);
+}
+
+uint32_t sched_session_index(const Sched *s, const Session *session)
+{
+    return (uint32_t)(session - s->sessions);
+}
+
+Executor *sched_executor_of(const Sched *s, const Session *session)
+{
+    return session->executor == SCHED_NONE ? NULL : &s->executors[session->executor];
+}
+
+uint64_t sched_executor_committed(const Executor *e)
+{
+    return e->resize_serial ? MAX(e->max_bytes, e->next_max_bytes) : e->max_bytes;
+}
+
+static Session *find_session(Sched *s, uint64_t id)
+{
+    for (uint32_t i = 0; id != 0 && i < s->config.sessions_max; i++)
+        if (s->session_ids[i] == id)
+            return &s->sessions[i];
+    return NULL;
+}
+
+static Executor *find_executor(Sched *s, uint64_t id)
+{
+    sched_each_executor(s, e) if (e->id == id) return e;
+    return NULL;
+}
+
+static Query *find_query(Session *session, uint64_t query)
+{
+    list_for_each (n, &session->queries) {
+        Query *q = container_of(n, Query, in_session);
+        if (q->query == query)
+            return q;
+    }
+    return NULL;
+}
+
+/* The record of a uid, a fresh one when it has none. There are as many as executors and sessions
+ * together. */
+static uint32_t find_tenant(Sched *s, uint32_t uid)
+{
+    uint32_t unused = SCHED_NONE;
+    for (uint32_t i = 0; i < s->n_executors_max + s->config.sessions_max; i++) {
+        Tenant *t = &s->tenants[i];
+        bool used = t->n_sessions > 0 || t->n_executors > 0;
+        if (used && t->uid == uid)
+            return i;
+        if (!used && unused == SCHED_NONE)
+            unused = i;
+    }
+    assert(unused != SCHED_NONE);
+    s->tenants[unused] = (Tenant){.uid = uid};
+    return unused;
+}
+
+void sched_query_drop(Sched *s, Query *q)
+{
+    Session *se = &s->sessions[q->session];
+    Tenant *t = &s->tenants[se->tenant];
+    if (q->stage == QUERY_WAITING) {
+        list_remove(&q->in_queue);
+        se->n_queued--;
+        s->n_waiting--;
+    } else {
+        se->n_running--;
+        s->n_running--;
+        t->n_running--;
+    }
+    t->n_queries--;
+    list_remove(&q->in_session);
+    list_append(&s->free_queries, &q->in_session);
+    s->dirty = true;
+}
+
+void sched_session_unplace(Sched *s, Session *session)
+{
+    while (!list_empty(&session->queries))
+        sched_query_drop(s, container_of(session->queries.next, Query, in_session));
+    router_idle(s, session);
+    Executor *e = sched_executor_of(s, session);
+    if (e)
+        e->session = SCHED_NONE;
+    session->executor = SCHED_NONE;
+    session->n_requests = 0;
+    session->trip_usec = session->grant_bytes = session->shrink_usec = 0;
+    session->answered_serial = 0;
+    session->n_raises = 0;
+    session->spread = session->returned = session->stuck = false;
+    s->dirty = true;
+}
+
+void sched_session_drop(Sched *s, Session *session)
+{
+    sched_session_unplace(s, session);
+    s->tenants[session->tenant].n_sessions--;
+    s->n_sessions--;
+    s->session_ids[sched_session_index(s, session)] = 0;
+    session->id = 0;
+}
+
+void sched_stop(Sched *s, Executor *e, SessionCause cause)
+{
+    if (e->state == EXECUTOR_STOPPING)
+        return;
+    e->state = EXECUTOR_STOPPING;
+    e->stop_cause = cause;
+    SchedAction *a = sched_emit(s, SCHED_ACTION_STOP, NULL);
+    a->executor = e->id;
+    a->cause = cause;
+}
+
+History *sched_history_find(Sched *s, uint64_t fingerprint)
+{
+    History *set = s->history[fingerprint % SCHED_HISTORY_SETS];
+    for (unsigned i = 0; fingerprint != 0 && i < SCHED_HISTORY_WAYS; i++)
+        if (set[i].fingerprint == fingerprint)
+            return &set[i];
+    return NULL;
+}
+
+void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t elapsed_usec)
+{
+    if (fingerprint == 0)
+        return;
+    History *h = sched_history_find(s, fingerprint);
+    if (!h) {
+        h = s->history[fingerprint % SCHED_HISTORY_SETS];
+        for (unsigned i = 1; i < SCHED_HISTORY_WAYS; i++)
+            if (s->history[fingerprint % SCHED_HISTORY_SETS][i].used < h->used)
+                h = &s->history[fingerprint % SCHED_HISTORY_SETS][i];
+        *h =
+            (History){.fingerprint = fingerprint, .peak_bytes = peak, .elapsed_usec = elapsed_usec};
+    }
+    /* Up at once, down by an eighth of the way: too little costs more than too much. */
+    h->peak_bytes = peak > h->peak_bytes ? peak : h->peak_bytes - (h->peak_bytes - peak) / 8;
+    h->elapsed_usec = (h->elapsed_usec * 3 + elapsed_usec) / 4;
+    h->used = ++s->last_use;
+}
+
+static void on_opened(Sched *s, const SchedEvent *event)
+{
+    uint64_t floor_high, floor_max;
+    sched_limits(s->config.floor_bytes, &floor_high, &floor_max);
+    uint32_t tenant = find_tenant(s, event->opened.tenant);
+    Tenant *t = &s->tenants[tenant];
+    const SchedConfig *c = &s->config;
+    const char *why = NULL;
+    uint64_t limit = 0;
+
+    assert(event->session != 0);
+    if (find_session(s, event->session))
+        return;
+    /* Idle sessions must leave a quarter of the budget, or no query could ever be admitted. */
+    uint64_t floors = (c->memory_budget_bytes - c->memory_budget_bytes / 4) / floor_max;
+    if (s->n_sessions >= c->sessions_max) {
+        why = "this host's limit of sessions", limit = c->sessions_max;
+    } else if (t->n_sessions >= c->tenant_sessions_max) {
+        why = "the limit of sessions per user", limit = c->tenant_sessions_max;
+    } else if (s->n_sessions >= floors) {
+        why = "the number of idle sessions that the memory budget carries", limit = floors;
+    } else if (c->tenant_memory_max_bytes &&
+               t->n_sessions >= c->tenant_memory_max_bytes / floor_max) {
+        why = "the number of idle sessions that the user's memory quota carries";
+        limit = c->tenant_memory_max_bytes / floor_max;
+    }
+    if (why) {
+        SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, NULL);
+        a->session = event->session;
+        a->tenant = event->opened.tenant;
+        a->cause = SESSION_CAUSE_QUOTA;
+        sched_reason(
+            a,
+            "Cannot open another session: %s is %ju. Stop a session that is not needed, or ask "
+            "the administrator to raise the limit.",
+            why, (uintmax_t)limit);
+        return;
+    }
+    uint32_t i = 0;
+    while (s->session_ids[i] != 0)
+        i++;
+    Session *se = &s->sessions[i];
+    *se = (Session){.id = event->session,
+                    .state = SCHED_SESSION_OPENING,
+                    .tenant = tenant,
+                    .profile = event->opened.profile,
+                    .mode = event->opened.mode,
+                    .generation = 1,
+                    .executor = SCHED_NONE,
+                    .opened_usec = s->now_usec,
+                    .idle_usec = s->now_usec,
+                    .class = event->opened.profile == LATENCY_PROFILE_BATCH
+                                 ? SCHED_CLASS_BATCH
+                                 : SCHED_CLASS_INTERACTIVE};
+    list_init(&se->queries);
+    se->node = router_choose_node(s); /* before its id counts */
+    s->session_ids[i] = event->session;
+    s->n_sessions++;
+    t->n_sessions++;
+    s->dirty = true;
+}
+
+static void on_retry(Sched *s, Session *se)
+{
+    if (se->state != SCHED_SESSION_LOST)
+        return;
+    se->state = SCHED_SESSION_OPENING;
+    se->generation++;
+    se->opened_usec = s->now_usec;
+    se->node = router_choose_node(s);
+    s->dirty = true;
+}
+
+static void on_closed(Sched *s, Session *se, SessionCause cause)
+{
+    Executor *e = sched_executor_of(s, se);
+    sched_session_drop(s, se);
+    if (e)
+        sched_stop(s, e, cause);
+}
+
+static void on_executor_exit(Sched *s, const SchedEvent *event)
+{
+    Executor *e = find_executor(s, event->exit.executor);
+    if (!e)
+        return;
+    Executor dead = *e;
+    s->committed_bytes -= sched_executor_committed(&dead);
+    if (dead.tenant != SCHED_NONE) {
+        s->tenants[dead.tenant].committed_bytes -= sched_executor_committed(&dead);
+        s->tenants[dead.tenant].n_executors--;
+    }
+    s->dirty = true;
+    if (dead.state == EXECUTOR_SPAWNING && dead.session == SCHED_NONE) {
+        /* Warm ones are a comfort: try again after 1, 2, 4, ... 64 s. */
+        s->n_warm_failures = MIN(s->n_warm_failures + 1, 7u);
+        s->warm_after_usec = s->now_usec + (USEC_PER_SEC << (s->n_warm_failures - 1));
+    }
+    Session *se = dead.session == SCHED_NONE ? NULL : &s->sessions[dead.session];
+    if (se) {
+        se->peak_bytes = MIN(event->exit.peak_bytes, SCHED_BYTES_MAX);
+        if (event->exit.operator_name[0])
+            memcpy(se->operator_name, event->exit.operator_name, sizeof(se->operator_name));
+    }
+    e->state = EXECUTOR_FREE;
+    e->id = 0;
+    if (!se)
+        return;
+    if (se->state == SCHED_SESSION_OPENING) {
+        sched_session_unplace(s, se);
+        se->spawn_after_usec = s->now_usec + (100 * USEC_PER_MSEC << se->n_spawn_failures);
+        if (++se->n_spawn_failures < SCHED_SPAWN_TRIES_MAX)
+            return;
+        SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, se);
+        a->cause = SESSION_CAUSE_SPAWN;
+        sched_reason(
+            a,
+            "The executor could not be started in %u attempts (last cause: %s). The journal of "
+            "berthd names the step that failed.",
+            SCHED_SPAWN_TRIES_MAX, session_cause_to_string((SessionCause)event->exit.cause));
+        sched_session_drop(s, se);
+        return;
+    }
+    SessionCause cause =
+        dead.state == EXECUTOR_STOPPING ? dead.stop_cause : (SessionCause)event->exit.cause;
+    scaler_lost(s, se, cause, dead.restart, dead.max_bytes);
+}
+
+static void on_ready(Sched *s, uint64_t id)
+{
+    Executor *e = find_executor(s, id);
+    if (!e || e->state != EXECUTOR_SPAWNING)
+        return;
+    e->state = EXECUTOR_READY;
+    if (e->session == SCHED_NONE)
+        s->n_warm_failures = 0;
+    s->dirty = true;
+}
+
+static void on_query_end(Sched *s, Session *se, const SchedEvent *event)
+{
+    Query *q = find_query(se, event->end.query);
+    if (!q)
+        return;
+    if (event->end.state == QUERY_STATE_DONE && q->stage != QUERY_WAITING) {
+        sched_history_learn(s, q->fingerprint, MIN(event->end.memory_peak_bytes, SCHED_BYTES_MAX),
+                            event->end.elapsed_usec);
+        se->min_need_bytes = 0;
+    }
+    sched_query_drop(s, q);
+    if (se->n_running == 0)
+        router_idle(s, se);
+}
+
+static void on_config(Sched *s, const SchedConfig *config)
+{
+    SchedConfig c = *config;
+    c.sessions_max = s->config.sessions_max;
+    c.n_warm = s->config.n_warm;
+    c.slot_cpus = s->config.slot_cpus;
+    memcpy(c.slots_per_cpu, s->config.slots_per_cpu, sizeof(c.slots_per_cpu));
+    s->config = c;
+    sched_each_live(s, se) se->cpus_told = false; /* weights may differ */
+}
+
+/* Sums that many steps of the pump need. */
+static void measure_nodes(Sched *s)
+{
+    uint64_t high, total = 0;
+    sched_limits(s->config.floor_bytes, &high, &s->warm_max_bytes);
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
+        total += s->topology.nodes[n].memory_bytes >> 20;
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++) {
+        s->node_used[n] = 0;
+        s->node_share[n] = s->config.memory_budget_bytes / MAX(total, UINT64_C(1)) *
+                           (s->topology.nodes[n].memory_bytes >> 20);
+    }
+    sched_each_live(s, se)
+    {
+        const Executor *e = sched_executor_of(s, se);
+        s->tenants[se->tenant].memory_short = false;
+        if (e && !se->spread)
+            s->node_used[se->node] += sched_executor_committed(e);
+    }
+}
+
+static void pump(Sched *s)
+{
+    while (s->dirty && sched_may_emit(s)) {
+        s->dirty = false;
+        s->memory_short = false;
+        measure_nodes(s);
+        router_open(s);
+        sched_each_live(s, se) if (se->state == SCHED_SESSION_LIVE && sched_may_emit(s))
+            scaler_serve(s, se);
+        router_correct(s);
+        router_admit(s);
+        scaler_shrink(s);
+        scaler_warm(s);
+        router_tell(s);
+        if (s->n_actions > 0)
+            return; /* `dirty` may be set again; the rest follows when these have been taken */
+    }
+}
+
+static void dispatch(Sched *s, const SchedEvent *event)
+{
+    Session *se = find_session(s, event->session);
+    Executor *e;
+    switch (event->type) {
+    case SCHED_EVENT_SESSION_OPENED:
+        on_opened(s, event);
+        return;
+    case SCHED_EVENT_EXECUTOR_READY:
+        on_ready(s, event->ready.executor);
+        return;
+    case SCHED_EVENT_EXECUTOR_EXIT:
+        on_executor_exit(s, event);
+        return;
+    case SCHED_EVENT_RESIZED:
+        e = find_executor(s, event->resized.executor);
+        if (e && e->resize_serial == event->resized.serial && e->resize_serial != 0)
+            scaler_resized(s, e, event);
+        return;
+    case SCHED_EVENT_PSI:
+        s->pressure = event->psi.level;
+        s->dirty = true;
+        return;
+    case SCHED_EVENT_CPU_CHANGED:
+        router_cpus_changed(s, &event->online);
+        s->dirty = true;
+        return;
+    case SCHED_EVENT_CONFIG:
+        on_config(s, event->config);
+        s->dirty = true;
+        return;
+    case SCHED_EVENT_TIMER:
+        s->dirty = true;
+        return;
+    default:
+        break;
+    }
+    if (!se)
+        return;
+    if (event->type == SCHED_EVENT_SESSION_RETRY) {
+        on_retry(s, se);
+    } else if (event->type == SCHED_EVENT_SESSION_CLOSED) {
+        on_closed(s, se, (SessionCause)event->closed.cause);
+    } else if (event->type == SCHED_EVENT_LIMIT_SET) {
+        se->limit_set_bytes = MIN(event->limit.max_bytes, SCHED_BYTES_MAX);
+        s->dirty = true;
+    } else if (se->state != SCHED_SESSION_LIVE ||
+               sched_executor_of(s, se)->state == EXECUTOR_STOPPING) {
+        return; /* from an executor that is on its way out */
+    } else if (event->type == SCHED_EVENT_QUERY_ESTIMATE) {
+        router_estimate(s, se, event);
+    } else if (event->type == SCHED_EVENT_QUERY_END) {
+        on_query_end(s, se, event);
+    } else if (event->type == SCHED_EVENT_MEMORY_REQUEST) {
+        scaler_request(s, se, event);
+    } else if (event->type == SCHED_EVENT_MEMORY_RETURN) {
+        scaler_returned(s, se, event->returned.serial, event->returned.total_bytes);
+    } else if (event->type == SCHED_EVENT_MEMORY_HIGH) {
+        scaler_trip(s, se, event->high.current_bytes, event->high.high_bytes);
+    }
+}
+
+void sched_event(Sched *s, const SchedEvent *event)
+{
+    assert(s->n_actions == 0);
+    assert(event->now_usec >= s->now_usec);
+    s->now_usec = event->now_usec;
+    dispatch(s, event);
+    pump(s);
+}
+
+bool sched_next_action(Sched *s, SchedAction *ret_action)
+{
+    if (s->n_actions == 0)
+        pump(s);
+    if (s->n_actions == 0)
+        return false;
+    *ret_action = s->actions[s->first_action];
+    s->first_action = (s->first_action + 1) % SCHED_ACTIONS_MAX;
+    s->n_actions--;
+    return true;
+}
+
+uint64_t sched_next_timer(const Sched *s)
+{
+    uint64_t t = s->warm_after_usec > s->now_usec ? s->warm_after_usec : SCHED_NEVER;
+    if (s->memory_short)
+        t = MIN(t, s->now_usec + SCHED_SHRINK_REPEAT_USEC / 4);
+    if (s->n_waiting > 0)
+        t = MIN(t, s->now_usec + USEC_PER_SEC);
+    sched_each_live(s, se)
+    {
+        uint64_t scaler = scaler_deadline(s, se), router = router_deadline(s, se);
+        t = MIN(t, scaler);
+        t = MIN(t, router);
+    }
+    /* A deadline that has passed could not be met just now: look again in a while, not in a loop.
+     */
+    return t == SCHED_NEVER ? t : MAX(t, s->now_usec + 10 * USEC_PER_MSEC);
+}
+
+int sched_new(const SchedConfig *config, const SchedTopology *topology, Sched **ret_sched)
+{
+    char reason[128];
+    assert(sched_config_check(config, reason, sizeof(reason)) == 0);
+    Sched *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->config = *config;
+    s->topology = *topology;
+    s->dirty = true;
+    list_init(&s->waiting);
+    list_init(&s->free_queries);
+    /* Room for those that are being stopped while their successors start. */
+    s->n_executors_max = 2 * config->sessions_max + config->n_warm;
+    s->n_queries_max = config->queue_max + config->sessions_max * SCHED_QUERIES_PER_SESSION;
+    s->session_ids = calloc(config->sessions_max, sizeof(*s->session_ids));
+    s->sessions = calloc(config->sessions_max, sizeof(*s->sessions));
+    s->executors = calloc(s->n_executors_max, sizeof(*s->executors));
+    s->tenants = calloc(s->n_executors_max + config->sessions_max, sizeof(*s->tenants));
+    s->queries = calloc(s->n_queries_max, sizeof(*s->queries));
+    if (!s->session_ids || !s->sessions || !s->executors || !s->tenants || !s->queries ||
+        slot_table_init(&s->slots, topology, config->slot_cpus, config->slots_per_cpu) < 0) {
+        (void)sched_free(s);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < s->n_queries_max; i++)
+        list_append(&s->free_queries, &s->queries[i].in_session);
+    *ret_sched = s;
+    return 0;
+}
+
+Sched *sched_free(Sched *s)
+{
+    if (!s)
+        return NULL;
+    slot_table_done(&s->slots);
+    free(s->session_ids);
+    free(s->sessions);
+    free(s->executors);
+    free(s->tenants);
+    free(s->queries);
+    free(s);
+    return NULL;
+}
