@@ -515,6 +515,7 @@ int sched_new(const SchedConfig *config, const SchedTopology *topology, Sched **
         (void)sched_free(s);
         return -ENOMEM;
     }
+    router_count_cpus(s);
     for (uint32_t i = 0; i < s->n_queries_max; i++)
         list_append(&s->free_queries, &s->queries[i].in_session);
     *ret_sched = s;

@@ -78,35 +78,36 @@ typedef struct Query {
 } Query;
 
 typedef struct Session {
+    /* What every step of the pump looks at comes first. */
     uint64_t id; /* 0: free */
     SchedSessionState state;
-    uint32_t tenant, profile, mode, generation;
-    uint32_t executor;
+    uint32_t tenant, executor;
     uint32_t node, class;
-    bool spread;    /* memory from all nodes: it has outgrown its home */
-    bool cpus_told; /* the last MOVE or PLACE still holds */
     uint32_t n_slots, n_slots_wanted;
-    uint32_t n_running, n_queued;
+    uint32_t n_running, n_queued, n_requests;
+    bool spread;          /* memory from all nodes: it has outgrown its home */
+    bool cpus_told;       /* the last MOVE or PLACE still holds */
+    bool returned;        /* since its last work it has given back what it could */
+    bool stuck;           /* the last lowering ended above what was asked */
+    uint64_t grant_bytes; /* told to the executor */
+    uint64_t trip_usec;   /* above memory.high since */
+    uint64_t shrink_usec; /* last SHRINK or lowering */
+    uint64_t idle_usec;   /* without work since */
+    uint32_t mode, profile, generation;
     ListNode queries;
-    uint64_t grant_bytes;     /* told to the executor */
     uint64_t limit_set_bytes; /* by the administrator */
     uint64_t min_need_bytes; /* after an out-of-memory restart: the next query gets at least this */
-    Request requests[SCHED_REQUESTS_PER_SESSION];
-    uint32_t n_requests;
-    /* Above memory.high: since when, last told when, use when it began, use when last told. */
-    uint64_t trip_usec, trip_seen_usec, trip_first_bytes, trip_current_bytes;
+    uint64_t trip_seen_usec, trip_first_bytes,
+        trip_current_bytes; /* last told, use at first and at last */
     uint32_t n_raises;
-    uint64_t shrink_usec;     /* last SHRINK or lowering */
-    bool returned;            /* since its last work it has given back what it could */
-    bool stuck;               /* the last lowering ended above what was asked */
     uint64_t answered_serial; /* of the last GRANT, REFUSE_QUERY or MEMORY_REPLY */
-    uint64_t idle_usec;       /* without work since */
     uint64_t opened_usec;     /* began to wait for an executor */
     uint64_t spawn_after_usec;
     uint32_t n_spawn_failures;
-    uint64_t restarts[SCHED_RESTARTS_MAX]; /* times, newest first; 0: none */
     uint64_t peak_bytes;
+    uint64_t restarts[SCHED_RESTARTS_MAX]; /* times, newest first; 0: none */
     char operator_name[CONTROL_OPERATOR_MAX];
+    Request requests[SCHED_REQUESTS_PER_SESSION];
 } Session;
 
 typedef struct Tenant {
@@ -131,6 +132,7 @@ struct Sched {
     uint64_t warm_max_bytes; /* memory.max of a leaf with the floor */
     /* Made by the pump: each node's share of the budget, and what is bound to it. */
     uint64_t node_share[SCHED_NODES_MAX], node_used[SCHED_NODES_MAX];
+    uint32_t node_online[SCHED_NODES_MAX]; /* CPUs */
     uint32_t pressure;
     bool dirty;
     bool memory_short; /* set by the pump: somebody waits for the host's memory */

@@ -21,14 +21,19 @@ typedef struct OpenPools {
     bool open[SCHED_NODES_MAX][_SCHED_CLASS_MAX];
 } OpenPools;
 
-static unsigned node_cpus(const Sched *s, uint32_t node, SchedCpus *ret_cpus)
+static void node_cpus(const Sched *s, uint32_t node, SchedCpus *ret_cpus)
+{
+    for (unsigned w = 0; w < SCHED_CPU_WORDS; w++)
+        ret_cpus->bits[w] = s->topology.nodes[node].cpus.bits[w] & s->slots.online.bits[w];
+}
+
+void router_count_cpus(Sched *s)
 {
     SchedCpus cpus;
-    for (unsigned w = 0; w < SCHED_CPU_WORDS; w++)
-        cpus.bits[w] = s->topology.nodes[node].cpus.bits[w] & s->slots.online.bits[w];
-    if (ret_cpus)
-        *ret_cpus = cpus;
-    return sched_cpus_count(&cpus);
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++) {
+        node_cpus(s, n, &cpus);
+        s->node_online[n] = sched_cpus_count(&cpus);
+    }
 }
 
 uint32_t router_choose_node(Sched *s)
@@ -39,7 +44,7 @@ uint32_t router_choose_node(Sched *s)
         if (s->session_ids[i] != 0)
             load[s->sessions[i].node] += 1 + s->sessions[i].n_slots;
     for (uint32_t n = 0; n < SCHED_NODES_MAX; n++) {
-        unsigned cpus = s->topology.nodes[n].present ? node_cpus(s, n, NULL) : 0;
+        unsigned cpus = s->node_online[n];
         uint64_t score = cpus ? (uint64_t)load[n] * 65536 / cpus : UINT64_MAX;
         if (score < best_score) {
             best = n;
@@ -80,7 +85,7 @@ void router_fill_place(const Sched *s, const Session *se, SchedAction *a)
         slot_pool_cpus(&s->slots, slot_table_pool(&s->slots, se->node, se->class),
                        sched_session_index(s, se), &a->cpus);
     else
-        (void)node_cpus(s, se->node, &a->cpus);
+        node_cpus(s, se->node, &a->cpus);
 }
 
 static void tell_cpus(Sched *s, Session *se)
@@ -181,6 +186,7 @@ void router_cpus_changed(Sched *s, const SchedCpus *online)
     if (!usable)
         return; /* only CPUs that no node knew at the start */
     slot_table_set_online(&s->slots, online, lost_slot, s);
+    router_count_cpus(s);
     sched_each_live(s, se) se->cpus_told = false;
 }
 
@@ -372,7 +378,7 @@ static void grant(Sched *s, Session *se, Query *q)
     a->serial = se->answered_serial = q->serial;
     se->returned = false;
     a->grant_bytes = e->grant_bytes;
-    uint32_t cpus = se->n_slots ? se->n_slots * s->config.slot_cpus : node_cpus(s, se->node, NULL);
+    uint32_t cpus = se->n_slots ? se->n_slots * s->config.slot_cpus : s->node_online[se->node];
     a->n_threads = MAX(MIN(q->n_threads_max, cpus), 1u);
 }
 
@@ -481,14 +487,14 @@ static void place(Sched *s, Session *se)
     se->grant_bytes = e->grant_bytes;
     se->n_spawn_failures = 0;
     se->idle_usec = s->now_usec;
-    if (node_cpus(s, se->node, NULL) == 0)
+    if (s->node_online[se->node] == 0)
         se->node = router_choose_node(s);
     SchedAction *a = sched_emit(s, SCHED_ACTION_PLACE, se);
     router_fill_place(s, se, a);
     a->grant_bytes = e->grant_bytes;
     a->high_bytes = e->high_bytes;
     a->max_bytes = e->max_bytes;
-    a->n_threads = node_cpus(s, se->node, NULL);
+    a->n_threads = s->node_online[se->node];
     se->cpus_told = true;
 }
 
@@ -565,7 +571,7 @@ void router_correct(Sched *s)
                 leased = s->topology.nodes[n].present &&
                          lease(s, se, n, se->class, MAX(se->n_slots_wanted, 1u));
         }
-        if (se->n_slots == 0 && node_cpus(s, se->node, NULL) == 0) {
+        if (se->n_slots == 0 && s->node_online[se->node] == 0) {
             se->node = router_choose_node(s);
             se->cpus_told = false;
         }

@@ -10,6 +10,8 @@
 
 /* The node for a new session: the least crowded one with a CPU online. */
 uint32_t router_choose_node(Sched *s);
+/* After the CPUs that are online have become known or changed. */
+void router_count_cpus(Sched *s);
 /* Does its memory fit into its home node's share of the budget? */
 bool router_fits_home(const Sched *s, const Session *session);
 
