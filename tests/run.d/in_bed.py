@@ -100,6 +100,8 @@ def main():
     else:
         make_accounts()
         show_data(plan["data"])
+        if bed == "qemu":
+            start_berth("stop")  # installing the package has started it
         env["BERTH_DATA"] = DATA
     env.update(berth_environment(bed))
     for item in plan["scripts"]:
