@@ -138,6 +138,11 @@ int io_fetch_start(IoFile *file, MemPool *pool, const IoRange *ranges, size_t n_
     fetch = calloc(1, sizeof(*fetch));
     if (!fetch)
         return -ENOMEM;
+    r = io_file_pin(file);
+    if (r < 0) {
+        free(fetch);
+        return r;
+    }
     fetch->file = io_file_ref(file);
     fetch->pool = pool;
     r = fetch_plan(fetch, ranges, n_ranges);
@@ -188,6 +193,7 @@ IoFetch *io_fetch_free(IoFetch *fetch)
     free(fetch->spans);
     free(fetch->ranges);
     free(fetch->requests);
+    io_file_unpin(fetch->file);
     (void)io_file_unref(fetch->file);
     free(fetch);
     return NULL;

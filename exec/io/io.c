@@ -28,6 +28,8 @@ int io_context_new_ring(Ring *ring, IoContext **ret_io)
     (void)pthread_mutex_init(&io->submit_lock, NULL);
     (void)pthread_mutex_init(&io->reap_lock, NULL);
     (void)pthread_cond_init(&io->reaped, NULL);
+    (void)pthread_mutex_init(&io->files_lock, NULL);
+    list_init(&io->idle_files);
     *ret_io = io;
     return 0;
 }
@@ -42,6 +44,8 @@ IoContext *io_context_free(IoContext *io)
     if (!io)
         return NULL;
     assert(atomic_load(&io->in_flight) == 0);
+    assert(io->n_open == 0);
+    pthread_mutex_destroy(&io->files_lock);
     pthread_cond_destroy(&io->reaped);
     pthread_mutex_destroy(&io->reap_lock);
     pthread_mutex_destroy(&io->submit_lock);
@@ -63,136 +67,15 @@ const char *io_context_backend(const IoContext *io)
     return io->ring && !atomic_load(&io->ring_broken) ? "ring" : "pread";
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- ring ------------------------------------------------------------------------------------- */
 
-static int64_t timespec_nsec(struct timespec t)
-{
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int open_failed(const char *path, int err, QueryError *error)
-{
-    if (err == ENOENT || err == ENOTDIR)
-        return query_error_set(error, DATA_ERROR_ANALYSIS, "PATH_NOT_FOUND", "42K03",
-                               "Path does not exist: file:%s.", path);
-    if (err == ENOMEM)
-        return -ENOMEM;
-    return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
-                           "Encountered error while reading file file:%s: %s.", path,
-                           err == EACCES || err == EPERM    ? "permission denied"
-                           : err == EISDIR                  ? "it is a directory"
-                           : err == ELOOP                   ? "too many symbolic links"
-                           : err == EMFILE || err == ENFILE ? "too many open files"
-                                                            : "it cannot be opened");
-}
-
-static IoFile *file_new(IoContext *io, const char *path)
-{
-    size_t n_path = strlen(path) + 1;
-    IoFile *file = calloc(1, sizeof(*file) + n_path);
-
-    if (!file)
-        return NULL;
-    file->io = io;
-    file->fd = -EBADF;
-    atomic_init(&file->n_refs, 1);
-    atomic_init(&file->slot, -1);
-    memcpy(file->path, path, n_path);
-    return file;
-}
-
-int io_file_open(IoContext *io, const char *path, IoFile **ret_file, QueryError *error)
-{
-    _cleanup_close_ int fd = -EBADF;
-    struct stat st;
-    IoFile *file;
-
-    if (path[0] != '/' || strlen(path) >= IO_PATH_MAX)
-        return query_error_set(error, DATA_ERROR_ANALYSIS, "PATH_NOT_FOUND", "42K03",
-                               "Path does not exist: %.200s.", path);
-    /* Non-blocking, so that a FIFO in the way does not hang us before fstat() tells what it is. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return open_failed(path, errno, error);
-    if (fstat(fd, &st) < 0)
-        return open_failed(path, errno, error);
-    if (!S_ISREG(st.st_mode))
-        return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
-                               "Encountered error while reading file file:%s: "
-                               "it is not a regular file.",
-                               path);
-    file = file_new(io, path);
-    if (!file)
-        return -ENOMEM;
-    file->fd = TAKE_FD(fd);
-    file->identity = (IoIdentity){
-        .device = st.st_dev,
-        .inode = st.st_ino,
-        .size_bytes = (uint64_t)st.st_size,
-        .mtime_nsec = timespec_nsec(st.st_mtim),
-        .ctime_nsec = timespec_nsec(st.st_ctim),
-    };
-    *ret_file = file;
-    return 0;
-}
-
-int io_file_open_buffer(IoContext *io, const char *name, const void *bytes, size_t n_bytes,
-                        IoFile **ret_file)
-{
-    IoFile *file = file_new(io, name);
-
-    if (!file)
-        return -ENOMEM;
-    file->bytes = bytes;
-    file->identity.size_bytes = n_bytes;
-    *ret_file = file;
-    return 0;
-}
-
-IoFile *io_file_ref(IoFile *file)
-{
-    atomic_fetch_add(&file->n_refs, 1);
-    return file;
-}
-
-static void slot_release(IoContext *io, int slot)
+void io_slot_release(IoContext *io, int slot)
 {
     (void)ring_file_set(io->ring, (uint32_t)slot, -1);
     pthread_mutex_lock(&io->submit_lock);
     io->slots[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
     pthread_mutex_unlock(&io->submit_lock);
 }
-
-IoFile *io_file_unref(IoFile *file)
-{
-    int slot;
-
-    if (!file || atomic_fetch_sub(&file->n_refs, 1) != 1)
-        return NULL;
-    slot = atomic_load(&file->slot);
-    if (slot >= 0)
-        slot_release(file->io, slot);
-    (void)fd_close(file->fd);
-    free(file);
-    return NULL;
-}
-
-const char *io_file_path(const IoFile *file)
-{
-    return file->path;
-}
-
-uint64_t io_file_size(const IoFile *file)
-{
-    return file->identity.size_bytes;
-}
-
-IoIdentity io_file_identity(const IoFile *file)
-{
-    return file->identity;
-}
-
-/* --- ring ------------------------------------------------------------------------------------- */
 
 /* Under the submit lock. Return: a slot that holds the file, or -1. */
 static int file_slot_locked(IoFile *file)
@@ -368,12 +251,8 @@ void io_request_drain(IoFile *file, IoRequest *request)
         ring_wait_request(file->io, request);
 }
 
-int io_read(IoFile *file, uint64_t offset, size_t n, void *buffer)
+static int read_pinned(IoFile *file, uint64_t offset, size_t n, uint8_t *at)
 {
-    uint8_t *at = buffer;
-
-    if (offset > file->identity.size_bytes || n > file->identity.size_bytes - offset)
-        return -ENODATA;
     while (n > 0) {
         IoRequest request = {
             .offset = offset,
@@ -391,4 +270,18 @@ int io_read(IoFile *file, uint64_t offset, size_t n, void *buffer)
         n -= request.n_bytes;
     }
     return 0;
+}
+
+int io_read(IoFile *file, uint64_t offset, size_t n, void *buffer)
+{
+    int r;
+
+    if (offset > file->identity.size_bytes || n > file->identity.size_bytes - offset)
+        return -ENODATA;
+    r = io_file_pin(file);
+    if (r < 0)
+        return r;
+    r = read_pinned(file, offset, n, buffer);
+    io_file_unpin(file);
+    return r;
 }

@@ -26,7 +26,8 @@ typedef struct IoFetch IoFetch;
 
 #define IO_PATH_MAX 4096u
 #define IO_LIST_DEPTH_MAX 8u /* folders below a directory source */
-#define IO_RANGES_MAX 4096u  /* ranges of one fetch */
+#define IO_OPEN_MAX 256u    /* files kept open; more are closed and opened again as they are read */
+#define IO_RANGES_MAX 4096u /* ranges of one fetch */
 /* Bytes behind each fetched range that may be read (not used): decoders load in wide steps. */
 #define IO_SLOP 64u
 
@@ -73,7 +74,8 @@ IoIdentity io_file_identity(const IoFile *file);
 
 /**
  * io_read() - all of [@offset, @offset + @n), waiting
- * Return: 0; -ENODATA when the file is shorter (it shrank since it was opened); other errno.
+ * Return: 0; -ENODATA when the file is shorter (it shrank since it was opened); -ESTALE when the
+ * path means another file by now; other errno.
  */
 int io_read(IoFile *file, uint64_t offset, size_t n, void *buffer);
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "exec/io/io.h"
 
 #define IO_REQUEST_BYTES_MAX ((size_t)1 << 20)
@@ -27,13 +28,18 @@ struct IoContext {
     bool reaping; /* one thread sleeps in the kernel for all */
     atomic_uint in_flight;
     uint64_t slots[RING_FILES_MAX / 64]; /* 1 = taken */
+    pthread_mutex_t files_lock;          /* taken before submit_lock */
+    ListNode idle_files;                 /* open and not pinned, least recently used first */
+    uint32_t n_open;
     _Atomic uint64_t bytes_read, n_reads, wait_nsec;
 };
 
 struct IoFile {
     IoContext *io;
     atomic_uint n_refs;
-    int fd;
+    int fd;          /* -EBADF: parked */
+    uint32_t n_pins; /* reads under way; under the files' lock, as @fd and @idle */
+    ListNode idle;
     atomic_int slot;      /* in the ring's file table; -1: none */
     const uint8_t *bytes; /* a buffer that plays the file, or NULL */
     IoIdentity identity;
@@ -46,3 +52,7 @@ void io_submit(IoFile *file, IoRequest *requests, size_t n_requests);
 int io_request_finish(IoFile *file, IoRequest *request);
 /* Waits until the kernel has let go of the request's buffer. */
 void io_request_drain(IoFile *file, IoRequest *request);
+void io_slot_release(IoContext *io, int slot);
+/* Keeps the file open while it is read. Return: 0; -ESTALE when it is another one by now; errno. */
+int io_file_pin(IoFile *file);
+void io_file_unpin(IoFile *file);

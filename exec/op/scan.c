@@ -310,7 +310,9 @@ static int fetch_failed(const ScanGroup *group, int r, QueryError *error)
         return r;
     return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
                            "Encountered error while reading file file:%s: %s.", path,
-                           r == -ENODATA ? "it became shorter while it was read" : strerror(-r));
+                           r == -ENODATA  ? "it became shorter while it was read"
+                           : r == -ESTALE ? "it was replaced while it was read"
+                                          : strerror(-r));
 }
 
 /* The reader of an output column, at the morsel's row @local->done. */

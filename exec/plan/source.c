@@ -17,7 +17,7 @@
  */
 
 #define CACHE_BYTES_MAX ((uint64_t)128 << 20) /* of footers, while no query runs */
-#define CACHE_FILES_MAX 512u                  /* likewise; each holds a descriptor */
+#define CACHE_FILES_MAX 16384u                /* likewise */
 
 typedef struct FileEntry {
     char *path;

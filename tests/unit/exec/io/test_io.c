@@ -261,6 +261,34 @@ static void test_more_files_than_slots(void **state)
         io_file_unref(files[i]);
 }
 
+static void test_more_files_than_descriptors(void **state)
+{
+    Bed *bed = *state;
+    static IoFile *files[IO_OPEN_MAX + 20];
+    char path[160], text[32], got[32];
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        snprintf(path, sizeof(path), "%s/g%zu", bed->folder, i);
+        snprintf(text, sizeof(text), "file number %05zu", i);
+        write_file(path, text, strlen(text));
+        assert_int_equal(io_file_open(bed->io, path, &files[i], NULL), 0);
+    }
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < ARRAY_SIZE(files); i += 3) {
+            snprintf(text, sizeof(text), "file number %05zu", i);
+            assert_int_equal(io_read(files[i], 0, strlen(text), got), 0);
+            assert_memory_equal(got, text, strlen(text));
+        }
+    /* The second file has been parked; what stands there now is another one. */
+    snprintf(path, sizeof(path), "%s/g1", bed->folder);
+    write_file(path, "something else here", 17);
+    assert_int_equal(io_read(files[1], 0, 5, got), -ESTALE);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(io_read(files[1], 0, 5, got), -ENOENT);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        io_file_unref(files[i]);
+}
+
 static void expect_class(Bed *bed, const char *path, const char *error_class)
 {
     QueryError error = {0};
@@ -353,6 +381,7 @@ int main(void)
         ON_BOTH(test_fetch_refuses_what_is_not_there),
         ON_BOTH(test_threads_share_a_context),
         ON_BOTH(test_more_files_than_slots),
+        ON_BOTH(test_more_files_than_descriptors),
         ON_BOTH(test_open_refuses_what_is_no_file),
         ON_BOTH(test_lists_folders_and_patterns),
     };
