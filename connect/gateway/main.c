@@ -170,7 +170,7 @@ static void notify(const char *state)
 /*
  * The unit does the rest (user, namespaces, system calls). Without it these still hold: nothing
  * that it starts could gain rights, nobody of the same uid can read its memory, no core, no
- * process, no large file.
+ * process. Limits are best effort: a unit that forbids to change them has set them.
  */
 static int confine(void)
 {
@@ -178,14 +178,11 @@ static int confine(void)
     struct rlimit now;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
-    if (setrlimit(RLIMIT_CORE, &none) < 0)
-        return -errno;
-    if (getrlimit(RLIMIT_NOFILE, &now) < 0)
-        return -errno;
-    if (now.rlim_max > OPEN_FILES && setrlimit(RLIMIT_NOFILE, &files) < 0)
-        return -errno;
-    if (geteuid() != 0 && setrlimit(RLIMIT_NPROC, &one) < 0)
-        return -errno;
+    (void)setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max > OPEN_FILES)
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (geteuid() != 0)
+        (void)setrlimit(RLIMIT_NPROC, &one);
     return 0;
 }
 
