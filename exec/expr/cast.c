@@ -474,6 +474,10 @@ static int cast_fail(ExprState *s, const Step *step, const Vector *v, uint32_t r
 {
     if (v->phys == PHYS_STRING && why == CAST_E_INPUT)
         return expr_fail_cast_input(s, step, (const VecString *)v->values + (row & expr_mask(v)));
+    if (v->phys == PHYS_STRING && step->type.kind == TYPE_DECIMAL) {
+        const VecString *text = (const VecString *)v->values + (row & expr_mask(v));
+        return expr_fail_precision_text(s, step, vec_string_data(text), text->length, step->type);
+    }
     if (step->type.kind == TYPE_DECIMAL) {
         CastValue x = load_value(v, row);
         i128 value = v->phys == PHYS_I128 ? x.d : is_int_phys(v->phys) ? x.i : 0;

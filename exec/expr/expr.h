@@ -113,7 +113,7 @@ int expr_select_null(ExprState *state, uint32_t output, bool *ret_pass);
 /**
  * expr_fold() - compute an expression over literals, as PlanFold of plan/bind.h
  * @arena:  for the bytes of a string result
- * Return: 0; 1 when it cannot be computed (it refers to a column, or fails, or needs more than a few
- * MiB): leave it as it is.
+ * Return: 0; 1 when it cannot be computed (it refers to a column, or fails, or needs more than a
+ * few MiB): leave it as it is.
  */
 int expr_fold(MemArena *arena, const Expr *expr, Literal *ret_literal);

@@ -31,10 +31,10 @@ int expr_fail_divide(ExprState *s, const Step *step)
                                       "being 0 and return NULL instead."));
 }
 
-int expr_fail_precision(ExprState *s, const Step *step, i128 value, uint32_t scale, Type target)
+int expr_fail_precision_text(ExprState *s, const Step *step, const char *text, uint32_t n,
+                             Type target)
 {
-    char text[DEC_TEXT_MAX];
-    size_t n = dec_format(value, scale, text);
+    int shown = (int)(n < 100 ? n : 100);
     return positioned(
         s, step,
         query_error_set(s->error, DATA_ERROR_ARITHMETIC,
@@ -42,7 +42,14 @@ int expr_fail_precision(ExprState *s, const Step *step, i128 value, uint32_t sca
                         "The %.*s rounded half up from %.*s cannot be represented as "
                         "Decimal(%u, %u). Use 'try_cast' to tolerate overflow and return NULL "
                         "instead.",
-                        (int)n, text, (int)n, text, target.precision, target.scale));
+                        shown, text, shown, text, target.precision, target.scale));
+}
+
+int expr_fail_precision(ExprState *s, const Step *step, i128 value, uint32_t scale, Type target)
+{
+    char text[DEC_TEXT_MAX];
+    return expr_fail_precision_text(s, step, text, (uint32_t)dec_format(value, scale, text),
+                                    target);
 }
 
 /* "decimal(10,2)" as error messages write it: "DECIMAL(10,2)". */

@@ -73,8 +73,7 @@ static int fold_in(MemPool *pool, MemArena *scratch, MemArena *arena, const Expr
     Vector v;
     Expr *one = (Expr *)expr; /* only read */
 
-    if (expr_compile(scratch, &one, 1, 0, NULL, &program) ||
-        expr_state_new(program, pool, &state))
+    if (expr_compile(scratch, &one, 1, 0, NULL, &program) || expr_state_new(program, pool, &state))
         return 1;
     expr_begin(state, &batch);
     return expr_eval(state, 0, &v, NULL) ? 1 : literal_of(arena, &v, ret);

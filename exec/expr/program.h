@@ -206,6 +206,8 @@ void expr_regex_state_free(ExprState *s);
 int expr_fail_overflow(ExprState *s, const Step *step, const char *what);
 int expr_fail_divide(ExprState *s, const Step *step);
 int expr_fail_precision(ExprState *s, const Step *step, i128 value, uint32_t scale, Type target);
+int expr_fail_precision_text(ExprState *s, const Step *step, const char *text, uint32_t n,
+                             Type target);
 int expr_fail_cast_input(ExprState *s, const Step *step, const VecString *text);
 int expr_fail_cast_overflow(ExprState *s, const Step *step, const Vector *v, uint32_t row);
 int expr_fail_datetime(ExprState *s, const Step *step, const char *what);
