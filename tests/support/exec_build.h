@@ -255,7 +255,8 @@ static inline PlanNode *build_plan(Build *b, PlanKind kind, uint32_t n_fields, c
     p->n_fields = n_fields;
     p->fields = build_alloc(b, sizeof(PlanField) * (n_fields + 1));
     for (uint32_t i = 0; i < n_fields; i++)
-        p->fields[i] = (PlanField){.name = "c", .type = types[i], .nullable = true};
+        p->fields[i] =
+            (PlanField){.name = "c", .type = types ? types[i] : TYPE(NULL), .nullable = true};
     p->input = input;
     return p;
 }
