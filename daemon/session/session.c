@@ -204,6 +204,7 @@ void session_ready(Session *s)
     log_send(&record, "session %" PRIu64 " has executor %" PRIu64 ", generation %u", s->id, e->id,
              s->generation);
     s->state = SESSION_RUNNING;
+    s->announced = true;
     s->active_usec = clock_now_usec();
     send_ready(s, s->serial, TAKE_FD(s->channel_fd));
     s->serial = 0;
@@ -456,8 +457,23 @@ static void lost(Session *s, const SchedAction *a)
 
 static void refuse_session(Session *s, const SchedAction *a)
 {
-    send_refused(s, s->generation > 0 ? s->id : 0, a->cause, a->reason);
+    send_refused(s, s->announced ? s->id : 0, a->cause, a->reason);
     session_free(s, a->cause, a->reason);
+}
+
+/* The executor died between PLACE and LOCKED: the gateway still waits for its OPEN or RETRY, and
+ * gets that answered. */
+static void lost_unseen(Session *s, const SchedAction *a)
+{
+    SchedEvent event = {.type = SCHED_EVENT_SESSION_RETRY, .session = s->id};
+
+    s->channel_fd = fd_close(s->channel_fd);
+    if (!a->may_retry) {
+        refuse_session(s, a);
+        return;
+    }
+    s->state = SESSION_RESTARTING;
+    manager_feed(s->manager, &event);
 }
 
 /* Orders about an executor alone. Return: false when it is not one of these. */
@@ -504,7 +520,7 @@ void session_carry_out(Manager *m, const SchedAction *a)
         notice(s, a);
         return;
     case SCHED_ACTION_LOST:
-        lost(s, a);
+        (s->serial ? lost_unseen : lost)(s, a);
         return;
     case SCHED_ACTION_REFUSE_SESSION:
         refuse_session(s, a);

@@ -47,6 +47,7 @@ struct Session {
     unsigned n_resizes, n_restarts;
     uint32_t last_signal;
     SessionCause last_cause; /* of the last executor's end */
+    bool announced;          /* the gateway has had a SESSION_READY */
     bool changed;            /* for the bus */
     uint64_t started_usec;   /* since 1970 */
     uint64_t active_usec;    /* monotonic: when it last had work */
