@@ -22,7 +22,7 @@
  * Return: 0 and *@ret_literal, strings in @arena; anything else: it stays as it is and fails, if at
  * all, on the first row.
  */
-typedef int (*PlanFold)(MemArena *arena, const Expr *expr, Literal *ret_literal);
+typedef int (*PlanFold)(void *userdata, MemArena *arena, const Expr *expr, Literal *ret_literal);
 
 /* What one query binds and optimises with. */
 typedef struct PlanContext {
@@ -37,6 +37,7 @@ typedef struct PlanContext {
     const char *sql_text; /* that positions in the tree refer to; NULL: no positions in errors */
     size_t n_sql_text;
     PlanFold fold; /* nullable */
+    void *fold_userdata;
     /* Views that the plan reads: one reference each, given back by plan_context_done(). */
     const PlanView **views;
     uint32_t n_views, views_capacity;
@@ -53,3 +54,9 @@ void plan_context_done(PlanContext *context);
  * Return: 0; QUERY_E_FAILED with the context's error; as mem_charge(); negative errno.
  */
 int plan_bind(PlanContext *context, const URel *tree, PlanNode **ret_plan);
+
+/**
+ * plan_wrap_strings() - at most @limit rows of a bound plan, each column as text: for show()
+ * Return: as plan_bind().
+ */
+int plan_wrap_strings(PlanContext *context, PlanNode *plan, int64_t limit, PlanNode **ret_plan);

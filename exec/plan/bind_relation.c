@@ -600,8 +600,8 @@ static Bound *bind_to_df(Binder *b, const URel *rel)
 static Bound *bind_alias(Binder *b, const URel *rel)
 {
     Bound *input = bind_relation(b, rel->input);
-    if (!input)
-        return NULL;
+    if (!input || !rel->name)
+        return input;
     Bound *bound = bind_alloc(b, 1, sizeof(*bound));
     BoundColumn *columns = bind_alloc(b, input->n_columns, sizeof(*columns));
     if (!bound || !columns)
@@ -856,7 +856,7 @@ static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret
     Literal literal = made->literal;
     bool known = made->kind == EXPR_LITERAL;
     if (!known && b->context->fold && !expr_has_columns(made))
-        known = b->context->fold(b->arena, made, &literal) == 0;
+        known = b->context->fold(b->context->fold_userdata, b->arena, made, &literal) == 0;
     if (!known || !type_is_integral(made->type)) {
         bind_error(
             b, e->position, e->stop,
@@ -1354,6 +1354,30 @@ void plan_context_done(PlanContext *context)
     for (uint32_t i = 0; i < context->n_views; i++)
         plan_view_unref(context->views[i]);
     context->n_views = 0;
+}
+
+int plan_wrap_strings(PlanContext *context, PlanNode *plan, int64_t limit, PlanNode **ret_plan)
+{
+    Binder b = {.context = context, .arena = context->arena};
+    PlanNode *top = bind_pass_node(&b, PLAN_LIMIT, plan);
+    Expr **exprs = bind_alloc(&b, plan->n_fields, sizeof(*exprs));
+    const char **names = bind_alloc(&b, plan->n_fields, sizeof(*names));
+    if (!top || !exprs || !names)
+        return b.result;
+    top->limit.limit = limit;
+    for (uint32_t i = 0; i < plan->n_fields; i++) {
+        const PlanField *f = &plan->fields[i];
+        Expr *column = bind_check(&b, expr_column(b.arena, i, f->type, f->nullable));
+        exprs[i] = bind_cast_to(&b, column, TYPE(STRING));
+        names[i] = f->name;
+        if (!exprs[i])
+            return b.result;
+    }
+    PlanNode *node = bind_project_node(&b, top, exprs, names, plan->n_fields);
+    if (!node)
+        return b.result;
+    *ret_plan = node;
+    return 0;
 }
 
 int plan_bind(PlanContext *context, const URel *tree, PlanNode **ret_plan)

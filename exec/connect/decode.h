@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Spark Connect messages to the unresolved tree. The bytes come from a client: every length is
+ * checked by the reader, nesting is bounded there (PROTO_DEPTH_MAX) and by the tree's constructors,
+ * and a message that we do not know is refused by its name.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "connect/proto/proto.h"
+#include "exec/plan/unresolved.h"
+
+#define DECODE_REFERENCES_MAX 1024u
+
+typedef struct DecodeReference {
+    int64_t plan_id;
+    URel *rel;
+} DecodeReference;
+
+typedef struct Decoder {
+    UBuilder *b;
+    /* The last SQL text inside, and how many there were: positions mean something for one only. */
+    const char *sql_text;
+    size_t n_sql_text;
+    uint32_t n_sql_texts;
+    DecodeReference *references; /* WithRelations: plans that subquery expressions name */
+    uint32_t n_references;
+} Decoder;
+
+/* @r stands in the message. Return: NULL after a failure, which the builder has. */
+URel *decode_relation(Decoder *d, ProtoReader r);
+UExpr *decode_expression(Decoder *d, ProtoReader r);
+UExpr *decode_literal(Decoder *d, ProtoReader r);
+bool decode_type(Decoder *d, ProtoReader r, Type *ret_type);
+/* LocalRelation: an Arrow stream and a schema (DDL or JSON), both optional. */
+URel *decode_local_relation(Decoder *d, ProtoReader r);
+/* Relation.SQL, without running anything: text and parameters. */
+typedef struct SqlParameters SqlParameters;
+bool decode_sql_parameters(Decoder *d, ProtoReader r, const char **ret_text, size_t *ret_n,
+                           SqlParameters *ret_parameters);
+/* A schema as JSON text ({"type":"struct","fields":[...]}) or DDL. */
+bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_fields,
+                        uint32_t *ret_n);
+
+/* ---- pieces shared by the decoder's files ---- */
+
+/* A malformed message. Return: NULL. */
+void *decode_malformed(Decoder *d);
+void *decode_unsupported(Decoder *d, const char *what);
+/* The next field: 1, 0 at the end, -1 after a failure. */
+int decode_next(Decoder *d, ProtoReader *r, ProtoField *ret_field);
+/* A reader of a nested message. */
+bool decode_enter(Decoder *d, const ProtoReader *r, const ProtoField *field,
+                  ProtoReader *ret_reader);
+/* A string field, checked and copied with a NUL. */
+char *decode_string(Decoder *d, const ProtoField *field);
+
+typedef struct DecodeList {
+    void **items;
+    uint32_t n, capacity;
+} DecodeList;
+bool decode_add(Decoder *d, DecodeList *list, void *item);

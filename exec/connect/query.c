@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "exec/connect/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "connect/proto/spark_relation.h"
+#include "connect/proto/spark_service.h"
+#include "exec/connect/show.h"
+#include "exec/expr/expr.h"
+#include "exec/op/scan.h"
+
+/* ---- opening and closing ---- */
+
+/* PlanFold: one row, no column. */
+static int fold(void *userdata, MemArena *arena, const Expr *expr, Literal *ret_literal)
+{
+    Query *q = userdata;
+    QueryError ignored = {0};
+    ExprProgram *program;
+    ExprState *state;
+    if (type_phys(expr->type) == PHYS_NESTED)
+        return -EOPNOTSUPP;
+    Expr *exprs[] = {(Expr *)expr};
+    int r = expr_compile(arena, exprs, 1, 0, &ignored, &program);
+    if (r != 0)
+        return r;
+    r = expr_state_new(program, q->pool, &state);
+    if (r != 0)
+        return r;
+    Batch batch = {.n_rows = 1, .n_selected = 1};
+    Vector v = {0};
+    expr_begin(state, &batch);
+    r = expr_eval(state, 0, &v, &ignored);
+    if (r == 0) {
+        Literal literal = {.is_null = vec_row_is_null(&v, 0)};
+        const char *at =
+            literal.is_null ? NULL : (const char *)v.values + vec_index(&v, 0) * phys_size(v.phys);
+        switch (literal.is_null ? _PHYS_MAX : v.phys) {
+        case PHYS_BOOL:
+            literal.b = *(const uint8_t *)at;
+            break;
+        case PHYS_I8:
+            literal.i = *(const int8_t *)at;
+            break;
+        case PHYS_I16:
+            literal.i = *(const int16_t *)at;
+            break;
+        case PHYS_I32:
+            literal.i = *(const int32_t *)at;
+            break;
+        case PHYS_I64:
+            literal.i = *(const int64_t *)at;
+            if (expr->type.kind == TYPE_DECIMAL && expr->type.precision > 18)
+                literal.i128 = *(const int64_t *)at;
+            break;
+        case PHYS_I128:
+            memcpy(&literal.i128, at, 16);
+            break;
+        case PHYS_F32:
+            literal.d = *(const float *)at;
+            break;
+        case PHYS_F64:
+            literal.d = *(const double *)at;
+            break;
+        case PHYS_STRING: {
+            const VecString *s = (const VecString *)at;
+            char *copy = mem_arena_strndup(arena, vec_string_data(s), s->length);
+            if (!copy)
+                r = -ENOMEM;
+            else
+                literal.s = vec_string(copy, s->length);
+            break;
+        }
+        default:
+            break;
+        }
+        if (r == 0)
+            *ret_literal = literal;
+    }
+    expr_state_free(state);
+    return r;
+}
+
+int query_open(ServiceSession *session, const ServiceOperation *operation, QueryError *error,
+               Query *q)
+{
+    *q = (Query){.session = session, .operation = operation, .error = error};
+    if (!q->error)
+        q->error = &q->own_error;
+    int r = mem_pool_new_child(session->host.pool, "query", &q->pool);
+    if (r != 0)
+        return r;
+    r = mem_arena_new(q->pool, "plan", &q->arena);
+    if (r != 0)
+        return query_result(q, r);
+    q->builder = (UBuilder){.arena = q->arena, .error = q->error};
+    q->decoder = (Decoder){.b = &q->builder};
+    if (session->host.files) {
+        session_files_enter(session->host.files);
+        q->entered = true;
+    }
+    plan_context_init(&q->context, q->arena, session->plan, session->host.files, q->error);
+    q->context.fold = fold;
+    q->context.fold_userdata = q;
+    return 0;
+}
+
+void query_close(Query *q)
+{
+    plan_context_done(&q->context);
+    if (q->entered)
+        session_files_leave(q->session->host.files);
+    free(q->metrics);
+    if (q->arena)
+        mem_arena_free(q->arena);
+    if (q->pool)
+        mem_pool_free(q->pool);
+    q->arena = NULL;
+    q->pool = NULL;
+}
+
+int query_result(Query *q, int r)
+{
+    if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
+        return r;
+    return query_error_set(q->error, DATA_ERROR_MEMORY, "OUT_OF_MEMORY", "53200",
+                           "Not enough memory for %s: %s (peak %llu bytes, limit %llu bytes). Ask "
+                           "for less at once, or let an administrator raise the limit.",
+                           mem_pool_last_operator(q->pool), mem_pool_reason(q->pool),
+                           (unsigned long long)mem_pool_peak(q->pool),
+                           (unsigned long long)mem_pool_limit(q->pool));
+}
+
+/* ---- planning ---- */
+
+int query_bind(Query *q, const URel *tree, PlanNode **ret_plan)
+{
+    if (q->decoder.n_sql_texts == 1) {
+        q->context.sql_text = q->decoder.sql_text;
+        q->context.n_sql_text = q->decoder.n_sql_text;
+    }
+    return query_result(q, plan_bind(&q->context, tree, ret_plan));
+}
+
+static int ask_grant(Query *q, const PlanEstimate *estimate, ServiceGrant *grant)
+{
+    ServiceHost *host = &q->session->host;
+    if (!host->grant) {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        *grant = (ServiceGrant){.memory_bytes = mem_pool_limit(q->pool),
+                                .n_threads = n > 0 ? (uint32_t)n : 1};
+        return 0;
+    }
+    ServiceEstimate e = {.scan_bytes = estimate->scan_bytes,
+                         .rows = estimate->rows,
+                         .memory_peak_bytes = estimate->memory_peak_bytes,
+                         .fingerprint = estimate->fingerprint,
+                         .parallelism = estimate->parallelism};
+    return host->grant(host->userdata, q->operation->userdata, &e, grant, q->error);
+}
+
+static void tell_end(Query *q, int r, const ExecProgress *progress, uint64_t rows, uint64_t begun)
+{
+    ServiceHost *host = &q->session->host;
+    if (!host->end)
+        return;
+    uint64_t busy = 0;
+    for (uint32_t i = 0; i < q->n_metrics; i++)
+        busy += q->metrics[i].nanoseconds;
+    ServiceUsage usage = {.failed = r != 0 && r != QUERY_E_CANCELLED,
+                          .cancelled = r == QUERY_E_CANCELLED,
+                          .rows = rows,
+                          .scan_bytes = progress->bytes_scanned,
+                          .memory_peak_bytes = mem_pool_peak(q->pool),
+                          .cpu_usec = busy / 1000,
+                          .elapsed_usec = clock_now_usec() - begun};
+    host->end(host->userdata, q->operation->userdata, &usage);
+}
+
+/* Counts rows on their way to whoever takes them. */
+typedef struct Counted {
+    ExecResult result;
+    void *userdata;
+    uint64_t rows;
+} Counted;
+
+static int count_rows(void *userdata, const Batch *batch, QueryError *error)
+{
+    Counted *c = userdata;
+    c->rows += batch->n_selected;
+    return c->result(c->userdata, batch, error);
+}
+
+int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
+              PlanNode **ret_optimised)
+{
+    PlanNode *plan;
+    int r = plan_optimise(&q->context, bound, &plan);
+    if (r != 0)
+        return query_result(q, r);
+    PlanEstimate estimate;
+    plan_estimate(plan, &estimate);
+    if (query_cancelled(q))
+        return QUERY_E_CANCELLED;
+    free(q->metrics);
+    q->n_metrics = plan_count_nodes(plan);
+    q->metrics = calloc(q->n_metrics, sizeof(*q->metrics));
+    if (!q->metrics)
+        return -ENOMEM;
+    ServiceGrant grant;
+    r = ask_grant(q, &estimate, &grant);
+    if (r != 0)
+        return r;
+    uint64_t begun = clock_now_usec();
+    ExecProgress progress = {0};
+    Counted counted = {result, userdata, 0};
+    uint32_t n_threads = MIN(grant.n_threads, estimate.parallelism);
+    n_threads = MIN(n_threads, EXEC_THREADS_MAX);
+    QueryRun run = {.plan = plan,
+                    .pool = q->pool,
+                    .n_threads = MAX(n_threads, 1u),
+                    .cancel = q->operation->cancelled,
+                    .scan_new = scan_source_new,
+                    .result = count_rows,
+                    .userdata = &counted,
+                    .error = q->error,
+                    .metrics = q->metrics,
+                    .n_metrics = q->n_metrics,
+                    .progress = &progress};
+    r = query_result(q, exec_run(&run));
+    tell_end(q, r, &progress, counted.rows, begun);
+    if (ret_optimised)
+        *ret_optimised = plan;
+    return r;
+}
+
+/* ---- emitting ---- */
+
+int query_emit(Query *q, ProtoWriter *w)
+{
+    int r = proto_writer_finish(w);
+    if (r == 0 && !q->operation->replay)
+        r = q->operation->emit(q->operation->userdata, w->data, w->n_bytes, 0, 0);
+    return r;
+}
+
+typedef struct Emitter {
+    Query *q;
+    uint16_t flags;
+    ReplyWriter *writer;
+} Emitter;
+
+static int emit_batch(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_t rows)
+{
+    Emitter *e = userdata;
+    return e->q->operation->emit(e->q->operation->userdata, bytes, n_bytes, rows, e->flags);
+}
+
+static int take_batch(void *userdata, const Batch *batch, QueryError *error)
+{
+    Emitter *e = userdata;
+    return reply_writer_add(e->writer, batch);
+}
+
+/* Would a second run give the same rows in the same order? */
+static bool is_deterministic(const PlanNode *node)
+{
+    switch (node->kind) {
+    case PLAN_SCAN:
+    case PLAN_RANGE:
+    case PLAN_VALUES:
+        return true;
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_LIMIT:
+        return is_deterministic(node->input);
+    case PLAN_UNION:
+        for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
+            if (!is_deterministic(node->union_all.inputs[i]))
+                return false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int emit_schema(Query *q, const PlanField *fields, uint32_t n)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    reply_put_struct(&w, SPARK_RESPONSE_SCHEMA, fields, n);
+    return query_emit(q, &w);
+}
+
+static void put_metric(ProtoWriter *w, const char *name, uint64_t value, const char *type)
+{
+    proto_begin(w, SPARK_METRICS_METRIC_OBJECT_EXECUTION_METRICS);
+    proto_put_string(w, SPARK_MAP_KEY, name);
+    proto_begin(w, SPARK_MAP_VALUE);
+    proto_put_string(w, SPARK_METRICS_METRIC_VALUE_NAME, name);
+    proto_put_int64(w, SPARK_METRICS_METRIC_VALUE_VALUE, (int64_t)value);
+    proto_put_string(w, SPARK_METRICS_METRIC_VALUE_METRIC_TYPE, type);
+    proto_end(w);
+    proto_end(w);
+}
+
+static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int64_t parent)
+{
+    static const char *const names[_PLAN_KIND_MAX] = {[PLAN_SCAN] = "Scan",
+                                                      [PLAN_RANGE] = "Range",
+                                                      [PLAN_VALUES] = "LocalTableScan",
+                                                      [PLAN_FILTER] = "Filter",
+                                                      [PLAN_PROJECT] = "Project",
+                                                      [PLAN_JOIN] = "HashJoin",
+                                                      [PLAN_AGGREGATE] = "HashAggregate",
+                                                      [PLAN_SORT] = "Sort",
+                                                      [PLAN_LIMIT] = "Limit",
+                                                      [PLAN_UNION] = "Union",
+                                                      [PLAN_DISTINCT] = "Distinct"};
+    if (node->id < q->n_metrics) {
+        const NodeMetrics *m = &q->metrics[node->id];
+        proto_begin(w, SPARK_METRICS_METRICS);
+        proto_put_string(w, SPARK_METRICS_METRIC_OBJECT_NAME, names[node->kind]);
+        proto_put_int64(w, SPARK_METRICS_METRIC_OBJECT_PLAN_ID, node->id);
+        proto_put_int64(w, SPARK_METRICS_METRIC_OBJECT_PARENT, parent);
+        put_metric(w, "numOutputRows", m->rows, "sum");
+        put_metric(w, "time", m->nanoseconds, "nsTiming");
+        proto_end(w);
+    }
+    if (node->kind == PLAN_UNION)
+        for (uint32_t i = 0; i < node->union_all.n_inputs && i < 100; i++)
+            put_node_metrics(q, w, node->union_all.inputs[i], node->id);
+    if (node->input)
+        put_node_metrics(q, w, node->input, node->id);
+    if (node->right)
+        put_node_metrics(q, w, node->right, node->id);
+}
+
+static int emit_metrics(Query *q, const PlanNode *plan)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    proto_begin(&w, SPARK_RESPONSE_METRICS);
+    put_node_metrics(q, &w, plan, -1);
+    proto_end(&w);
+    return query_emit(q, &w);
+}
+
+int query_emit_plan(Query *q, PlanNode *bound, int64_t tail)
+{
+    if (q->operation->replay)
+        return 0; /* rows change no state */
+    Emitter e = {q, 0, NULL};
+    _cleanup_(reply_writer_freep) ReplyWriter *writer = NULL;
+    int r = reply_writer_new(q->pool, bound->fields, bound->n_fields, q->context.settings.time_zone,
+                             tail, emit_batch, &e, q->error, &writer);
+    if (r != 0)
+        return query_result(q, r);
+    e.writer = writer;
+    e.flags = is_deterministic(bound) ? DATA_FLAG_DETERMINISTIC : 0;
+    r = emit_schema(q, bound->fields, bound->n_fields);
+    PlanNode *plan = NULL;
+    if (r == 0)
+        r = query_run(q, bound, take_batch, &e, &plan);
+    if (r == 0)
+        r = query_result(q, reply_writer_finish(writer));
+    if (r == 0)
+        r = emit_metrics(q, plan);
+    return r;
+}
+
+/* ---- show() ---- */
+
+static int take_cells(void *userdata, const Batch *batch, QueryError *error)
+{
+    return show_table_add(userdata, batch);
+}
+
+/* One row, one column: the text. */
+static int emit_text(Query *q, const char *name, const char *text, size_t n)
+{
+    PlanField field = {name, TYPE(STRING), false};
+    Emitter e = {q, 0, NULL};
+    _cleanup_(reply_writer_freep) ReplyWriter *writer = NULL;
+    int r = reply_writer_new(q->pool, &field, 1, NULL, -1, emit_batch, &e, q->error, &writer);
+    if (r != 0)
+        return query_result(q, r);
+    VecString value = vec_string(text, (uint32_t)n);
+    Vector v = {.type = TYPE(STRING), .phys = PHYS_STRING, .encoding = VEC_FLAT, .values = &value};
+    Batch batch = {.n_rows = 1, .n_selected = 1, .n_columns = 1, .columns = &v};
+    r = emit_schema(q, &field, 1);
+    if (r == 0)
+        r = reply_writer_add(writer, &batch);
+    if (r == 0)
+        r = reply_writer_finish(writer);
+    return query_result(q, r);
+}
+
+static int execute_show(Query *q, ProtoReader r, bool html)
+{
+    URel *input = NULL;
+    int32_t n_rows = 20, truncate = 20;
+    bool vertical = false;
+    ProtoField f;
+    int n;
+    while ((n = decode_next(&q->decoder, &r, &f)) > 0) {
+        ProtoReader inner;
+        if (f.number == SPARK_SHOW_STRING_INPUT)
+            input = decode_enter(&q->decoder, &r, &f, &inner) ? decode_relation(&q->decoder, inner)
+                                                              : NULL;
+        else if (f.number == SPARK_SHOW_STRING_NUM_ROWS)
+            n_rows = proto_int32(f.value);
+        else if (f.number == SPARK_SHOW_STRING_TRUNCATE)
+            truncate = proto_int32(f.value);
+        else if (f.number == SPARK_SHOW_STRING_VERTICAL)
+            vertical = proto_bool(f.value);
+    }
+    if (n == 0 && !input)
+        decode_malformed(&q->decoder);
+    if (q->builder.result != 0)
+        return query_result(q, q->builder.result);
+    n_rows = n_rows < 0 ? 0 : MIN(n_rows, INT32_MAX - 1);
+    PlanNode *plan, *text;
+    int result = query_bind(q, input, &plan);
+    if (result == 0)
+        result = query_result(q, plan_wrap_strings(&q->context, plan, (int64_t)n_rows + 1, &text));
+    if (result != 0 || q->operation->replay)
+        return result;
+    _cleanup_(show_table_freep) ShowTable *table = NULL;
+    result = show_table_new(q->pool, plan->fields, plan->n_fields, (uint32_t)n_rows, &table);
+    if (result == 0)
+        result = query_run(q, text, take_cells, table, NULL);
+    if (result != 0)
+        return query_result(q, result);
+    _cleanup_free_ char *buf = NULL;
+    size_t n_buf;
+    FILE *out = open_memstream(&buf, &n_buf);
+    if (!out)
+        return -ENOMEM;
+    if (html)
+        show_table_print_html(table, truncate, out);
+    else
+        show_table_print(table, truncate, vertical, out);
+    if (fclose(out) != 0)
+        return -ENOMEM;
+    return emit_text(q, html ? "html_string" : "show_string", buf, n_buf);
+}
+
+/* ---- a relation at the root ---- */
+
+int query_execute_relation(Query *q, ProtoReader r)
+{
+    ProtoReader walk = r, inner;
+    ProtoField f;
+    while (decode_next(&q->decoder, &walk, &f) > 0) {
+        if (f.number != SPARK_RELATION_SHOW_STRING && f.number != SPARK_RELATION_HTML_STRING)
+            continue;
+        if (!decode_enter(&q->decoder, &walk, &f, &inner))
+            break;
+        return execute_show(q, inner, f.number == SPARK_RELATION_HTML_STRING);
+    }
+    URel *rel = decode_relation(&q->decoder, r);
+    if (!rel)
+        return query_result(q, q->builder.result);
+    int64_t tail = -1;
+    if (rel->kind == UREL_TAIL) {
+        tail = MAX(rel->start, INT64_C(0));
+        rel = rel->input;
+    }
+    PlanNode *plan;
+    int result = query_bind(q, rel, &plan);
+    return result ? result : query_emit_plan(q, plan, tail);
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Statements that are no queries, and the commands that carry them. */
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "connect/proto/spark_command.h"
+#include "connect/proto/spark_relation.h"
+#include "connect/proto/spark_service.h"
+#include "exec/connect/query.h"
+#include "exec/plan/explain.h"
+
+#define TABLE_COLUMNS_MAX 4u
+
+/* A small result of text (and booleans) in the query's arena. */
+typedef struct TextTable {
+    Query *q;
+    PlanField fields[TABLE_COLUMNS_MAX];
+    uint32_t n_columns;
+    DecodeList cells; /* const char *, "" never NULL; row by row */
+    int result;
+} TextTable;
+
+static const char null_cell[] = "\x01null";
+
+static int table_row(TextTable *t, const char *const *cells)
+{
+    for (uint32_t i = 0; i < t->n_columns; i++) {
+        const char *text = cells[i] ? cells[i] : null_cell;
+        char *copy = cells[i] ? ubuilder_strndup(&t->q->builder, text, strlen(text)) : (char *)text;
+        if (!decode_add(&t->q->decoder, &t->cells, copy))
+            return t->q->builder.result;
+    }
+    return 0;
+}
+
+/* As Relation.local_relation, which the client sends back when it wants the rows. */
+static int table_put(TextTable *t, ProtoWriter *w)
+{
+    Query *q = t->q;
+    if (q->builder.result != 0)
+        return query_result(q, q->builder.result);
+    _cleanup_(reply_writer_freep) ReplyWriter *writer = NULL;
+    int r = reply_writer_new(q->pool, t->fields, t->n_columns, NULL, INT32_MAX, NULL, NULL,
+                             q->error, &writer);
+    uint32_t n_rows = t->n_columns ? t->cells.n / t->n_columns : 0;
+    for (uint32_t row = 0; r == 0 && row < n_rows; row++) {
+        VecString values[TABLE_COLUMNS_MAX];
+        uint8_t bools[TABLE_COLUMNS_MAX];
+        uint64_t valid[TABLE_COLUMNS_MAX];
+        Vector vectors[TABLE_COLUMNS_MAX];
+        for (uint32_t i = 0; i < t->n_columns; i++) {
+            const char *text = t->cells.items[(size_t)row * t->n_columns + i];
+            bool is_null = text == null_cell, is_bool = t->fields[i].type.kind == TYPE_BOOLEAN;
+            valid[i] = !is_null;
+            bools[i] = strcmp(text, "true") == 0;
+            values[i] = vec_string(text, (uint32_t)strlen(text));
+            vectors[i] = (Vector){.type = t->fields[i].type,
+                                  .phys = is_bool ? PHYS_BOOL : PHYS_STRING,
+                                  .has_nulls = is_null,
+                                  .values = is_bool ? (void *)&bools[i] : (void *)&values[i],
+                                  .valid = &valid[i]};
+        }
+        Batch batch = {.n_rows = 1, .n_selected = 1, .n_columns = t->n_columns, .columns = vectors};
+        r = reply_writer_add(writer, &batch);
+    }
+    _cleanup_free_ uint8_t *data = NULL;
+    size_t n_data;
+    if (r == 0)
+        r = reply_writer_take_stream(writer, &data, &n_data);
+    if (r != 0)
+        return query_result(q, r);
+    proto_begin(w, SPARK_RELATION_LOCAL_RELATION);
+    proto_put_bytes(w, SPARK_LOCAL_RELATION_DATA, data, n_data);
+    proto_end(w);
+    return 0;
+}
+
+/* ---- SET, SHOW, DESCRIBE ---- */
+
+static int each_conf(void *userdata, const char *key, const char *value)
+{
+    return table_row(userdata, (const char *[]){key, value});
+}
+
+static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q,
+                   .fields = {{"key", TYPE(STRING), false}, {"value", TYPE(STRING), false}},
+                   .n_columns = 2};
+    int r;
+    if (s->kind == SQL_RESET) {
+        if (s->name) {
+            r = plan_session_set_conf(q->session->plan, s->name, NULL, q->error);
+        } else {
+            /* Without a name: every key that was set. */
+            r = plan_session_each_conf(q->session->plan, each_conf, &t);
+            for (uint32_t i = 0; r == 0 && i < t.cells.n; i += 2)
+                r = plan_session_set_conf(q->session->plan, t.cells.items[i], NULL, q->error);
+            t.cells.n = 0;
+        }
+        t.n_columns = 0;
+        q->flags |= DATA_FLAG_REPLAY;
+        return r ? r : table_put(&t, w);
+    }
+    if (!s->name) {
+        r = plan_session_each_conf(q->session->plan, each_conf, &t);
+        return r ? query_result(q, r) : table_put(&t, w);
+    }
+    if (s->value) {
+        r = plan_session_set_conf(q->session->plan, s->name, s->value, q->error);
+        if (r != 0)
+            return r;
+        q->flags |= DATA_FLAG_REPLAY;
+        r = table_row(&t, (const char *[]){s->name, s->value});
+        return r ? query_result(q, r) : table_put(&t, w);
+    }
+    _cleanup_free_ char *value = NULL;
+    r = plan_session_get_conf(q->session->plan, s->name, &value);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    r = table_row(&t, (const char *[]){s->name, value ? value : "<undefined>"});
+    return r ? query_result(q, r) : table_put(&t, w);
+}
+
+typedef struct ShowTables {
+    TextTable table;
+    const char *pattern;
+} ShowTables;
+
+/* Spark's patterns: * for anything, | between alternatives, no case. */
+static bool pattern_matches(const char *pattern, const char *name)
+{
+    if (!pattern)
+        return true;
+    char one[256];
+    while (*pattern) {
+        size_t n = strcspn(pattern, "|");
+        if (n < sizeof(one)) {
+            memcpy(one, pattern, n);
+            one[n] = '\0';
+            if (fnmatch(one, name, FNM_CASEFOLD) == 0)
+                return true;
+        }
+        pattern += n + (pattern[n] == '|');
+    }
+    return false;
+}
+
+static int each_view(void *userdata, const char *name)
+{
+    ShowTables *s = userdata;
+    if (!pattern_matches(s->pattern, name))
+        return 0;
+    return table_row(&s->table, (const char *[]){"", name, "true"});
+}
+
+static int run_show(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    ShowTables show = {.table = {.q = q,
+                                 .fields = {{"namespace", TYPE(STRING), false},
+                                            {s->kind == SQL_SHOW_VIEWS ? "viewName" : "tableName",
+                                             TYPE(STRING), false},
+                                            {"isTemporary", TYPE(BOOLEAN), false}},
+                                 .n_columns = 3},
+                       .pattern = s->pattern};
+    int r = plan_session_each_view(q->session->plan, each_view, &show);
+    return r ? query_result(q, r) : table_put(&show.table, w);
+}
+
+static int run_describe(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q,
+                   .fields = {{"col_name", TYPE(STRING), false},
+                              {"data_type", TYPE(STRING), false},
+                              {"comment", TYPE(STRING), true}},
+                   .n_columns = 3};
+    PlanNode *plan;
+    int r = query_bind(q, s->query, &plan);
+    for (uint32_t i = 0; r == 0 && i < plan->n_fields; i++) {
+        char type[512];
+        type_format(plan->fields[i].type, type, sizeof(type));
+        r = query_result(q, table_row(&t, (const char *[]){plan->fields[i].name, type, NULL}));
+    }
+    return r ? r : table_put(&t, w);
+}
+
+/* ---- EXPLAIN ---- */
+
+static int drop_rows(void *userdata, const Batch *batch, QueryError *error)
+{
+    return 0;
+}
+
+static void annotate(void *userdata, FILE *out, const PlanNode *node)
+{
+    const Query *q = userdata;
+    if (node->id >= q->n_metrics)
+        return;
+    const NodeMetrics *m = &q->metrics[node->id];
+    fprintf(out, " (rows %llu, estimated %.0f, %.3f ms)", (unsigned long long)m->rows, node->rows,
+            (double)m->nanoseconds / 1e6);
+}
+
+static int run_explain(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    static const uint8_t modes[] = {[SQL_EXPLAIN_SIMPLE] = PLAN_EXPLAIN_SIMPLE,
+                                    [SQL_EXPLAIN_EXTENDED] = PLAN_EXPLAIN_EXTENDED,
+                                    [SQL_EXPLAIN_FORMATTED] = PLAN_EXPLAIN_FORMATTED,
+                                    [SQL_EXPLAIN_COST] = PLAN_EXPLAIN_COST,
+                                    [SQL_EXPLAIN_CODEGEN] = PLAN_EXPLAIN_SIMPLE};
+    PlanNode *bound, *plan = NULL;
+    int r = query_bind(q, s->query, &bound);
+    if (r == 0)
+        r = s->analyze ? query_run(q, bound, drop_rows, NULL, &plan)
+                       : query_result(q, plan_optimise(&q->context, bound, &plan));
+    if (r != 0)
+        return r;
+    _cleanup_free_ char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return -ENOMEM;
+    if (s->analyze)
+        plan_explain_annotated(out, plan, annotate, q);
+    else
+        plan_explain(out, modes[s->mode], bound, plan);
+    if (fclose(out) != 0)
+        return -ENOMEM;
+    TextTable t = {.q = q, .fields = {{"plan", TYPE(STRING), false}}, .n_columns = 1};
+    r = table_row(&t, (const char *[]){text});
+    return r ? query_result(q, r) : table_put(&t, w);
+}
+
+/* ---- views ---- */
+
+/* A tree in an arena of its own becomes a view; the arena is the session's afterwards. */
+typedef struct ViewBuilder {
+    MemArena *arena;
+    UBuilder builder;
+    Decoder decoder;
+} ViewBuilder;
+
+static int view_builder_open(Query *q, ViewBuilder *v)
+{
+    *v = (ViewBuilder){0};
+    int r = mem_arena_new(plan_session_pool(q->session->plan), "view", &v->arena);
+    if (r != 0)
+        return query_result(q, r);
+    v->builder = (UBuilder){.arena = v->arena, .error = q->error};
+    v->decoder = (Decoder){.b = &v->builder};
+    return 0;
+}
+
+/* Looks at the tree once, so that a view of something that does not exist is refused here. */
+static int create_view(Query *q, ViewBuilder *v, const char *name, URel *tree, bool replace)
+{
+    PlanNode *plan;
+    int r = query_bind(q, tree, &plan);
+    if (r == 0)
+        r = plan_session_create_view(q->session->plan, name, tree, v->arena, replace, q->error);
+    if (r == 0) {
+        v->arena = NULL;
+        q->flags |= DATA_FLAG_REPLAY;
+    }
+    return r;
+}
+
+static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    if (s->if_not_exists) {
+        const PlanView *view = plan_session_view(q->session->plan, s->name);
+        plan_view_unref(view);
+        TextTable none = {.q = q};
+        if (view)
+            return table_put(&none, w);
+    }
+    /* The statement again, this time where it may stay. */
+    ViewBuilder v;
+    int r = view_builder_open(q, &v);
+    if (r != 0)
+        return r;
+    SqlStatement own;
+    r = query_result(
+        q, sql_parse_statement(&v.builder, q->decoder.sql_text, q->decoder.n_sql_text, NULL, &own));
+    if (r == 0)
+        r = create_view(q, &v, own.name, own.query, own.replace);
+    if (v.arena)
+        mem_arena_free(v.arena);
+    TextTable none = {.q = q};
+    return r ? r : table_put(&none, w);
+}
+
+static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists)
+        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
+                               "The table or view `%.100s` cannot be found. Verify the spelling "
+                               "and correctness of the schema and catalog. To tolerate the error "
+                               "on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS.",
+                               s->name);
+    q->flags |= DATA_FLAG_REPLAY;
+    TextTable none = {.q = q};
+    return table_put(&none, w);
+}
+
+int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable none = {.q = q};
+    switch (s->kind) {
+    case SQL_SET:
+    case SQL_RESET:
+        return run_set(q, s, w);
+    case SQL_SHOW_TABLES:
+    case SQL_SHOW_VIEWS:
+        return run_show(q, s, w);
+    case SQL_DESCRIBE:
+        return run_describe(q, s, w);
+    case SQL_EXPLAIN:
+        return run_explain(q, s, w);
+    case SQL_CREATE_VIEW:
+        return run_create_view(q, s, w);
+    case SQL_DROP_VIEW:
+        return run_drop_view(q, s, w);
+    default:
+        return table_put(&none, w);
+    }
+}
+
+/* ---- commands ---- */
+
+static int execute_create_view(Query *q, ProtoReader r)
+{
+    ViewBuilder v;
+    int result = view_builder_open(q, &v);
+    if (result != 0)
+        return result;
+    URel *tree = NULL;
+    char *name = NULL;
+    bool replace = false, global = false;
+    ProtoField f;
+    int n;
+    while ((n = decode_next(&v.decoder, &r, &f)) > 0) {
+        ProtoReader inner;
+        if (f.number == SPARK_CREATE_VIEW_INPUT)
+            tree = decode_enter(&v.decoder, &r, &f, &inner) ? decode_relation(&v.decoder, inner)
+                                                            : NULL;
+        else if (f.number == SPARK_CREATE_VIEW_NAME)
+            name = decode_string(&v.decoder, &f);
+        else if (f.number == SPARK_CREATE_VIEW_IS_GLOBAL)
+            global = proto_bool(f.value);
+        else if (f.number == SPARK_CREATE_VIEW_REPLACE)
+            replace = proto_bool(f.value);
+    }
+    if (n == 0 && (!tree || !name))
+        decode_malformed(&v.decoder);
+    if (v.builder.result == 0 && global)
+        decode_unsupported(&v.decoder, "global temporary views");
+    result = query_result(q, v.builder.result);
+    const char **parts = NULL;
+    uint32_t n_parts = 0;
+    if (result == 0)
+        result = query_result(
+            q, unresolved_split_name(&v.builder, name, strlen(name), &parts, &n_parts));
+    if (result == 0 && n_parts != 1)
+        result = query_error_set(q->error, DATA_ERROR_ANALYSIS,
+                                 "TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS", "428EK",
+                                 "CREATE TEMPORARY VIEW or the corresponding Dataset APIs only "
+                                 "accept single-part view names, but got: %.200s.",
+                                 name);
+    if (result == 0)
+        result = create_view(q, &v, parts[0], tree, replace || q->operation->replay);
+    if (v.arena)
+        mem_arena_free(v.arena);
+    return result;
+}
+
+/* Where the SQL message of a relation is: the relation itself, or the root of WithRelations. */
+static bool find_sql(Decoder *d, ProtoReader r, ProtoReader *ret_sql)
+{
+    ProtoField f;
+    while (decode_next(d, &r, &f) > 0) {
+        ProtoReader inner;
+        if (f.number == SPARK_RELATION_SQL)
+            return decode_enter(d, &r, &f, ret_sql);
+        if (f.number != SPARK_RELATION_WITH_RELATIONS || !decode_enter(d, &r, &f, &inner))
+            continue;
+        ProtoField g;
+        while (decode_next(d, &inner, &g) > 0) {
+            ProtoReader root;
+            if (g.number == SPARK_WITH_RELATIONS_ROOT && decode_enter(d, &inner, &g, &root))
+                return find_sql(d, root, ret_sql);
+        }
+    }
+    return false;
+}
+
+/* A query: checked, and given back as a relation that has not run. */
+static int echo_relation(Query *q, ProtoBytes relation, ProtoWriter *w)
+{
+    URel *tree = decode_relation(&q->decoder, proto_reader(relation.data, relation.n_bytes));
+    if (!tree)
+        return query_result(q, q->builder.result);
+    PlanNode *plan;
+    int r = query_bind(q, tree, &plan);
+    if (r == 0)
+        proto_put_bytes(w, SPARK_SQL_COMMAND_RESULT_RELATION, relation.data, relation.n_bytes);
+    return r;
+}
+
+static int execute_sql_command(Query *q, ProtoReader r)
+{
+    /* Either a relation, or (older clients) the fields of SQL, whose numbers are the same. */
+    _cleanup_proto_writer_ ProtoWriter own;
+    proto_writer_init(&own, DATA_PAYLOAD_MAX, NULL, NULL);
+    ProtoBytes relation = {0};
+    ProtoField f;
+    int n;
+    proto_begin(&own, SPARK_RELATION_SQL);
+    while ((n = decode_next(&q->decoder, &r, &f)) > 0) {
+        if (f.wire != PROTO_WIRE_BYTES)
+            continue;
+        if (f.number == SPARK_SQL_COMMAND_INPUT)
+            relation = f.bytes;
+        else if (f.number >= SPARK_SQL_COMMAND_SQL && f.number <= SPARK_SQL_COMMAND_POS_ARGUMENTS)
+            proto_put_bytes(&own, f.number, f.bytes.data, f.bytes.n_bytes);
+    }
+    proto_end(&own);
+    if (n < 0)
+        return query_result(q, q->builder.result);
+    int result = proto_writer_finish(&own);
+    if (result != 0)
+        return result;
+    if (!relation.data)
+        relation = (ProtoBytes){own.data, own.n_bytes};
+    ProtoReader sql;
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    proto_begin(&w, SPARK_RESPONSE_SQL_COMMAND_RESULT);
+    if (!find_sql(&q->decoder, proto_reader(relation.data, relation.n_bytes), &sql)) {
+        if (q->builder.result != 0)
+            return query_result(q, q->builder.result);
+        result = echo_relation(q, relation, &w);
+    } else {
+        const char *text;
+        size_t n_text;
+        SqlParameters parameters;
+        SqlStatement statement;
+        if (!decode_sql_parameters(&q->decoder, sql, &text, &n_text, &parameters))
+            return query_result(q, q->builder.result);
+        result = query_result(
+            q, sql_parse_statement(&q->builder, text, n_text, &parameters, &statement));
+        if (result == 0 && statement.kind == SQL_QUERY) {
+            result = echo_relation(q, relation, &w);
+        } else if (result == 0) {
+            q->decoder.sql_text = text;
+            q->decoder.n_sql_text = n_text;
+            q->decoder.n_sql_texts++;
+            proto_begin(&w, SPARK_SQL_COMMAND_RESULT_RELATION);
+            result = query_statement(q, &statement, &w);
+            if (result == 0)
+                proto_end(&w);
+        }
+    }
+    if (result != 0)
+        return result;
+    proto_end(&w);
+    return query_emit(q, &w);
+}
+
+static const char *refused_command(uint32_t number)
+{
+    switch (number) {
+    case SPARK_COMMAND_REGISTER_FUNCTION:
+    case SPARK_COMMAND_REGISTER_TABLE_FUNCTION:
+        return "user-defined functions (RegisterFunction)";
+    case SPARK_COMMAND_WRITE_OPERATION:
+    case SPARK_COMMAND_WRITE_OPERATION_V2:
+        return "writing (WriteOperation)";
+    case SPARK_COMMAND_WRITE_STREAM_OPERATION_START:
+    case SPARK_COMMAND_STREAMING_QUERY_COMMAND:
+    case SPARK_COMMAND_STREAMING_QUERY_MANAGER_COMMAND:
+    case SPARK_COMMAND_STREAMING_QUERY_LISTENER_BUS_COMMAND:
+        return "structured streaming";
+    case SPARK_COMMAND_MERGE_INTO_TABLE_COMMAND:
+        return "MERGE INTO (MergeIntoTableCommand)";
+    case SPARK_COMMAND_CHECKPOINT_COMMAND:
+        return "checkpoint() (CheckpointCommand)";
+    case SPARK_COMMAND_ML_COMMAND:
+        return "machine learning (MlCommand)";
+    case SPARK_COMMAND_PIPELINE_COMMAND:
+        return "pipelines (PipelineCommand)";
+    case SPARK_COMMAND_GET_RESOURCES_COMMAND:
+        return "GetResourcesCommand";
+    case SPARK_COMMAND_REGISTER_DATA_SOURCE:
+        return "data sources in Python (RegisterDataSource)";
+    default:
+        return "this command";
+    }
+}
+
+int query_execute_command(Query *q, ProtoReader r)
+{
+    ProtoField f;
+    int n;
+    while ((n = decode_next(&q->decoder, &r, &f)) > 0) {
+        ProtoReader inner;
+        if (!decode_enter(&q->decoder, &r, &f, &inner))
+            break;
+        if (f.number == SPARK_COMMAND_SQL_COMMAND)
+            return execute_sql_command(q, inner);
+        if (f.number == SPARK_COMMAND_CREATE_DATAFRAME_VIEW)
+            return execute_create_view(q, inner);
+        decode_unsupported(&q->decoder, refused_command(f.number));
+        break;
+    }
+    if (n == 0)
+        decode_malformed(&q->decoder);
+    return query_result(q, q->builder.result);
+}
