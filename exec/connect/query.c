@@ -15,76 +15,6 @@
 
 /* ---- opening and closing ---- */
 
-/* PlanFold: one row, no column. */
-static int fold(void *userdata, MemArena *arena, const Expr *expr, Literal *ret_literal)
-{
-    Query *q = userdata;
-    QueryError ignored = {0};
-    ExprProgram *program;
-    ExprState *state;
-    if (type_phys(expr->type) == PHYS_NESTED)
-        return -EOPNOTSUPP;
-    Expr *exprs[] = {(Expr *)expr};
-    int r = expr_compile(arena, exprs, 1, 0, &ignored, &program);
-    if (r != 0)
-        return r;
-    r = expr_state_new(program, q->pool, &state);
-    if (r != 0)
-        return r;
-    Batch batch = {.n_rows = 1, .n_selected = 1};
-    Vector v = {0};
-    expr_begin(state, &batch);
-    r = expr_eval(state, 0, &v, &ignored);
-    if (r == 0) {
-        Literal literal = {.is_null = vec_row_is_null(&v, 0)};
-        const char *at =
-            literal.is_null ? NULL : (const char *)v.values + vec_index(&v, 0) * phys_size(v.phys);
-        switch (literal.is_null ? _PHYS_MAX : v.phys) {
-        case PHYS_BOOL:
-            literal.b = *(const uint8_t *)at;
-            break;
-        case PHYS_I8:
-            literal.i = *(const int8_t *)at;
-            break;
-        case PHYS_I16:
-            literal.i = *(const int16_t *)at;
-            break;
-        case PHYS_I32:
-            literal.i = *(const int32_t *)at;
-            break;
-        case PHYS_I64:
-            literal.i = *(const int64_t *)at;
-            if (expr->type.kind == TYPE_DECIMAL && expr->type.precision > 18)
-                literal.i128 = *(const int64_t *)at;
-            break;
-        case PHYS_I128:
-            memcpy(&literal.i128, at, 16);
-            break;
-        case PHYS_F32:
-            literal.d = *(const float *)at;
-            break;
-        case PHYS_F64:
-            literal.d = *(const double *)at;
-            break;
-        case PHYS_STRING: {
-            const VecString *s = (const VecString *)at;
-            char *copy = mem_arena_strndup(arena, vec_string_data(s), s->length);
-            if (!copy)
-                r = -ENOMEM;
-            else
-                literal.s = vec_string(copy, s->length);
-            break;
-        }
-        default:
-            break;
-        }
-        if (r == 0)
-            *ret_literal = literal;
-    }
-    expr_state_free(state);
-    return r;
-}
-
 int query_open(ServiceSession *session, const ServiceOperation *operation, QueryError *error,
                Query *q)
 {
@@ -104,8 +34,7 @@ int query_open(ServiceSession *session, const ServiceOperation *operation, Query
         q->entered = true;
     }
     plan_context_init(&q->context, q->arena, session->plan, session->host.files, q->error);
-    q->context.fold = fold;
-    q->context.fold_userdata = q;
+    q->context.fold = expr_fold;
     return 0;
 }
 

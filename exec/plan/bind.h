@@ -22,7 +22,7 @@
  * Return: 0 and *@ret_literal, strings in @arena; anything else: it stays as it is and fails, if at
  * all, on the first row.
  */
-typedef int (*PlanFold)(void *userdata, MemArena *arena, const Expr *expr, Literal *ret_literal);
+typedef int (*PlanFold)(MemArena *arena, const Expr *expr, Literal *ret_literal);
 
 /* What one query binds and optimises with. */
 typedef struct PlanContext {
@@ -37,7 +37,6 @@ typedef struct PlanContext {
     const char *sql_text; /* that positions in the tree refer to; NULL: no positions in errors */
     size_t n_sql_text;
     PlanFold fold; /* nullable */
-    void *fold_userdata;
     /* Views that the plan reads: one reference each, given back by plan_context_done(). */
     const PlanView **views;
     uint32_t n_views, views_capacity;

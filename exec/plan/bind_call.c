@@ -689,7 +689,7 @@ static Expr *bind_in(Binder *b, const UExpr *e, Expr **args, uint32_t n)
         if (i > 0 && args[i]->kind != EXPR_LITERAL && b->context->fold &&
             !expr_has_columns(args[i])) {
             Literal folded;
-            if (b->context->fold(b->context->fold_userdata, b->arena, args[i], &folded) == 0)
+            if (b->context->fold(b->arena, args[i], &folded) == 0)
                 args[i] = bind_check(b, expr_literal(b->arena, type, folded));
         }
         if (!args[i])

@@ -856,7 +856,7 @@ static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret
     Literal literal = made->literal;
     bool known = made->kind == EXPR_LITERAL;
     if (!known && b->context->fold && !expr_has_columns(made))
-        known = b->context->fold(b->context->fold_userdata, b->arena, made, &literal) == 0;
+        known = b->context->fold(b->arena, made, &literal) == 0;
     if (!known || !type_is_integral(made->type)) {
         bind_error(
             b, e->position, e->stop,

@@ -131,8 +131,7 @@ Expr *opt_fold(Optimiser *o, Expr *e)
         if (e->args[i]->kind != EXPR_LITERAL)
             return e;
     Literal literal;
-    if (!o->context->fold ||
-        o->context->fold(o->context->fold_userdata, o->arena, e, &literal) != 0)
+    if (!o->context->fold || o->context->fold(o->arena, e, &literal) != 0)
         return e;
     Expr *made = expr_literal(o->arena, e->type, literal);
     if (!made)
