@@ -85,7 +85,8 @@ class Show:
     # Users.
 
     def as_user(self, user, argv, **popen):
-        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": f"/home/{user}", "LANG": "C.UTF-8", **self.env}
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin", "HOME": f"/home/{user}", "LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore",
+               **self.env}
         # As the real user, whose own rights must be enough to reach the programs.
         return subprocess.Popen(["runuser", "-u", user, "--", *argv], env=env, cwd="/", text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **popen)
@@ -266,7 +267,17 @@ class Show:
     def grows(self):
         self.title("a query that outgrows its grant")
         before = len(self.log())
+        slots = {}
+        stop = threading.Event()
+        watcher = threading.Thread(target=self.watch_slots, args=(USERS[0], slots, stop))
+        watcher.start()
         answer, out = self.sql(USERS[0], LARGE.format(SHARED))
+        stop.set()
+        watcher.join()
+        self.result("the running session holds slots", OK if slots else FAILED,
+                    f"slots {slots['Slots']} of node {slots['NumaNode']}, CPUs {slots['Cpus'] or 'all'}" if slots else "none seen")
+        if slots:
+            self.say(f"   while it ran: slots {slots['Slots']} of node {slots['NumaNode']}")
         resized = [line for line in self.log()[before:] if re.search(r"CAUSE=(request|trip-wire|estimate)", line)
                    or "limit" in line.lower() and "MiB" in line]
         for line in resized[:12]:
@@ -281,6 +292,16 @@ class Show:
         self.result("limit raised in place while the query ran", OK if answer and resized and not lost else FAILED,
                     f"{len(resized)} raises in berthd's log" if answer and resized else "no raise in berthd's log")
         return [str(v) for v in answer.values()] if answer else None
+
+    def watch_slots(self, user, seen, stop):
+        while not stop.is_set() and not seen:
+            try:
+                session = self.sessions().get(user)
+                if session and session["Slots"]:
+                    seen.update(session)
+            except (subprocess.CalledProcessError, ValueError, KeyError):
+                pass
+            time.sleep(0.02)
 
     def killed(self, expected):
         self.title("a query whose executor the kernel kills for memory")
