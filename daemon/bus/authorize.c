@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -40,7 +41,9 @@ void bus_cancel_requests(Bus *bus)
 static void decide(AuthRequest *q, bool allowed)
 {
     Manager *m = q->bus->manager;
-    LogRecord record = log_record(LOG_EVENT_AUTHORIZATION, allowed ? LOG_DEBUG : LOG_INFO);
+    /* Who looks at a list is of no interest; who changes something, or tried to, is. */
+    bool reads = strcmp(q->action, BUS_READ_ALL) == 0;
+    LogRecord record = log_record(LOG_EVENT_AUTHORIZATION, reads ? LOG_DEBUG : LOG_NOTICE);
 
     log_field(&record, "UID", "%u", q->caller);
     log_field(&record, "ACTION", "%s", q->action);

@@ -14,6 +14,7 @@
 #define BUS_NAME "org.berth.Berth1"
 #define BUS_MANAGER_INTERFACE BUS_NAME ".Manager"
 #define BUS_SESSION_INTERFACE BUS_NAME ".Session"
+#define BUS_READ_ALL BUS_NAME ".read-all"
 #define BUS_ERROR_NO_SUCH_SESSION BUS_NAME ".Error.NoSuchSession"
 #define BUS_ERROR_RELOAD BUS_NAME ".Error.ConfigurationInvalid"
 #define BUS_REQUESTS_MAX 256u

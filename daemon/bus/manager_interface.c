@@ -10,8 +10,6 @@
 #include "daemon/log.h"
 #include "sandbox/cgroup/cgroup.h"
 
-#define READ_ALL BUS_NAME ".read-all"
-
 static int method_get_session(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
     char path[BUS_PATH_MAX];
@@ -92,11 +90,17 @@ static int list_sessions(Manager *m, sd_bus_message *call, uid_t caller, bool al
     return send_reply(reply, r);
 }
 
+/* Asks about the caller only where there is something to hide from somebody. */
+static int list_for(Manager *m, sd_bus_message *call, AuthContinuation list)
+{
+    return list_empty(&m->sessions)
+               ? list(m, call, BUS_NOBODY, false)
+               : bus_authorize(m->bus, call, only_owner(m), BUS_READ_ALL, list);
+}
+
 static int method_list_sessions(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
-    Manager *m = userdata;
-
-    return bus_authorize(m->bus, call, only_owner(m), READ_ALL, list_sessions);
+    return list_for(userdata, call, list_sessions);
 }
 
 static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all)
@@ -124,9 +128,7 @@ static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all
 
 static int method_list_queries(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
-    Manager *m = userdata;
-
-    return bus_authorize(m->bus, call, only_owner(m), READ_ALL, list_queries);
+    return list_for(userdata, call, list_queries);
 }
 
 static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
@@ -315,7 +317,7 @@ static int method_describe(sd_bus_message *call, void *userdata, sd_bus_error *r
     if (!s)
         return sd_bus_reply_method_errorf(call, BUS_ERROR_NO_SUCH_SESSION,
                                           "There is no such session.");
-    return bus_authorize(m->bus, call, s->identity.uid, READ_ALL, describe_allowed);
+    return bus_authorize(m->bus, call, s->identity.uid, BUS_READ_ALL, describe_allowed);
 }
 
 static int reload_allowed(Manager *m, sd_bus_message *call, uid_t caller, bool allowed)

@@ -76,7 +76,7 @@ void session_close(Session *s, SessionCause cause, const char *reason)
 
     if (reason[0]) { /* not the client's own wish: the gateway has to be told */
         ControlFrame frame;
-        control_init(&frame, CONTROL_SESSION_LOST, 0);
+        control_init(&frame, CONTROL_SESSION_LOST, s->announced ? 0 : s->serial);
         frame.session_lost.session = s->id;
         frame.session_lost.generation = s->generation;
         frame.session_lost.cause = cause;
