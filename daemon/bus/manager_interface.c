@@ -67,7 +67,7 @@ static int send_reply(sd_bus_message *reply, int r)
     if (r >= 0)
         r = sd_bus_send(NULL, reply, NULL);
     sd_bus_message_unref(reply);
-    return r;
+    return r < 0 ? r : 1;
 }
 
 static int open_list(sd_bus_message *call, const char *row, sd_bus_message **ret_reply)
