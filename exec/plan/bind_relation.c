@@ -3,6 +3,7 @@
 /* Relations: sources, projections, filters, sorts, set operations. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -219,6 +220,28 @@ static PlanNode *scan_node(Binder *b, const URel *rel, const SourceInfo *source)
     return node;
 }
 
+/*
+ * The path that source_open() wants: a relative one starts where the client says that it stands
+ * (spark.berth.directory, set by `berth sql`); without that it stays as it is and is refused by
+ * name. NULL: no memory.
+ */
+static const char *absolute_path(Binder *b, const char *path)
+{
+    PlanContext *c = b->context;
+    char *directory = NULL;
+    if (path[0] == '/' || strncmp(path, "file:", 5) == 0 || !c->session ||
+        plan_session_get_conf(c->session, PLAN_DIRECTORY_KEY, &directory) != 0)
+        return path;
+    size_t n_directory = strlen(directory), n_path = strlen(path);
+    char *joined = directory[0] == '/' ? bind_alloc(b, n_directory + n_path + 2, 1) : NULL;
+    if (joined)
+        (void)snprintf(joined, n_directory + n_path + 2, "%s/%s", directory, path);
+    else if (directory[0] != '/')
+        joined = (char *)path;
+    free(directory);
+    return joined;
+}
+
 static Bound *bind_files(Binder *b, const URel *rel)
 {
     PlanContext *c = b->context;
@@ -233,7 +256,10 @@ static Bound *bind_files(Binder *b, const URel *rel)
         return NULL;
     for (uint32_t i = 0; i < rel->n_paths; i++) {
         SourceInfo *source;
-        int r = source_open(c->files, rel->paths[i], rel->format, b->arena, &source, c->error);
+        const char *path = absolute_path(b, rel->paths[i]);
+        if (!path)
+            return NULL;
+        int r = source_open(c->files, path, rel->format, b->arena, &source, c->error);
         if (r != 0)
             return bind_fail(b, r);
         inputs[i] = scan_node(b, rel, source);

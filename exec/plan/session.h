@@ -18,6 +18,8 @@
 #define PLAN_SESSION_VIEWS_MAX 10000u
 #define PLAN_SESSION_CONF_MAX 10000u
 #define PLAN_SESSION_CONF_BYTES_MAX 65536u
+/* The directory that relative paths start from: where the person who typed them stands. */
+#define PLAN_DIRECTORY_KEY "spark.berth.directory"
 
 typedef struct PlanSession PlanSession;
 
