@@ -230,6 +230,9 @@ static int load_dictionary(ParquetReader *reader, const PageHeader *header, cons
         return reader_bad(reader, error, "it has two dictionaries");
     if (header->encoding != PARQUET_PLAIN && header->encoding != PARQUET_PLAIN_DICTIONARY)
         return reader_bad(reader, error, "its dictionary has an unknown encoding");
+    if ((uint64_t)header->n_uncompressed > PARQUET_DICTIONARY_BYTES_MAX ||
+        (uint64_t)header->n_values > PARQUET_DICTIONARY_ENTRIES_MAX)
+        return reader_bad(reader, error, "its dictionary is larger than 64 MiB or 4 Mi entries");
     if (reader->chunk->codec != PARQUET_CODEC_NONE) {
         r = page_expand(reader, body, n_bytes, (size_t)header->n_uncompressed, 0,
                         &reader->dict_page, error);

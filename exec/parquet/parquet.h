@@ -21,6 +21,8 @@
 
 #define PARQUET_FOOTER_BYTES_MAX ((uint64_t)64 << 20)
 #define PARQUET_PAGE_BYTES_MAX ((uint64_t)128 << 20) /* of one page, compressed or not */
+#define PARQUET_DICTIONARY_BYTES_MAX ((uint64_t)64 << 20)
+#define PARQUET_DICTIONARY_ENTRIES_MAX (UINT32_C(4) << 20)
 #define PARQUET_COLUMNS_MAX 32768u
 #define PARQUET_ROW_GROUPS_MAX 1000000u
 #define PARQUET_SCHEMA_DEPTH_MAX 64u

@@ -156,6 +156,55 @@ static bool decode_element(const uint8_t **ret_ip, const uint8_t *ip_end, uint8_
 #define FAST_IN 32  /* bytes of input that a short element and the load behind it may touch */
 #define FAST_OUT 64 /* the longest copy */
 
+/* Where the decoder stands. By value, so that it stays in two registers. */
+typedef struct Place {
+    const uint8_t *ip;
+    uint8_t *op;
+} Place;
+
+/* Rare forms. Return: .ip NULL when broken. */
+static __attribute__((noinline)) Place step_checked(Place at, const uint8_t *ip_end, uint8_t *dst,
+                                                    uint8_t *op_end)
+{
+    if (!decode_element(&at.ip, ip_end, dst, &at.op, op_end))
+        at.ip = NULL;
+    return at;
+}
+
+/* One element far from both ends. Return: .ip NULL when it is broken. */
+static inline __attribute__((always_inline)) Place
+step_fast(const uint8_t *ip, uint8_t *op, const uint8_t *ip_end, uint8_t *dst, uint8_t *op_end)
+{
+    uint32_t tag = ip[0], entry, offset, length, word;
+
+    if ((tag & 3) == 0) {
+        if (likely(tag < 16 << 2)) {
+            copy16(op, ip + 1);
+            return (Place){ip + (tag >> 2) + 2, op + (tag >> 2) + 1};
+        }
+        return step_checked((Place){ip, op}, ip_end, dst, op_end);
+    }
+    memcpy(&word, ip + 1, 4);
+    entry = copy_entries[tag];
+    offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
+    length = entry & 0xff;
+    ip += 1 + (tag & 3);
+    if (unlikely((tag & 3) == 3))
+        ip++; /* four bytes of offset */
+    if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
+        return (Place){NULL, op};
+    if (likely(length <= 16 && offset >= 16)) {
+        copy16(op, op - offset);
+    } else if (length <= 16 && offset >= 8) {
+        copy8(op, op - offset);
+        if (length > 8)
+            copy8(op + 8, op - offset + 8);
+    } else {
+        copy_match(op, offset, length);
+    }
+    return (Place){ip, op + length};
+}
+
 int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_dst)
 {
     const uint8_t *ip = src, *ip_end = src + n_src;
@@ -167,43 +216,14 @@ int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_d
     if (!read_length(&ip, ip_end, &n) || n != n_dst)
         return -EBADMSG;
     while (ip < ip_end) {
-        uint32_t tag, entry, offset, length, word;
+        Place at = likely(ip < ip_fast && op < op_fast)
+                       ? step_fast(ip, op, ip_end, dst, op_end)
+                       : step_checked((Place){ip, op}, ip_end, dst, op_end);
 
-        if (unlikely(ip >= ip_fast || op >= op_fast)) {
-            if (!decode_element(&ip, ip_end, dst, &op, op_end))
-                return -EBADMSG;
-            continue;
-        }
-        tag = ip[0];
-        if ((tag & 3) == 0) {
-            if (likely(tag < 16 << 2)) {
-                copy16(op, ip + 1);
-                ip += (tag >> 2) + 2;
-                op += (tag >> 2) + 1;
-            } else if (!decode_element(&ip, ip_end, dst, &op, op_end)) {
-                return -EBADMSG;
-            }
-            continue;
-        }
-        memcpy(&word, ip + 1, 4);
-        entry = copy_entries[tag];
-        offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
-        length = entry & 0xff;
-        ip += 1 + (tag & 3);
-        if (unlikely((tag & 3) == 3))
-            ip++; /* four bytes of offset */
-        if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
+        ip = at.ip;
+        op = at.op;
+        if (unlikely(!ip))
             return -EBADMSG;
-        if (likely(length <= 16 && offset >= 16)) {
-            copy16(op, op - offset);
-        } else if (length <= 16 && offset >= 8) {
-            copy8(op, op - offset);
-            if (length > 8)
-                copy8(op + 8, op - offset + 8);
-        } else {
-            copy_match(op, offset, length);
-        }
-        op += length;
     }
     return op == op_end ? 0 : -EBADMSG;
 }
