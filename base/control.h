@@ -161,9 +161,8 @@ typedef struct ControlSessionRetry {
 } ControlSessionRetry;
 
 /*
- * The executor died (before the first READY of a session the serial is that of its OPEN). With
- * @may_retry the gateway answers RETRY if it still has something to run (and gets READY with the
- * next generation) or CLOSE; without it the session has ended.
+ * The executor died. With @may_retry the gateway answers RETRY if it still has something to run
+ * (and gets READY with the next generation) or CLOSE; without it the session has ended.
  */
 typedef struct ControlSessionLost {
     ControlHeader header;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 
@@ -163,6 +164,36 @@ int config_copy(Config *to, const Config *from)
             return r;
     }
     return 0;
+}
+
+/* UTC, Europe/Berlin, +02:00, GMT-8: the form only; the executor knows which zones there are. */
+static bool is_zone(const char *value)
+{
+    size_t n = strlen(value);
+    return n > 0 && n <= 64 &&
+           strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+-:") ==
+               n;
+}
+
+static bool is_number(const char *value)
+{
+    size_t n = strspn(value, "-") > 1 ? 0 : strspn(value, "-");
+    size_t n_digits = strspn(value + n, "0123456789");
+    return n_digits > 0 && n_digits <= 18 && value[n + n_digits] == 0;
+}
+
+const char *config_check(const char *key, const char *value)
+{
+    const char *known = default_of(key);
+    if (!known)
+        return NULL;
+    if (strcmp(key, "spark.sql.session.timeZone") == 0)
+        return is_zone(value) ? NULL : "a time zone, such as Europe/Berlin or +02:00";
+    if (strcmp(known, "true") == 0 || strcmp(known, "false") == 0)
+        return strcasecmp(value, "true") == 0 || strcasecmp(value, "false") == 0 ? NULL : "boolean";
+    if (is_number(known))
+        return is_number(value) ? NULL : "a whole number";
+    return NULL;
 }
 
 bool config_is_static(const char *key)

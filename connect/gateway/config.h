@@ -31,6 +31,12 @@ int config_set(Config *c, const char *key, const char *value);
 void config_unset(Config *c, const char *key);
 int config_copy(Config *to, const Config *from);
 
+/**
+ * config_check() - may a known key have this value?
+ * Return: NULL, or what it should be, to follow "should be". Unknown keys may have any value.
+ */
+const char *config_check(const char *key, const char *value);
+
 /* Static configuration of a Spark application cannot be set in a session. */
 bool config_is_static(const char *key);
 bool config_is_known(const char *key);

@@ -79,10 +79,23 @@ static bool is_repeatable(ProtoBytes plan)
     return false;
 }
 
+/* Finished ones that nobody shows any more make room first: some clients never release. */
+static void drop_finished(Session *s)
+{
+    list_for_each_safe (pos, &s->operations) {
+        Operation *op = container_of(pos, Operation, node);
+        if (s->n_operations < OPERATIONS_PER_SESSION_MAX)
+            return;
+        if (op->state == OPERATION_STATE_DONE && !op->rpc)
+            operation_free(op);
+    }
+}
+
 /* Is there room for one more, and is there a berthd? Otherwise the call has been ended. */
 static bool may_start(Rpc *rpc, Session *s)
 {
     _cleanup_error_ GatewayError e = {0};
+    drop_finished(s);
     if (s->n_operations >= OPERATIONS_PER_SESSION_MAX) {
         gateway_error_set(&e, GRPC_RESOURCE_EXHAUSTED, GATEWAY_ERROR_PLAIN, "", "",
                           "this session has %u operations, which is the limit", s->n_operations);

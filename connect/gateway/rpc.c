@@ -466,6 +466,17 @@ static void set_one(ConfigCall *c, const char *key, const char *value)
                      "The value of the config ", key, " is missing.");
         return;
     }
+    const char *expected = config_check(key, value);
+    if (expected) {
+        char after[256];
+        snprintf(after, sizeof(after), " should be %s, but was %.100s.", expected, value);
+        if (c->silent)
+            warn(c, key);
+        else
+            fail_key(c, DATA_ERROR_ILLEGAL, "INVALID_CONF_VALUE", "22022",
+                     "The value of the config ", key, after);
+        return;
+    }
     int r = config_set(&c->session->config, key, value);
     if (r == 0)
         put_change(c, key, value);

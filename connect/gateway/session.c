@@ -534,11 +534,6 @@ static void restart_or_fail(Session *s, const ControlSessionLost *f)
 void session_on_lost(Gateway *g, const ControlSessionLost *f)
 {
     Session *s = session_by_handle(g, f->session);
-    if (!s && f->header.serial) { /* it died before it was ready */
-        s = session_by_serial(g, f->header.serial);
-        if (s)
-            s->handle = f->session;
-    }
     if (!s || f->generation < s->generation)
         return;
     channel_drain(&s->channel); /* it may have finished something before it died */

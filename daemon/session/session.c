@@ -421,8 +421,7 @@ static void lost(Session *s, const SchedAction *a)
     LogRecord record = session_record(s, LOG_EVENT_OUT_OF_MEMORY, LOG_WARNING);
     ControlFrame frame;
 
-    /* Before its first READY the gateway knows a session only by the serial of its OPEN. */
-    control_init(&frame, CONTROL_SESSION_LOST, s->generation == 0 ? s->serial : 0);
+    control_init(&frame, CONTROL_SESSION_LOST, 0);
     ControlSessionLost *l = &frame.session_lost;
     l->session = s->id;
     l->generation = s->generation;

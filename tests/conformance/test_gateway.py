@@ -192,6 +192,10 @@ class Client(Case):
             conf.get("no.such.key")
         with self.assertRaises(errors.AnalysisException):
             conf.set("spark.sql.warehouse.dir", "/x")
+        for key, value in (("spark.sql.ansi.enabled", "maybe"), ("spark.sql.shuffle.partitions", "many"),
+                           ("spark.sql.session.timeZone", "No where!")):
+            with self.assertRaises(errors.IllegalArgumentException):
+                conf.set(key, value)
         self.assertTrue(conf.isModifiable("spark.sql.shuffle.partitions"))
         self.assertFalse(conf.isModifiable("spark.sql.warehouse.dir"))
         self.assertFalse(conf.isModifiable("no.such.key"))
@@ -471,6 +475,10 @@ class Protocol(Case):
         with self.assertRaises(grpc.RpcError) as caught:
             list(self.stub.ExecutePlan(sql_request(self.id, "/* sleep=20 */ select 1"), timeout=1))
         self.assertEqual(caught.exception.code().name, "DEADLINE_EXCEEDED")
+
+    def test_client_that_never_releases(self):
+        for _ in range(140):
+            self.assertEqual(len(list(self.stub.ExecutePlan(sql_request(self.id, "select 1")))), 3)
 
     def test_minimal_client(self):
         # No options, no operation id, no client string, no user.

@@ -37,6 +37,13 @@ static void test_config(void **state)
     config_unset(&c, "b");
     assert_null(config_get(&c, "b"));
     assert_string_equal(config_get(&copy, "b"), "3");
+    assert_null(config_check("spark.sql.ansi.enabled", "TRUE"));
+    assert_string_equal(config_check("spark.sql.ansi.enabled", "1"), "boolean");
+    assert_null(config_check("spark.sql.session.localRelationCacheThreshold", "-1"));
+    assert_non_null(config_check("spark.sql.session.localRelationCacheThreshold", "1x"));
+    assert_non_null(config_check("spark.sql.session.timeZone", "../etc"));
+    assert_null(config_check("spark.sql.session.timeZone", "+02:00"));
+    assert_null(config_check("no.such", "anything"));
     assert_int_equal(config_set(&c, "", "x"), -EINVAL);
     char key[CONFIG_KEY_MAX + 2];
     memset(key, 'k', sizeof(key) - 1);
