@@ -35,6 +35,10 @@ static void set_position(const PlanContext *c, uint32_t position, uint32_t stop)
     c->error->column = at - begin + 1;
     c->error->start = at;
     c->error->stop = stop;
+    /* As Spark ends such messages; whoever adds class and state sees that the state is there. */
+    size_t n = strlen(c->error->message);
+    snprintf(c->error->message + n, sizeof(c->error->message) - n, " SQLSTATE: %s; line %u pos %u",
+             c->error->sqlstate, line, at - begin);
 }
 
 void *bind_error(Binder *b, uint32_t position, uint32_t stop, const char *error_class,

@@ -117,8 +117,9 @@ static void *fail_at(Parser *p, const Token *t, const char *error_class, const c
     char text[512];
     uint32_t line, column;
     excerpt(p, t->start, &line, &column, text, sizeof(text));
-    int r = query_error_set(p->b->error, kind, error_class, sqlstate, "%s (line %u, pos %u)%s",
-                            what, line, column - 1, text);
+    int r = query_error_set(p->b->error, kind, error_class, sqlstate,
+                            "%s SQLSTATE: %s (line %u, pos %u)%s", what, sqlstate, line, column - 1,
+                            text);
     if (p->b->error) {
         p->b->error->line = line;
         p->b->error->column = column;

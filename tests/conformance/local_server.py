@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Spark Connect server around tests/support/service_peer: a real client against exec/connect alone.
+
+It stands in for the gateway in tests of plans and results; sessions, reattaching and sandboxes are tested
+with the real one.
+"""
+import json
+import struct
+import subprocess
+import threading
+import uuid
+from concurrent import futures
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
+
+HEADER = struct.Struct("<IHHQQIIQ")
+MAGIC = 0x42455254
+EXECUTE, ANALYZE, CONFIG, RESPONSE, COMPLETE, ANALYZED, ERROR = 1, 2, 3, 32, 33, 34, 35
+KINDS = ["org.apache.spark.sql.AnalysisException",
+         "org.apache.spark.sql.catalyst.parser.ParseException",
+         "org.apache.spark.SparkArithmeticException",
+         "org.apache.spark.SparkRuntimeException",
+         "java.lang.IllegalArgumentException",
+         "org.apache.spark.SparkUnsupportedOperationException",
+         "org.apache.spark.SparkException", "org.apache.spark.SparkException",
+         "org.apache.spark.SparkNumberFormatException",
+         "org.apache.spark.SparkDateTimeException",
+         "org.apache.spark.SparkArrayIndexOutOfBoundsException",
+         "org.apache.spark.SparkException"]
+PARENTS = {"org.apache.spark.sql.catalyst.parser.ParseException": ["org.apache.spark.sql.AnalysisException"],
+           "org.apache.spark.SparkArithmeticException": ["java.lang.ArithmeticException"],
+           "org.apache.spark.SparkUnsupportedOperationException": ["java.lang.UnsupportedOperationException"],
+           "org.apache.spark.SparkNumberFormatException": ["java.lang.NumberFormatException"],
+           "org.apache.spark.SparkDateTimeException": ["java.time.DateTimeException"],
+           "org.apache.spark.SparkRuntimeException": ["java.lang.RuntimeException"]}
+
+
+class Failure(Exception):
+    def __init__(self, payload):
+        head = struct.unpack_from("<9I", payload)
+        self.kind = KINDS[head[0]]
+        at, texts = 36, []
+        for n in head[1:5]:
+            texts.append(payload[at:at + n].decode())
+            at += n
+        self.error_class, self.state, self.message, self.parameters = texts
+        self.line, self.column = head[5], head[6]
+
+
+class Peer:
+    def __init__(self, program):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.lock = threading.Lock()
+
+    def ask(self, kind, payload):
+        with self.lock:
+            self.process.stdin.write(HEADER.pack(MAGIC, kind, 0, 1, 0, len(payload), 0, 0) + payload)
+            self.process.stdin.flush()
+            while True:
+                head = self.process.stdout.read(HEADER.size)
+                if len(head) < HEADER.size:
+                    raise RuntimeError("service_peer has died")
+                _, kind, _, _, rows, n, _, _ = HEADER.unpack(head)
+                body = self.process.stdout.read(n)
+                if kind == ERROR:
+                    raise Failure(body)
+                if kind == RESPONSE:
+                    yield body
+                    continue
+                if kind == ANALYZED:
+                    yield body
+                return
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+class Service(base_pb2_grpc.SparkConnectServiceServicer):
+    def __init__(self, peer):
+        self.peer = peer
+        self.conf = {"spark.sql.session.timeZone": "UTC",
+                     "spark.sql.session.localRelationCacheThreshold": "2147483647",
+                     "spark.sql.session.localRelationSizeLimit": "2147483647",
+                     "spark.sql.session.localRelationChunkSizeRows": "10000",
+                     "spark.sql.session.localRelationChunkSizeBytes": "16777216",
+                     "spark.sql.session.localRelationBatchOfChunksSizeBytes": "1073741824",
+                     "spark.sql.timestampType": "TIMESTAMP_LTZ",
+                     "spark.sql.pyspark.inferNestedDictAsStruct.enabled": "false"}
+        self.server_side = str(uuid.uuid4())
+
+    def fail(self, context, failure):
+        classes = [failure.kind] + PARENTS.get(failure.kind, [])
+        info = error_details_pb2.ErrorInfo(
+            reason=failure.kind, domain="org.apache.spark",
+            metadata={"classes": json.dumps(classes), "errorClass": failure.error_class,
+                      "sqlState": failure.state, "messageParameters": failure.parameters or "{}"})
+        detail = any_pb2.Any()
+        detail.Pack(info)
+        message = f"[{failure.error_class}] {failure.message} SQLSTATE: {failure.state}"
+        context.abort_with_status(rpc_status.to_status(
+            status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=message, details=[detail])))
+
+    def finish(self, reply, request):
+        reply.session_id = request.session_id
+        reply.server_side_session_id = self.server_side
+        return reply
+
+    def ExecutePlan(self, request, context):
+        operation = request.operation_id or str(uuid.uuid4())
+
+        def stamp(reply):
+            reply.operation_id = operation
+            reply.response_id = str(uuid.uuid4())
+            return self.finish(reply, request)
+        try:
+            for body in self.peer.ask(EXECUTE, request.plan.SerializeToString()):
+                yield stamp(base_pb2.ExecutePlanResponse.FromString(body))
+        except Failure as failure:
+            self.fail(context, failure)
+        yield stamp(base_pb2.ExecutePlanResponse(result_complete=base_pb2.ExecutePlanResponse.ResultComplete()))
+
+    def AnalyzePlan(self, request, context):
+        try:
+            body = b"".join(self.peer.ask(ANALYZE, request.SerializeToString()))
+        except Failure as failure:
+            self.fail(context, failure)
+        return self.finish(base_pb2.AnalyzePlanResponse.FromString(body), request)
+
+    def Config(self, request, context):
+        reply = base_pb2.ConfigResponse()
+        operation = request.operation
+        kind = operation.WhichOneof("op_type")
+
+        def send(key, value):
+            try:
+                list(self.peer.ask(CONFIG, key.encode() + b"\0" + value.encode() + b"\0"))
+            except Failure as failure:
+                self.fail(context, failure)
+        if kind == "set":
+            for pair in operation.set.pairs:
+                send(pair.key, pair.value)
+                self.conf[pair.key] = pair.value
+        elif kind == "unset":
+            for key in operation.unset.keys:
+                send(key, "\x01")
+                self.conf.pop(key, None)
+        elif kind == "get":
+            for key in operation.get.keys:
+                reply.pairs.add(key=key, value=self.conf.get(key, "false"))
+        elif kind == "get_with_default":
+            for pair in operation.get_with_default.pairs:
+                reply.pairs.add(key=pair.key, value=self.conf.get(pair.key, pair.value))
+        elif kind == "get_option":
+            for key in operation.get_option.keys:
+                found = reply.pairs.add(key=key)
+                if key in self.conf:
+                    found.value = self.conf[key]
+        return self.finish(reply, request)
+
+    def ReleaseExecute(self, request, context):
+        return self.finish(base_pb2.ReleaseExecuteResponse(operation_id=request.operation_id), request)
+
+    def ReleaseSession(self, request, context):
+        return self.finish(base_pb2.ReleaseSessionResponse(), request)
+
+    def Interrupt(self, request, context):
+        return self.finish(base_pb2.InterruptResponse(), request)
+
+    def FetchErrorDetails(self, request, context):
+        return self.finish(base_pb2.FetchErrorDetailsResponse(), request)
+
+
+def start(program):
+    """Returns (server, peer, url)."""
+    peer = Peer(program)
+    server = grpc.server(futures.ThreadPoolExecutor(8))
+    base_pb2_grpc.add_SparkConnectServiceServicer_to_server(Service(peer), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, peer, f"sc://127.0.0.1:{port}"
