@@ -242,7 +242,6 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
     if (!step.args)
         return mem_arena_error(c->arena);
     step.n_args = n_args;
-    uint32_t n_columns = 0;
     for (uint32_t i = 0; i < n_args; i++) {
         int r = compile_expr(c, e->args[i], depth + 1, &step.args[i]);
         if (r)
@@ -251,7 +250,6 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
         step.column = merge_columns(step.column, arg->column);
         step.constant &= arg->constant;
         step.can_fail |= arg->can_fail;
-        n_columns += !arg->constant;
     }
     step.can_fail |= function_can_fail(&step, c->program->steps);
     step.dict = !step.constant && step.column != STEP_MANY_COLUMNS && step.phys != PHYS_NESTED;
