@@ -171,59 +171,58 @@ static __attribute__((noinline)) Place step_checked(Place at, const uint8_t *ip_
     return at;
 }
 
-/* One element far from both ends. Return: .ip NULL when it is broken. */
-static inline __attribute__((always_inline)) Place
-step_fast(const uint8_t *ip, uint8_t *op, const uint8_t *ip_end, uint8_t *dst, uint8_t *op_end)
+static int decode_elements(const uint8_t *ip, size_t n_src, uint8_t *dst, size_t n_dst)
 {
-    uint32_t tag = ip[0], entry, offset, length, word;
+    const uint8_t *ip_end = ip + n_src, *ip_fast = n_src > FAST_IN ? ip_end - FAST_IN : ip;
+    uint8_t *op = dst, *op_end = dst + n_dst;
+    uint8_t *op_fast = n_dst > FAST_OUT ? op_end - FAST_OUT : dst;
 
-    if ((tag & 3) == 0) {
-        if (likely(tag < 16 << 2)) {
-            copy16(op, ip + 1);
-            return (Place){ip + (tag >> 2) + 2, op + (tag >> 2) + 1};
+    while (ip < ip_end) {
+        uint32_t tag = ip[0], entry, offset, length, word;
+
+        if (unlikely(ip >= ip_fast || op >= op_fast || (tag & 3) == 3 ||
+                     ((tag & 3) == 0 && tag >= 16 << 2))) {
+            Place at = step_checked((Place){ip, op}, ip_end, dst, op_end);
+
+            ip = at.ip;
+            op = at.op;
+            if (unlikely(!ip))
+                return -EBADMSG;
+            continue;
         }
-        return step_checked((Place){ip, op}, ip_end, dst, op_end);
+        if ((tag & 3) == 0) {
+            copy16(op, ip + 1);
+            ip += (tag >> 2) + 2;
+            op += (tag >> 2) + 1;
+            continue;
+        }
+        memcpy(&word, ip + 1, 4);
+        entry = copy_entries[tag];
+        offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
+        length = entry & 0xff;
+        ip += 1 + (tag & 3);
+        if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
+            return -EBADMSG;
+        if (likely(length <= 16 && offset >= 16)) {
+            copy16(op, op - offset);
+        } else if (length <= 16 && offset >= 8) {
+            copy8(op, op - offset);
+            if (length > 8)
+                copy8(op + 8, op - offset + 8);
+        } else {
+            copy_match(op, offset, length);
+        }
+        op += length;
     }
-    memcpy(&word, ip + 1, 4);
-    entry = copy_entries[tag];
-    offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
-    length = entry & 0xff;
-    ip += 1 + (tag & 3);
-    if (unlikely((tag & 3) == 3))
-        ip++; /* four bytes of offset */
-    if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
-        return (Place){NULL, op};
-    if (likely(length <= 16 && offset >= 16)) {
-        copy16(op, op - offset);
-    } else if (length <= 16 && offset >= 8) {
-        copy8(op, op - offset);
-        if (length > 8)
-            copy8(op + 8, op - offset + 8);
-    } else {
-        copy_match(op, offset, length);
-    }
-    return (Place){ip, op + length};
+    return op == op_end ? 0 : -EBADMSG;
 }
 
 int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_dst)
 {
-    const uint8_t *ip = src, *ip_end = src + n_src;
-    const uint8_t *ip_fast = n_src > FAST_IN ? ip_end - FAST_IN : src;
-    uint8_t *op = dst, *op_end = dst + n_dst;
-    uint8_t *op_fast = n_dst > FAST_OUT ? op_end - FAST_OUT : dst;
+    const uint8_t *ip = src;
     uint64_t n;
 
-    if (!read_length(&ip, ip_end, &n) || n != n_dst)
+    if (!read_length(&ip, src + n_src, &n) || n != n_dst)
         return -EBADMSG;
-    while (ip < ip_end) {
-        Place at = likely(ip < ip_fast && op < op_fast)
-                       ? step_fast(ip, op, ip_end, dst, op_end)
-                       : step_checked((Place){ip, op}, ip_end, dst, op_end);
-
-        ip = at.ip;
-        op = at.op;
-        if (unlikely(!ip))
-            return -EBADMSG;
-    }
-    return op == op_end ? 0 : -EBADMSG;
+    return decode_elements(ip, (size_t)(src + n_src - ip), dst, n_dst);
 }
