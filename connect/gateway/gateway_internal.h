@@ -39,6 +39,7 @@
 #define TENANT_BYTES_MAX (UINT64_C(1) << 30)
 #define HISTORY_MAX 1000u
 #define HISTORY_BYTES_MAX (UINT64_C(64) << 20)
+#define FAILED_REPLAYS_MAX 3u
 #define TOMBSTONES_MAX 1000u
 #define OPERATION_TOMBSTONES_MAX 256u
 #define ERRORS_KEPT_MAX 20u
@@ -258,6 +259,7 @@ struct Session {
     bool history_cut; /* it did not fit: this session cannot move to another executor */
     ListNode *replay; /* next entry to send while REPLAYING */
     uint64_t replay_number;
+    unsigned n_failed_replays; /* executors in a row that did not survive the replay */
 
     StoredError errors[ERRORS_KEPT_MAX];
     unsigned next_error;

@@ -124,13 +124,14 @@ static void on_open(void *userdata, GrpcCall *call)
             call, &(GrpcStatus){.code = GRPC_RESOURCE_EXHAUSTED, .message = "out of memory"});
         return;
     }
-    if (c->identity == IDENTITY_STATE_NONE || c->gateway->stopping) {
-        fail_plain(rpc, GRPC_UNAVAILABLE,
-                   c->gateway->stopping ? "the gateway is shutting down" : "berthd is not running");
-        return;
-    }
     if (c->identity == IDENTITY_STATE_REFUSED) {
         fail_plain(rpc, GRPC_UNAUTHENTICATED, "the kernel cannot say whose connection this is");
+        return;
+    }
+    /* Also while berthd is being asked about a connection that was accepted without it (GW-1). */
+    if (c->identity != IDENTITY_STATE_KNOWN || c->gateway->stopping) {
+        fail_plain(rpc, GRPC_UNAVAILABLE,
+                   c->gateway->stopping ? "the gateway is shutting down" : "berthd is not running");
         return;
     }
     const char *path = grpc_call_path(call);

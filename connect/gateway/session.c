@@ -321,6 +321,7 @@ static void become_ready(Session *s)
 {
     set_state(s, SESSION_STATE_READY);
     s->replay = NULL;
+    s->n_failed_replays = 0;
     list_for_each_safe (pos, &s->operations)
         operation_dispatch(container_of(pos, Operation, node));
 }
@@ -484,6 +485,7 @@ void session_on_refused(Gateway *g, const ControlSessionRefused *f)
     channel_close(&s->channel);
     s->serial = 0;
     s->handle = 0;
+    s->replay = NULL;
     set_state(s, SESSION_STATE_NEW); /* a later request may try again */
 }
 
@@ -539,14 +541,19 @@ void session_on_lost(Gateway *g, const ControlSessionLost *f)
     channel_drain(&s->channel); /* it may have finished something before it died */
     channel_close(&s->channel);
     s->replay_number = 0;
+    if (s->replay) { /* it died of its own history */
+        s->replay = NULL;
+        s->n_failed_replays++;
+    }
     gateway_log("session %s: executor lost (%s), %s", s->id,
                 session_cause_to_string((SessionCause)f->cause),
                 f->may_retry ? "asking for another" : "not repeated");
 
-    if (f->cause == SESSION_CAUSE_ADMIN || f->cause == SESSION_CAUSE_CLOSED) {
+    bool hopeless = s->n_failed_replays >= FAILED_REPLAYS_MAX;
+    if (f->cause == SESSION_CAUSE_ADMIN || f->cause == SESSION_CAUSE_CLOSED || hopeless) {
         _cleanup_error_ GatewayError e = {0};
-        explain_loss(f, "", &e);
-        session_end(s, &e, true, false);
+        explain_loss(f, hopeless ? "The state of the session could not be restored." : "", &e);
+        session_end(s, &e, true, f->may_retry);
         return;
     }
     if (f->may_retry && !s->history_cut) {
@@ -590,6 +597,7 @@ void session_on_daemon_gone(Session *s)
     s->handle = 0;
     s->serial = 0;
     s->replay_number = 0;
+    s->replay = NULL;
     set_state(s, SESSION_STATE_NEW);
 
     _cleanup_error_ GatewayError e = {0};

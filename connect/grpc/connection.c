@@ -25,6 +25,8 @@
 #define WINDOW_CONNECTION (8 << 20)
 #define READ_PER_PUMP (1u << 20)
 #define READ_BYTES (64u << 10)
+/* What a claimed length alone is worth. */
+#define FIRST_BYTES 4096u
 /* PING and SETTINGS that wait for our answer; beyond it the peer is flooding. */
 #define OUTBOUND_ACKS_MAX 1000u
 
@@ -567,7 +569,7 @@ static bool begin_message(GrpcCall *call)
         refuse(call, GRPC_RESOURCE_EXHAUSTED, text);
         return false;
     }
-    call->arriving = grpc_buffer_new(c->account, 0, MIN(call->n_expected, READ_BYTES));
+    call->arriving = grpc_buffer_new(c->account, 0, MIN(call->n_expected, FIRST_BYTES));
     if (!call->arriving) {
         refuse(call, GRPC_RESOURCE_EXHAUSTED, "no memory left for incoming messages");
         return false;

@@ -542,6 +542,15 @@ class Restart(Case):
             self.spark.range(1).collect()
         self.assertIn("INVALID_HANDLE.SESSION_CLOSED", str(caught.exception))
 
+    def test_poisoned_history_ends_the_session(self):
+        self.spark.sql("create /* poison */ table poison as select 1 as x")
+        before = len(self.events("retry"))
+        os.kill(self.events("executor")[-1]["pid"], 9)
+        with self.assertRaises(errors.exceptions.connect.SparkConnectException) as caught:
+            self.spark.range(1).collect()
+        self.assertTrue("could not be restored" in str(caught.exception) or "SESSION_CLOSED" in str(caught.exception))
+        self.assertLess(len(self.events("retry")) - before, 6)
+
     def test_berthd_restarts(self):
         self.spark.range(4).createOrReplaceTempView("over_restart")
         result = []
@@ -676,6 +685,55 @@ class Misbehaviour(Case):
         self.assertEqual(len(self.stub.Interrupt(pb.InterruptRequest(session_id=self.id, interrupt_type=1)).interrupted_ids), 128)
         for s in streams:
             s.cancel()
+
+
+class Start(unittest.TestCase):
+    """Activation, notification and the command line, without berthd."""
+
+    def test_activation_and_notification(self):
+        with tempfile.TemporaryDirectory() as folder:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(folder + "/sock")
+            listener.listen(5)
+            notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            notify.bind(folder + "/notify")
+            notify.settimeout(10)
+            child = subprocess.Popen(["sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x exec %s --control %s/none 3<&%d" % (
+                GATEWAY, folder, listener.fileno())], pass_fds=[listener.fileno()], env=dict(os.environ, NOTIFY_SOCKET=folder + "/notify"))
+            try:
+                self.assertEqual(notify.recv(100), b"READY=1")
+                status = open("/proc/%d/status" % child.pid).read()
+                self.assertIn("NoNewPrivs:\t1", status)
+                stub = base_pb2_grpc.SparkConnectServiceStub(grpc.insecure_channel("unix:%s/sock" % folder))
+                with self.assertRaises(grpc.RpcError) as caught:
+                    stub.Config(pb.ConfigRequest(session_id=str(uuid.uuid4())), timeout=5)
+                self.assertEqual(caught.exception.code().name, "UNAVAILABLE")
+                self.assertIn("berthd is not running", caught.exception.details())
+            finally:
+                child.terminate()
+                self.assertEqual(child.wait(10), 0)
+            self.assertEqual(notify.recv(100), b"STOPPING=1")
+            listener.close()
+            notify.close()
+
+    def run_gateway(self, *args):
+        return subprocess.run([GATEWAY, *args], capture_output=True, text=True, timeout=10)
+
+    def test_command_line(self):
+        self.assertEqual(self.run_gateway("--help").returncode, 0)
+        self.assertEqual(self.run_gateway("--version").returncode, 0)
+        self.assertEqual(self.run_gateway("--nonsense").returncode, 2)
+        self.assertEqual(self.run_gateway().returncode, 2)
+        for where in ("tcp:0.0.0.0:15002", "tcp:8.8.8.8:1", "tcp:127.0.0.1:99999", "tcp:127.0.0.1", "udp:x", "unix:" + "x" * 200):
+            with self.subTest(where=where):
+                done = self.run_gateway("--listen", where)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(where, done.stderr)
+
+    def test_a_file_in_the_place_of_the_socket_is_kept(self):
+        with tempfile.NamedTemporaryFile() as f:
+            self.assertEqual(self.run_gateway("--listen", "unix:" + f.name).returncode, 1)
+            self.assertTrue(os.path.exists(f.name))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ SQL texts may begin with a comment that asks for something special:
                            det: flagged deterministic; bigger=X: batches of X rows in later generations
   /* error=KIND class=C state=S */  fail with the rest of the text as message
   /* set=KEY:VALUE */      report a changed configuration
+  create /* poison */ ... kill itself whenever this statement is replayed
 Usage: fake_berthd.py CONTROL_SOCKET   (a JSON line per event on stdout)
 """
 import array
@@ -125,6 +126,8 @@ class Executor:
                 threading.Thread(target=self.operate, args=(kind, flags, operation, payload), daemon=True).start()
 
     def operate(self, kind, flags, operation, payload):
+        if flags & FLAG_REPLAY and b"/* poison */" in payload:
+            os.kill(os.getpid(), signal.SIGKILL)
         try:
             try:
                 if kind == ANALYZE:
@@ -409,7 +412,10 @@ class Daemon:
                 else:
                     self.link = link
             elif self.link in ready:
-                data, ancillary, _, _ = self.link.recvmsg(4096, socket.CMSG_SPACE(16))
+                try:
+                    data, ancillary, _, _ = self.link.recvmsg(4096, socket.CMSG_SPACE(16))
+                except ConnectionResetError:
+                    data, ancillary = b"", []
                 fds = [fd for _, _, d in ancillary for fd in array.array("i", d[:len(d) - len(d) % 4])]
                 if data:
                     self.on_frame(data, fds)
