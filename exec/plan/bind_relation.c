@@ -151,7 +151,17 @@ static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
     b->n_plan_ids = n_plan_ids;
     if (!bound)
         return NULL;
-    Bound *named = bound_new(b, bound->node);
+    /* The view's own columns: its hidden ones end here. */
+    Bound *named = bind_alloc(b, 1, sizeof(*named));
+    BoundColumn *columns = bind_alloc(b, bound->n_columns, sizeof(*columns));
+    if (!named || !columns)
+        return NULL;
+    *named = (Bound){.node = bound->node, .columns = columns};
+    for (uint32_t i = 0; i < bound->n_columns; i++)
+        if (!bound->columns[i].hidden)
+            columns[named->n_columns++] = (BoundColumn){.name = bound->columns[i].name,
+                                                        .attribute = ++b->next_attribute,
+                                                        .index = bound->columns[i].index};
     return with_qualifier(named, view->name);
 }
 
@@ -871,9 +881,24 @@ static Bound *bind_sort(Binder *b, const URel *rel)
     return bound ? drop_extra(b, bound) : NULL;
 }
 
+static bool uexpr_has_column(const UExpr *e)
+{
+    bool found = e->kind == UEXPR_COLUMN;
+    for (uint32_t i = 0; i < e->n_args && !found; i++)
+        found = uexpr_has_column(e->args[i]);
+    return found;
+}
+
 /* A limit is a literal, or folds to one. */
 static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret)
 {
+    if (uexpr_has_column(e)) {
+        bind_error(b, e->position, e->stop, "INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", "42K0E",
+                   "The limit like expression %.200s is invalid. The %s expression must evaluate "
+                   "to a constant value.",
+                   uexpr_quoted(b, e), what);
+        return false;
+    }
     Bound *one = bind_one_row(b);
     Scope scope = {.bound = one, .clause = what};
     Expr *made = one ? bind_expr(b, &scope, e) : NULL;

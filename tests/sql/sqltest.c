@@ -84,13 +84,39 @@ static void format_double(double d, bool single, char *buf, size_t size)
         snprintf(buf, size, d > 0 ? "Infinity" : "-Infinity");
         return;
     }
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(buf, size, "%.*g", precision, d);
-        if (single ? strtof(buf, NULL) == (float)d : strtod(buf, NULL) == d)
+    /* The shortest digits that read back the same, laid out as Java does. */
+    char e[64], digits[40];
+    for (int precision = 0; precision <= 16; precision++) {
+        snprintf(e, sizeof(e), "%.*e", precision, d);
+        if (single ? strtof(e, NULL) == (float)d : strtod(e, NULL) == d)
             break;
     }
-    if (!strpbrk(buf, ".e"))
-        strncat(buf, ".0", size - strlen(buf) - 1);
+    int exponent = atoi(strchr(e, 'e') + 1), n = 0, at = 0;
+    for (const char *p = e; *p != 'e'; p++)
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    if (signbit(d))
+        buf[at++] = '-';
+    bool plain = d == 0 || (exponent >= -3 && exponent < 7);
+    int whole = !plain ? 1 : exponent >= 0 ? exponent + 1 : 0;
+    if (whole == 0) {
+        buf[at++] = '0';
+        buf[at++] = '.';
+        for (int i = exponent + 1; i < 0; i++)
+            buf[at++] = '0';
+    }
+    for (int i = 0; i < MAX(n, whole); i++) {
+        if (whole > 0 && i == whole)
+            buf[at++] = '.';
+        buf[at++] = i < n ? digits[i] : '0';
+    }
+    if (whole >= n) {
+        buf[at++] = '.';
+        buf[at++] = '0';
+    }
+    if (!plain)
+        at += snprintf(buf + at, size - (size_t)at, "E%d", exponent);
+    buf[at] = '\0';
 }
 
 static void format_decimal(__int128 v, int scale, char *buf)
