@@ -38,15 +38,17 @@ class Berth:
             self.run(f"create or replace temporary view {table} as "
                      f"select * from parquet.`{os.path.join(data, table)}.parquet`")
 
-    def executor_pid(self):
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
-            children = f.read().split()
-        return int(children[0]) if children else None
-
     def cpu_user(self):
-        """Seconds of user time of the executor; its threads are in it."""
-        with open(f"/proc/{self.executor_pid()}/stat") as f:
-            return int(f.read().rsplit(")", 1)[1].split()[11]) / TICKS
+        """Seconds of user time of the executor, a descendant of the client; its threads are in it."""
+        todo, total = [self.process.pid], 0
+        while todo:
+            pid = todo.pop()
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                todo += [int(p) for p in f.read().split()]
+            if pid != self.process.pid:
+                with open(f"/proc/{pid}/stat") as f:
+                    total += int(f.read().rsplit(")", 1)[1].split()[11])
+        return total / TICKS
 
     def run(self, statement):
         """Returns (rows as lists of values, seconds)."""
