@@ -1,0 +1,1 @@
+SELECT min(x), max(x), min(g), max(g) FROM t

@@ -1,0 +1,1 @@
+SELECT g, sum(x) AS s FROM t GROUP BY g ORDER BY g NULLS LAST

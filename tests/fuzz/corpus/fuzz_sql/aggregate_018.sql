@@ -1,0 +1,1 @@
+SELECT g FROM t GROUP BY g HAVING sum(x) >= 40 AND g IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT count(*) FILTER (WHERE x > 15) FROM t

@@ -1,0 +1,1 @@
+SELECT first(x) FROM (SELECT x FROM t WHERE id = 1)

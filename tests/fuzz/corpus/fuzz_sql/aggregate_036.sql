@@ -1,0 +1,1 @@
+SELECT sum(CAST(d AS DECIMAL(38,2))) FROM t

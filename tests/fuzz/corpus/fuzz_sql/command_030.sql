@@ -1,0 +1,1 @@
+SELECT id FROM VALUES (3), (1), (2) t(id) ORDER BY id LIMIT 1 OFFSET 1

@@ -1,0 +1,1 @@
+EXPLAIN EXTENDED SELECT count(*) FROM range(10)

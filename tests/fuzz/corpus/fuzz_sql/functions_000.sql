@@ -1,0 +1,1 @@
+SELECT upper('abc'), lower('ABC'), ucase('x')

@@ -1,0 +1,1 @@
+SELECT round(12.5), ceil(1.1)

@@ -1,0 +1,1 @@
+SELECT if(1 > 2, 'a', 'b'), nvl2(NULL, 1, 2)

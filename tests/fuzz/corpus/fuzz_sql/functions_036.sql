@@ -1,0 +1,1 @@
+SELECT current_date() >= DATE '2024-01-01'

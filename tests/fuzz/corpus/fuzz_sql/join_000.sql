@@ -1,0 +1,1 @@
+CREATE TEMP VIEW l AS SELECT * FROM VALUES (1, 'a'), (2, 'b'), (3, 'c'), (NULL, 'n') AS l(id, x)

@@ -1,0 +1,1 @@
+SELECT * FROM l LEFT SEMI JOIN r ON l.id = r.id

@@ -1,0 +1,1 @@
+SELECT x FROM l LEFT JOIN r ON l.id = r.id WHERE y IS NULL

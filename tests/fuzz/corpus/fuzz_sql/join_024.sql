@@ -1,0 +1,1 @@
+SELECT x FROM l WHERE id NOT IN (SELECT id FROM r)

@@ -1,0 +1,1 @@
+SELECT x, (SELECT max(id) FROM r) FROM l WHERE id = 1

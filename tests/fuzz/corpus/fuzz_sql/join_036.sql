@@ -1,0 +1,1 @@
+WITH l AS (SELECT 42 AS q) SELECT * FROM l

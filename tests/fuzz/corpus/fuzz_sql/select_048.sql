@@ -1,0 +1,1 @@
+SELECT 'a_c' LIKE 'a!_c' ESCAPE '!'

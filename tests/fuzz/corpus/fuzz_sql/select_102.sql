@@ -1,0 +1,1 @@
+SELECT sum(x) OVER () FROM VALUES (1) t(x)
