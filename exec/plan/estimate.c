@@ -220,6 +220,54 @@ double opt_selectivity(const PlanNode *left, const PlanNode *right, const Expr *
     }
 }
 
+/* Is @e a bound of a column with a known range? Between which parts of the range does it leave
+ * rows?
+ */
+static bool as_bound(const PlanNode *node, const Expr *e, uint32_t *ret_column, double *ret_low,
+                     double *ret_high)
+{
+    if (e->kind != EXPR_CALL || e->function < FN_LT || e->function > FN_GE ||
+        e->args[0]->kind != EXPR_COLUMN || e->args[1]->kind != EXPR_LITERAL ||
+        e->args[1]->literal.is_null)
+        return false;
+    Facts f;
+    double below;
+    if (!expr_facts(node, NULL, e->args[0], &f) ||
+        !fraction_below(&f, e->args[1]->type, &e->args[1]->literal, &below))
+        return false;
+    bool upper = e->function == FN_LT || e->function == FN_LE;
+    *ret_column = e->args[0]->column;
+    *ret_low = upper ? 0 : below;
+    *ret_high = upper ? below : 1;
+    return true;
+}
+
+/* All filters of a scan; two bounds of one column are an interval, not two chances. */
+static double scan_selectivity(const PlanNode *node)
+{
+    double s = 1;
+    uint32_t column, other;
+    double low, high, l, h;
+    for (uint32_t i = 0; i < node->scan.n_filters; i++) {
+        const Expr *e = node->scan.filters[i];
+        if (!as_bound(node, e, &column, &low, &high)) {
+            s *= opt_selectivity(node, NULL, e);
+            continue;
+        }
+        bool first = true;
+        for (uint32_t k = 0; k < node->scan.n_filters && k < 64; k++) {
+            if (k == i || !as_bound(node, node->scan.filters[k], &other, &l, &h) || other != column)
+                continue;
+            first &= k > i;
+            low = MAX(low, l);
+            high = MIN(high, h);
+        }
+        if (first)
+            s *= high > low ? high - low : 1e-6;
+    }
+    return s;
+}
+
 static double field_bytes(const PlanNode *node, uint32_t column)
 {
     Facts f;
@@ -280,8 +328,7 @@ void opt_estimate(PlanNode *node)
     case PLAN_SCAN: {
         const SourceInfo *source = node->scan.source;
         rows = source ? (double)source->rows : node->rows;
-        for (uint32_t i = 0; i < node->scan.n_filters; i++)
-            rows *= opt_selectivity(node, NULL, node->scan.filters[i]);
+        rows *= scan_selectivity(node);
         break;
     }
     case PLAN_RANGE: {

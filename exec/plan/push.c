@@ -267,6 +267,36 @@ static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     }
 }
 
+/* x = 1 OR x = 2 OR x IN (3, 4) is x IN (1, 2, 3, 4): one set, however long the chain. */
+static Expr *in_of_or(Optimiser *o, Expr *e)
+{
+    if (e->kind != EXPR_CALL || e->function != FN_OR)
+        return e;
+    ExprList arms = {0}, items = {0};
+    if (!expr_split(o->arena, FN_OR, e, &arms))
+        return opt_fail(o);
+    Expr *column = NULL;
+    for (uint32_t i = 0; i < arms.n; i++) {
+        const Expr *arm = arms.items[i];
+        bool equal =
+            arm->kind == EXPR_CALL && arm->function == FN_EQ && arm->args[1]->kind == EXPR_LITERAL;
+        if (!equal && arm->kind != EXPR_IN)
+            return e;
+        if (column && !expr_equal(column, arm->args[0]))
+            return e;
+        if (!column && !expr_list_add(o->arena, &items, column = arm->args[0]))
+            return opt_fail(o);
+        for (uint32_t k = 1; k < arm->n_args; k++)
+            if (!expr_list_add(o->arena, &items, arm->args[k]))
+                return opt_fail(o);
+    }
+    Expr *in = expr_call(o->arena, FN_INVALID, TYPE(BOOLEAN), e->nullable, items.items, items.n);
+    if (!in)
+        return opt_fail(o);
+    in->kind = EXPR_IN;
+    return in;
+}
+
 /* No rows, the same columns. */
 static PlanNode *nothing(Optimiser *o, const PlanNode *node)
 {
@@ -287,6 +317,7 @@ PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     ExprList kept = {0};
     for (uint32_t i = 0; i < conjuncts->n; i++) {
         Expr *e = opt_fold(o, conjuncts->items[i]);
+        e = e ? in_of_or(o, e) : NULL;
         if (!e)
             return NULL;
         if (expr_is_false(e))
