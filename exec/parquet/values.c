@@ -15,7 +15,7 @@
  */
 
 #define STRINGS_BYTES_MAX ((size_t)128 << 20) /* made by DELTA_BYTE_ARRAY for one batch */
-#define UNIQUE_CHECK_MAX 4096u
+#define UNIQUE_CHECK_MAX 1024u
 
 /* --- conversions ------------------------------------------------------------------------------ */
 
@@ -625,9 +625,9 @@ static bool dictionary_is_unique(const ParquetReader *reader)
         return false;
     memset(table, 0, sizeof(table));
     for (uint32_t i = 0; i < reader->n_dict; i++) {
-        size_t slot = entry_hash(reader, i) >> 51;
+        size_t slot = entry_hash(reader, i) >> 53;
 
-        _Static_assert(2 * UNIQUE_CHECK_MAX == 1u << 13, "the hash's upper 13 bits are the slot");
+        _Static_assert(2 * UNIQUE_CHECK_MAX == 1u << 11, "the hash's upper 11 bits are the slot");
         while (table[slot]) {
             if (entry_equal(reader, table[slot] - 1u, i))
                 return false;
