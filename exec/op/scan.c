@@ -27,9 +27,11 @@ typedef struct ScanGroup {
     uint32_t n_parts_left; /* under the scan's lock */
     uint64_t bytes;        /* of the wanted column chunks */
     bool claimed;          /* under the scan's lock: a part of it has been given out */
-    pthread_mutex_t lock;  /* of what follows; one thread at a time waits for the fetch */
+    pthread_mutex_t lock;  /* of what follows; one thread at a time waits for a fetch */
     IoFetch *fetch;        /* NULL: not started, or given back */
-    bool finished;
+    IoFetch *rest;         /* the columns that no filter needs, when @lazy */
+    bool lazy, finished;
+    atomic_bool has_rows; /* something passed the filters */
 } ScanGroup;
 
 typedef struct ScanMorsel {
@@ -46,10 +48,14 @@ typedef struct ScanSource {
     uint32_t n_morsels;
     pthread_mutex_t lock;
     bool lock_init;
-    uint32_t next_morsel;   /* to be claimed */
-    uint32_t next_prefetch; /* group to be started next */
-    uint32_t n_ahead;       /* groups started and not yet claimed */
-    uint64_t bytes_ahead;   /* theirs */
+    uint32_t next_morsel;     /* to be claimed */
+    uint32_t next_prefetch;   /* group to be started next */
+    uint32_t n_done, n_empty; /* groups, and those of which no row passed */
+    bool *filter_field;       /* output columns that filters look at */
+    uint32_t *fetch_index;    /* per output column: which range of its fetch, when lazy */
+    uint32_t n_filter_fields;
+    uint32_t n_ahead;     /* groups started and not yet claimed */
+    uint64_t bytes_ahead; /* theirs */
 } ScanSource;
 
 typedef struct ScanLocal {
@@ -166,6 +172,23 @@ static int open_filters(ScanSource *scan)
     return r == 0 ? 0 : scan_fail(scan, r, &error);
 }
 
+/* Which output columns filters look at, and where each is found in the fetch of its kind. */
+static int sort_fields(ScanSource *scan, MemArena *arena)
+{
+    uint32_t n_fields = scan->source.node->n_fields, n_rest = 0;
+
+    scan->filter_field = mem_arena_new_array(arena, bool, n_fields + 1);
+    scan->fetch_index = mem_arena_new_array(arena, uint32_t, n_fields + 1);
+    if (!scan->filter_field || !scan->fetch_index)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < scan->filters.n_filters; i++)
+        for (uint32_t k = 0; k < scan->filters.filters[i].n_columns; k++)
+            scan->filter_field[scan->filters.filters[i].columns[k]] = true;
+    for (uint32_t i = 0; i < n_fields; i++)
+        scan->fetch_index[i] = scan->filter_field[i] ? scan->n_filter_fields++ : n_rest++;
+    return 0;
+}
+
 static int scan_open(Source *source)
 {
     ScanSource *scan = (ScanSource *)source;
@@ -180,6 +203,9 @@ static int scan_open(Source *source)
     r = open_filters(scan);
     if (r != 0)
         return r;
+    r = sort_fields(scan, arena);
+    if (r != 0)
+        return scan_fail(scan, r, NULL);
     scan->groups = mem_arena_new_array(arena, ScanGroup, n_groups + 1);
     if (!scan->groups)
         return scan_fail(scan, mem_arena_error(arena), NULL);
@@ -192,32 +218,66 @@ static int scan_open(Source *source)
 
 /* --- fetching --------------------------------------------------------------------------------- */
 
-/* Under the group's lock. */
-static int group_start(ScanSource *scan, ScanGroup *group)
+typedef enum FetchPart {
+    FETCH_ALL,
+    FETCH_FILTERS,
+    FETCH_REST,
+} FetchPart;
+
+static int start_fetch(ScanSource *scan, ScanGroup *group, FetchPart part, Worker *worker,
+                       IoFetch **ret_fetch)
 {
-    const PlanScan *plan = &scan->source.node->scan;
-    uint32_t n_fields = scan->source.node->n_fields;
-    _cleanup_free_ IoRange *ranges = calloc((size_t)n_fields + 1, sizeof(*ranges));
+    const PlanNode *node = scan->source.node;
+    _cleanup_free_ IoRange *ranges = calloc((size_t)node->n_fields + 1, sizeof(*ranges));
+    uint64_t bytes = 0;
+    size_t n = 0;
+    int r;
 
     if (!ranges)
         return -ENOMEM;
-    for (uint32_t i = 0; i < n_fields; i++) {
+    for (uint32_t i = 0; i < node->n_fields; i++) {
         const ParquetChunk *chunk =
-            parquet_file_chunk(group->file, group->row_group, plan->columns[i]);
+            parquet_file_chunk(group->file, group->row_group, node->scan.columns[i]);
 
-        ranges[i] = (IoRange){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
+        if (part != FETCH_ALL && scan->filter_field[i] != (part == FETCH_FILTERS))
+            continue;
+        ranges[n++] = (IoRange){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
+        bytes += chunk->n_bytes;
     }
-    return io_fetch_start(parquet_file_io(group->file), scan->source.context->pool, ranges,
-                          n_fields, &group->fetch);
+    r = io_fetch_start(parquet_file_io(group->file), scan->source.context->pool, ranges, n,
+                       ret_fetch);
+    if (r != 0)
+        return r;
+    atomic_fetch_add(&scan->source.context->progress->bytes_scanned, bytes);
+    if (worker->metrics)
+        worker->metrics[node->id].bytes += bytes;
+    return 0;
+}
+
+/* Under the group's lock. */
+static int group_start(ScanSource *scan, ScanGroup *group, bool lazy, Worker *worker)
+{
+    group->lazy = lazy;
+    return start_fetch(scan, group, lazy ? FETCH_FILTERS : FETCH_ALL, worker, &group->fetch);
 }
 
 /* Ahead of its use, so a failure is nobody's yet: whoever needs the group tries again. */
-static void group_prefetch(ScanSource *scan, ScanGroup *group)
+static void group_prefetch(ScanSource *scan, ScanGroup *group, bool lazy, Worker *worker)
 {
     pthread_mutex_lock(&group->lock);
     if (!group->fetch && !group->finished)
-        (void)group_start(scan, group);
+        (void)group_start(scan, group, lazy, worker);
     pthread_mutex_unlock(&group->lock);
+}
+
+/*
+ * Under the scan's lock. When most row groups turn out to hold nothing that passes, only what the
+ * filters look at is read, and the rest of a row group when its first row has passed.
+ */
+static bool is_lazy_locked(const ScanSource *scan)
+{
+    return scan->n_done >= 2 && scan->n_empty * 2 > scan->n_done && scan->n_filter_fields > 0 &&
+           scan->n_filter_fields < scan->source.node->n_fields;
 }
 
 /* Under the scan's lock. Return: the group that should be started next, or NULL. */
@@ -228,7 +288,7 @@ static ScanGroup *choose_prefetch_locked(ScanSource *scan)
     while (scan->next_prefetch < scan->n_groups && scan->groups[scan->next_prefetch].claimed)
         scan->next_prefetch++;
     if (scan->next_prefetch == scan->n_groups || scan->n_ahead >= scan->source.context->n_threads ||
-        (scan->n_ahead > 0 && scan->bytes_ahead >= PREFETCH_BYTES_MAX))
+        scan->bytes_ahead + scan->groups[scan->next_prefetch].bytes > PREFETCH_BYTES_MAX)
         return NULL;
     group = &scan->groups[scan->next_prefetch++];
     scan->n_ahead++;
@@ -249,9 +309,10 @@ static void note_claimed_locked(ScanSource *scan, ScanGroup *group)
 }
 
 /* Return: 0; OP_E_END; an error of the fetch. */
-static int claim_morsel(ScanSource *scan, ScanLocal *local)
+static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
 {
     ScanGroup *group, *ahead;
+    bool lazy;
     int r = 0;
 
     pthread_mutex_lock(&scan->lock);
@@ -264,16 +325,17 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local)
     group = local->morsel->group;
     note_claimed_locked(scan, group);
     ahead = choose_prefetch_locked(scan);
+    lazy = is_lazy_locked(scan);
     pthread_mutex_unlock(&scan->lock);
 
     local->done = 0;
     local->emitted = false;
     pthread_mutex_lock(&group->lock);
     if (!group->fetch)
-        r = group_start(scan, group);
+        r = group_start(scan, group, lazy, worker);
     pthread_mutex_unlock(&group->lock);
     if (r == 0 && ahead)
-        group_prefetch(scan, ahead);
+        group_prefetch(scan, ahead, lazy, worker);
     return r;
 }
 
@@ -293,11 +355,16 @@ static void release_morsel(ScanSource *scan, ScanLocal *local)
     local->morsel = NULL;
     pthread_mutex_lock(&scan->lock);
     last = --group->n_parts_left == 0;
+    if (last) {
+        scan->n_done++;
+        scan->n_empty += !atomic_load(&group->has_rows);
+    }
     pthread_mutex_unlock(&scan->lock);
     if (!last)
         return;
     pthread_mutex_lock(&group->lock);
     group->fetch = io_fetch_free(group->fetch);
+    group->rest = io_fetch_free(group->rest);
     group->finished = true;
     pthread_mutex_unlock(&group->lock);
 }
@@ -315,9 +382,24 @@ static int fetch_failed(const ScanGroup *group, int r, QueryError *error)
                                           : strerror(-r));
 }
 
+/* Under the group's lock. */
+static int column_bytes(ScanSource *scan, ScanGroup *group, uint32_t column, Worker *worker,
+                        const uint8_t **ret_bytes)
+{
+    int r = 0;
+
+    if (!group->lazy)
+        return io_fetch_wait(group->fetch, column, ret_bytes);
+    if (scan->filter_field[column])
+        return io_fetch_wait(group->fetch, scan->fetch_index[column], ret_bytes);
+    if (!group->rest)
+        r = start_fetch(scan, group, FETCH_REST, worker, &group->rest);
+    return r == 0 ? io_fetch_wait(group->rest, scan->fetch_index[column], ret_bytes) : r;
+}
+
 /* The reader of an output column, at the morsel's row @local->done. */
 static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
-                         ParquetReader **ret_reader, QueryError *error)
+                         ParquetReader **ret_reader, Worker *worker)
 {
     const PlanScan *plan = &scan->source.node->scan;
     ScanGroup *group = local->morsel->group;
@@ -333,12 +415,12 @@ static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
         return r;
     *ret_reader = local->readers[column];
     pthread_mutex_lock(&group->lock);
-    r = io_fetch_wait(group->fetch, column, &bytes);
+    r = column_bytes(scan, group, column, worker, &bytes);
     pthread_mutex_unlock(&group->lock);
     if (r != 0)
-        return fetch_failed(group, r, error);
+        return fetch_failed(group, r, &worker->error);
     r = parquet_reader_open(*ret_reader, group->file, group->row_group, plan->columns[column],
-                            bytes, error);
+                            bytes, &worker->error);
     if (r != 0)
         return r;
     local->open[column] = true;
@@ -349,7 +431,7 @@ static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
 /* --- one morsel ------------------------------------------------------------------------------- */
 
 /* True when a dictionary shows that no row of the morsel passes a filter. */
-static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, QueryError *error)
+static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, Worker *worker)
 {
     *ret_empty = false;
     for (uint32_t i = 0; i < local->n_filters && !*ret_empty; i++) {
@@ -368,9 +450,9 @@ static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, 
                                    scan->source.node->scan.columns[column]);
         if (!chunk->only_dictionary)
             continue;
-        r = column_reader(scan, local, column, &reader, error);
+        r = column_reader(scan, local, column, &reader, worker);
         if (r == 0)
-            r = parquet_reader_dictionary(reader, &dict, &only, error);
+            r = parquet_reader_dictionary(reader, &dict, &only, &worker->error);
         if (r == 0 && dict.n_dict > 0 && only && state->dict_id != dict.dict_id)
             r = scan_filter_dictionary(&local->context, state, &dict);
         if (r != 0)
@@ -387,40 +469,35 @@ static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
     int r;
 
     release_morsel(scan, local);
-    r = claim_morsel(scan, local);
+    r = claim_morsel(scan, local, worker);
     if (r != 0) {
         const ScanGroup *group = local->morsel ? local->morsel->group : NULL;
 
         return r == OP_E_END || !group ? r : fetch_failed(group, r, &worker->error);
     }
     atomic_fetch_add(&progress->rows_scanned, local->morsel->n_rows);
-    if (local->morsel->first_row == 0) {
-        atomic_fetch_add(&progress->bytes_scanned, local->morsel->group->bytes);
-        if (worker->metrics)
-            worker->metrics[scan->source.node->id].bytes += local->morsel->group->bytes;
-    }
-    r = morsel_is_empty(scan, local, &empty, &worker->error);
+    r = morsel_is_empty(scan, local, &empty, worker);
     if (r == 0 && empty)
         local->done = local->morsel->n_rows;
     return r;
 }
 
-static int decode_column(ScanSource *scan, ScanLocal *local, uint32_t column, QueryError *error)
+static int decode_column(ScanSource *scan, ScanLocal *local, uint32_t column, Worker *worker)
 {
     ParquetReader *reader;
     int r;
 
     if (local->decoded[column])
         return 0;
-    r = column_reader(scan, local, column, &reader, error);
+    r = column_reader(scan, local, column, &reader, worker);
     if (r == 0)
         r = parquet_reader_next(reader, local->batch.n_rows, local->batch.sel,
-                                local->batch.n_selected, &local->vectors[column], error);
+                                local->batch.n_selected, &local->vectors[column], &worker->error);
     local->decoded[column] = r == 0;
     return r;
 }
 
-static int run_filter(ScanSource *scan, ScanLocal *local, ScanFilterState *state, QueryError *error)
+static int run_filter(ScanSource *scan, ScanLocal *local, ScanFilterState *state, Worker *worker)
 {
     Batch *batch = &local->batch;
     uint16_t *out = batch->sel == local->sel[0] ? local->sel[1] : local->sel[0];
@@ -429,9 +506,9 @@ static int run_filter(ScanSource *scan, ScanLocal *local, ScanFilterState *state
     int r = 0;
 
     for (uint32_t i = 0; r == 0 && i < state->filter->n_columns; i++)
-        r = decode_column(scan, local, state->filter->columns[i], error);
+        r = decode_column(scan, local, state->filter->columns[i], worker);
     if (r == 0)
-        r = scan_filter_apply(&local->context, state, batch, out, &n, error);
+        r = scan_filter_apply(&local->context, state, batch, out, &n, &worker->error);
     if (r != 0)
         return r;
     state->nsec += (double)(clock_now_nsec() - start);
@@ -480,7 +557,7 @@ static void skip_undecoded(ScanLocal *local, uint32_t n_fields)
             parquet_reader_skip(local->readers[i], local->batch.n_rows);
 }
 
-static int decode_wanted(ScanSource *scan, ScanLocal *local, QueryError *error)
+static int decode_wanted(ScanSource *scan, ScanLocal *local, Worker *worker)
 {
     const PlanNode *node = scan->source.node;
 
@@ -489,7 +566,7 @@ static int decode_wanted(ScanSource *scan, ScanLocal *local, QueryError *error)
 
         if (node->scan.filter_only && node->scan.filter_only[i])
             continue;
-        r = decode_column(scan, local, i, error);
+        r = decode_column(scan, local, i, worker);
         if (r != 0)
             return r;
     }
@@ -497,7 +574,7 @@ static int decode_wanted(ScanSource *scan, ScanLocal *local, QueryError *error)
 }
 
 /* One batch of the morsel; n_selected may be 0. */
-static int scan_batch(ScanSource *scan, ScanLocal *local, QueryError *error)
+static int scan_batch(ScanSource *scan, ScanLocal *local, Worker *worker)
 {
     uint32_t n_fields = scan->source.node->n_fields;
     Batch *batch = &local->batch;
@@ -508,9 +585,9 @@ static int scan_batch(ScanSource *scan, ScanLocal *local, QueryError *error)
     batch->sel = NULL;
     memset(local->decoded, 0, n_fields);
     for (uint32_t i = 0; r == 0 && i < local->n_filters && batch->n_selected > 0; i++)
-        r = run_filter(scan, local, &local->filters[i], error);
+        r = run_filter(scan, local, &local->filters[i], worker);
     if (r == 0 && batch->n_selected > 0)
-        r = decode_wanted(scan, local, error);
+        r = decode_wanted(scan, local, worker);
     if (r != 0)
         return r;
     local->done += batch->n_rows;
@@ -542,10 +619,12 @@ static int scan_next(Source *source, void *userdata, Worker *worker, Batch **ret
             *ret_batch = &local->batch;
             return 0;
         }
-        r = scan_batch(scan, local, &worker->error);
+        r = scan_batch(scan, local, worker);
         if (r != 0)
             return r;
         if (local->batch.n_selected > 0) {
+            if (!local->emitted)
+                atomic_store(&local->morsel->group->has_rows, true);
             local->emitted = true;
             *ret_batch = &local->batch;
             return 0;
@@ -685,6 +764,7 @@ static void scan_close(Source *source)
 
     for (uint32_t i = 0; i < scan->n_groups; i++) {
         (void)io_fetch_free(scan->groups[i].fetch);
+        (void)io_fetch_free(scan->groups[i].rest);
         pthread_mutex_destroy(&scan->groups[i].lock);
     }
     if (scan->lock_init)

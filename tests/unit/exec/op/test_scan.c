@@ -131,19 +131,20 @@ typedef struct Bed {
     bool filter_only[N_COLUMNS];
 } Bed;
 
-static int setup(void **state)
+static int setup_groups(void **state, uint64_t rows_per_group)
 {
     Bed *bed = calloc(1, sizeof(*bed));
     QueryError error = {0};
 
-    bed->bytes = parquet_write(columns, N_COLUMNS, N_ROWS, 9000, 1700, &bed->n_bytes);
+    bed->bytes = parquet_write(columns, N_COLUMNS, N_ROWS, rows_per_group, 1700, &bed->n_bytes);
     assert_int_equal(mem_pool_new((uint64_t)512 << 20, NULL, NULL, &bed->pool), 0);
     assert_int_equal(mem_arena_new(bed->pool, "test", &bed->arena), 0);
     assert_int_equal(io_context_new_pread(&bed->io), 0);
     assert_int_equal(
         io_file_open_buffer(bed->io, "/test.parquet", bed->bytes, bed->n_bytes, &bed->io_file), 0);
     assert_int_equal(parquet_file_open(bed->io_file, bed->pool, &bed->file, &error), 0);
-    assert_int_equal(parquet_file_n_row_groups(bed->file), 4);
+    assert_int_equal(parquet_file_n_row_groups(bed->file),
+                     (N_ROWS + rows_per_group - 1) / rows_per_group);
     bed->scan_file =
         (ScanFile){.path = "/test.parquet", .size_bytes = bed->n_bytes, .source = bed->file};
     for (uint32_t i = 0; i < N_COLUMNS; i++) {
@@ -162,6 +163,16 @@ static int setup(void **state)
                                     .filter_only = NULL}};
     *state = bed;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_groups(state, 9000);
+}
+
+static int setup_many_groups(void **state)
+{
+    return setup_groups(state, 1000);
 }
 
 static int teardown(void **state)
@@ -537,6 +548,33 @@ static void test_columns_only_for_filters_may_be_missing(void **state)
     assert_int_equal(check.n_rows, 100);
 }
 
+static bool first_row(const void *userdata, uint64_t row)
+{
+    return row == 0 || row == N_ROWS - 1;
+}
+
+/* id = 0 OR id = last: two rows far apart, and statistics do not look into expressions. */
+static void test_what_no_row_needs_is_not_read(void **state)
+{
+    Bed *bed = *state;
+    Check check = {.passes = first_row};
+    NodeMetrics metrics = {0};
+    QueryError error = {0};
+    uint64_t whole = 0;
+    Expr *last = call(bed, FN_EQ, column_of(bed, ID), literal_like(bed, ID, N_ROWS - 1));
+
+    bed->filters[0] =
+        call(bed, FN_OR, call(bed, FN_EQ, column_of(bed, ID), literal_like(bed, ID, 0)), last);
+    bed->node.scan.n_filters = 1;
+    for (uint32_t g = 0; g < parquet_file_n_row_groups(bed->file); g++)
+        for (uint32_t k = 0; k < N_COLUMNS; k++)
+            whole += parquet_file_chunk(bed->file, g, k)->n_bytes;
+    assert_int_equal(run(bed, 1, &check, &error, &metrics), 0);
+    assert_false(check.wrong);
+    assert_int_equal(check.n_rows, 2);
+    assert_true(metrics.bytes < whole / 2);
+}
+
 static void test_no_columns_still_counts_rows(void **state)
 {
     Bed *bed = *state;
@@ -619,6 +657,8 @@ int main(void)
         T(test_other_expressions),
         T(test_statistics_spare_row_groups),
         T(test_columns_only_for_filters_may_be_missing),
+        cmocka_unit_test_setup_teardown(test_what_no_row_needs_is_not_read, setup_many_groups,
+                                        teardown),
         T(test_no_columns_still_counts_rows),
         T(test_refused_memory_leaves_nothing),
         T(test_a_broken_page_is_an_error_with_the_file_in_it),
