@@ -203,10 +203,11 @@ static void group_sum_few(const int64_t *values, const uint8_t *groups, uint32_t
         acc[3] = _mm512_mask_add_epi64(acc[3], _mm512_cmpeq_epi64_mask(g, g3), acc[3], v);
     }
     for (uint32_t g = 0; g < 4 && first_group + g < n_groups; g++)
-        sums[first_group + g] += _mm512_reduce_add_epi64(acc[g]);
+        sums[first_group + g] =
+            (int64_t)((uint64_t)sums[first_group + g] + (uint64_t)_mm512_reduce_add_epi64(acc[g]));
     for (; i < n; i++)
         if (groups[i] >= first_group && groups[i] < first_group + 4)
-            sums[groups[i]] += values[i];
+            sums[groups[i]] = (int64_t)((uint64_t)sums[groups[i]] + (uint64_t)values[i]);
 }
 #endif
 
