@@ -50,7 +50,11 @@ static bool endpoint_of(const struct sockaddr_storage *sa, Endpoint *ret)
     return false;
 }
 
-/* A client that dialled 127.0.0.1 has an AF_INET socket, even when the server's end is AF_INET6. */
+/*
+ * Either end of an IPv4 connection may be a socket of AF_INET6, which writes 127.0.0.1 as
+ * ::ffff:127.0.0.1: gRPC clients do, wherever there is IPv6. Endpoints are compared in the shorter
+ * form; the kernel lists the socket in the longer one.
+ */
 static void unmap(Endpoint *e)
 {
     if (e->family == AF_INET6 && e->address[0] == 0 && e->address[1] == 0 &&
@@ -59,6 +63,25 @@ static void unmap(Endpoint *e)
         e->address[0] = e->address[3];
         e->address[1] = e->address[2] = e->address[3] = 0;
     }
+}
+
+static Endpoint mapped(const Endpoint *e)
+{
+    Endpoint m = *e;
+    m.family = AF_INET6;
+    m.address[3] = e->address[0];
+    m.address[2] = htonl(0xffff);
+    m.address[0] = m.address[1] = 0;
+    return m;
+}
+
+static bool is_endpoint(const Endpoint *e, uint8_t family, uint16_t port, const uint32_t address[4])
+{
+    Endpoint other = {.family = family, .port = port};
+    memcpy(other.address, address, family == AF_INET ? sizeof(address[0]) : sizeof(other.address));
+    unmap(&other);
+    return other.family == e->family && other.port == e->port &&
+           memcmp(other.address, e->address, sizeof(e->address)) == 0;
 }
 
 static int diag_ask(const Endpoint *peer, const Endpoint *own, struct inet_diag_msg *ret)
@@ -122,11 +145,9 @@ int identity_tcp_by_diag(const struct sockaddr_storage *peer, const struct socka
         return r == -ENOENT ? IDENTITY_E_UNKNOWN : r;
     /* The kernel falls back to a listening socket, and a socket in TIME_WAIT claims uid 0: neither
      * may pass. */
-    size_t n = p.family == AF_INET ? sizeof(uint32_t) : sizeof(p.address);
     if (found.idiag_state != TCP_STATE_ESTABLISHED || found.idiag_inode == 0 ||
-        found.id.idiag_sport != p.port || found.id.idiag_dport != o.port ||
-        memcmp(found.id.idiag_src, p.address, n) != 0 ||
-        memcmp(found.id.idiag_dst, o.address, n) != 0)
+        !is_endpoint(&p, found.idiag_family, found.id.idiag_sport, found.id.idiag_src) ||
+        !is_endpoint(&o, found.idiag_family, found.id.idiag_dport, found.id.idiag_dst))
         return IDENTITY_E_UNKNOWN;
     *ret_uid = found.idiag_uid;
     return 0;
@@ -143,23 +164,19 @@ static void format_endpoint(const Endpoint *e, char *buf, size_t size)
     snprintf(buf + n, size - n, ":%04X", ntohs(e->port));
 }
 
-int identity_tcp_by_proc(const struct sockaddr_storage *peer, const struct sockaddr_storage *own,
+/* Looks for the socket at @peer that is connected to @own in one table, which may be missing. */
+static int find_in_table(const char *path, const Endpoint *peer, const Endpoint *own,
                          uid_t *ret_uid)
 {
     char want_local[48], want_remote[48], local[48], remote[48], line[512];
     unsigned state, uid;
     unsigned long inode;
-    Endpoint p, o;
 
-    if (!endpoint_of(peer, &p) || !endpoint_of(own, &o))
-        return -EAFNOSUPPORT;
-    unmap(&p);
-    unmap(&o);
-    format_endpoint(&p, want_local, sizeof(want_local));
-    format_endpoint(&o, want_remote, sizeof(want_remote));
-    FILE *f = fopen(p.family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
+    format_endpoint(peer, want_local, sizeof(want_local));
+    format_endpoint(own, want_remote, sizeof(want_remote));
+    FILE *f = fopen(path, "re");
     if (!f)
-        return -errno;
+        return errno == ENOENT ? IDENTITY_E_UNKNOWN : -errno;
     int r = IDENTITY_E_UNKNOWN;
     for (unsigned i = 0; i < PROC_LINES_MAX && fgets(line, sizeof(line), f); i++) {
         if (sscanf(line, " %*u: %47s %47s %x %*s %*s %*s %u %*u %lu", local, remote, &state, &uid,
@@ -173,6 +190,24 @@ int identity_tcp_by_proc(const struct sockaddr_storage *peer, const struct socka
     }
     fclose(f);
     return r;
+}
+
+int identity_tcp_by_proc(const struct sockaddr_storage *peer, const struct sockaddr_storage *own,
+                         uid_t *ret_uid)
+{
+    Endpoint p, o;
+    int r = IDENTITY_E_UNKNOWN;
+
+    if (!endpoint_of(peer, &p) || !endpoint_of(own, &o))
+        return -EAFNOSUPPORT;
+    unmap(&p);
+    unmap(&o);
+    if (p.family == AF_INET) {
+        r = find_in_table("/proc/net/tcp", &p, &o, ret_uid);
+        p = mapped(&p);
+        o = mapped(&o);
+    }
+    return r == 0 ? 0 : find_in_table("/proc/net/tcp6", &p, &o, ret_uid);
 }
 
 static int refuse(char *reason, size_t size, const char *why)

@@ -32,7 +32,10 @@ static void pair_done(Pair *p)
     fd_close(p->server);
 }
 
-static Pair tcp_pair(int family, uid_t uid)
+/* 127.0.0.1 for a socket of AF_INET6. */
+static const struct in6_addr loopback_mapped = {.s6_addr = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+
+static Pair tcp_pair(int family, bool dual_stack, uid_t uid)
 {
     struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
     socklen_t n = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
@@ -49,9 +52,17 @@ static Pair tcp_pair(int family, uid_t uid)
     assert_int_equal(listen(p.listener, 1), 0);
     assert_int_equal(getsockname(p.listener, (struct sockaddr *)&address, &n), 0);
     p.port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* where AF_INET6 has it too */
+    if (dual_stack) {
+        family = AF_INET6;
+        n = sizeof(struct sockaddr_in6);
+        *(struct sockaddr_in6 *)&address = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(p.port), .sin6_addr = loopback_mapped};
+    }
     /* Only this thread, and only while the socket is made: it keeps the uid it was made with. */
     assert_int_equal(syscall(SYS_setresuid, -1, uid, -1), 0);
     p.client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (p.client < 0)
+        skip(); /* no IPv6 here */
     assert_int_equal(connect(p.client, (struct sockaddr *)&address, n), 0);
     assert_int_equal(syscall(SYS_setresuid, -1, getuid(), -1), 0);
     p.server = accept(p.listener, NULL, NULL);
@@ -59,12 +70,12 @@ static Pair tcp_pair(int family, uid_t uid)
     return p;
 }
 
-static void check_family(int family)
+static void check_family(int family, bool dual_stack)
 {
     uid_t uid = getuid() == 0 ? OTHER_UID : getuid(), found = (uid_t)-1;
     struct sockaddr_storage peer, own;
     socklen_t n_peer = sizeof(peer), n_own = sizeof(own);
-    Pair p = tcp_pair(family, uid);
+    Pair p = tcp_pair(family, dual_stack, uid);
     char reason[128];
 
     assert_int_equal(identity_uid_of_socket(p.server, p.port, &found, reason, sizeof(reason)), 0);
@@ -90,12 +101,18 @@ static void check_family(int family)
 
 static void test_tcp4(void **state)
 {
-    check_family(AF_INET);
+    check_family(AF_INET, false);
 }
 
 static void test_tcp6(void **state)
 {
-    check_family(AF_INET6);
+    check_family(AF_INET6, false);
+}
+
+/* gRPC dials an IPv4 address from a socket of AF_INET6, wherever there is IPv6. */
+static void test_tcp4_dual_stack(void **state)
+{
+    check_family(AF_INET, true);
 }
 
 static void test_unix(void **state)
@@ -172,9 +189,13 @@ static void test_lookup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp4),    cmocka_unit_test(test_tcp6),
-        cmocka_unit_test(test_unix),    cmocka_unit_test(test_unix_that_dialled),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_tcp4),
+        cmocka_unit_test(test_tcp6),
+        cmocka_unit_test(test_tcp4_dual_stack),
+        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_unix_that_dialled),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_lookup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
