@@ -30,6 +30,8 @@
 
 static void executor_free(Executor *e);
 
+static const char trip_wire[] = "trip-wire";
+
 const char *executor_state_to_string(ExecutorState state)
 {
     static const char *const names[_EXECUTOR_STATE_MAX] = {
@@ -366,21 +368,26 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *us
 static int on_memory(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     Executor *e = userdata;
-    uint64_t before = e->memory.n_high;
+    uint64_t told = e->n_high_told;
 
     if (cgroup_watch_rearm(fd) != 0)
         return disable_source(&e->watch_source);
+    /* Not compared with what was last read: a reader on D-Bus may have seen the crossing first. */
     executor_read_memory(e);
-    if (e->memory.n_high == before || !e->session || e->state != EXECUTOR_RUNNING)
+    e->n_high_told = e->memory.n_high;
+    if (e->n_high_told == told || !e->session || e->state != EXECUTOR_RUNNING)
         return 0;
     SchedEvent event = {.type = SCHED_EVENT_MEMORY_HIGH, .session = e->session->id};
     event.high.current_bytes = cgroup_memory_held(&e->memory);
     event.high.high_bytes = e->memory.high_bytes;
     if (!e->asked_cause) {
-        e->asked_cause = "trip-wire";
+        e->asked_cause = trip_wire;
         e->asked_usec = clock_now_usec();
     }
     manager_feed(e->manager, &event);
+    /* Page cache, which the kernel has dropped: the next crossing is not measured from here. */
+    if (e->asked_cause == trip_wire && event.high.current_bytes < event.high.high_bytes)
+        e->asked_cause = NULL;
     return 0;
 }
 

@@ -57,7 +57,8 @@ struct Executor {
     const char *asked_cause; /* what made the scheduler think about this one, and when */
     uint64_t asked_usec;
 
-    CgroupMemory memory; /* as last read */
+    CgroupMemory memory;  /* as last read */
+    uint64_t n_high_told; /* crossings of memory.high up to here are known to the scheduler */
     char operator_name[CONTROL_OPERATOR_MAX];
 
     /* The end. */

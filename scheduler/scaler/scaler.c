@@ -445,8 +445,8 @@ void scaler_resized(Sched *s, Executor *e, const SchedEvent *event)
     se->stuck = !raised && max > e->next_max_bytes;
     if (se->stuck)
         se->shrink_usec = s->now_usec;
-    else if (raised && event->resized.current_bytes < e->high_bytes)
-        se->trip_usec = 0;
+    else if (raised && MAX(event->resized.current_bytes, se->trip_current_bytes) < e->high_bytes)
+        se->trip_usec = 0; /* not when the new wire has been crossed, too, before this was told */
     router_granted(s, se);
 }
 

@@ -78,6 +78,32 @@ static void a_wire_that_was_moved_meanwhile_is_no_news(void **state)
     bed_free(b);
 }
 
+/* The executor goes on while its wire is moved, crosses the new one, and that is heard of first. */
+static void a_new_wire_crossed_before_it_is_told_is_raised_again(void **state)
+{
+    Bed *b = one_session();
+    uint64_t high = bed_session(b, 1).high_bytes;
+    b->hold_acks = true;
+    bed_high(b, 1, high);
+    SchedAction first = *bed_last(b, SCHED_ACTION_RESIZE, 1);
+    SchedEvent crossed = {.type = SCHED_EVENT_MEMORY_HIGH, .session = 1};
+    crossed.high.high_bytes = first.high_bytes;
+    crossed.high.current_bytes = first.high_bytes + MIB;
+    bed_send(b, crossed);
+    bed_forget(b);
+    SchedEvent done = {.type = SCHED_EVENT_RESIZED};
+    done.resized.executor = first.executor;
+    done.resized.serial = first.serial;
+    done.resized.high_bytes = first.high_bytes;
+    done.resized.max_bytes = first.max_bytes;
+    done.resized.current_bytes = high; /* read by the writer, before that */
+    bed_send(b, done);
+    const SchedAction *second = bed_last(b, SCHED_ACTION_RESIZE, 1);
+    assert_non_null(second);
+    assert_true(second->high_bytes > first.high_bytes);
+    bed_free(b);
+}
+
 /* Reading files fills the leaf with page cache, and the wire is crossed again and again: no reason
  * to grow. */
 static void page_cache_alone_raises_nothing(void **state)
@@ -360,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_request_is_granted_after_the_raise),
         cmocka_unit_test(a_crossed_wire_raises_both_limits),
         cmocka_unit_test(a_wire_that_was_moved_meanwhile_is_no_news),
+        cmocka_unit_test(a_new_wire_crossed_before_it_is_told_is_raised_again),
         cmocka_unit_test(page_cache_alone_raises_nothing),
         cmocka_unit_test(both_limits_count_until_the_write_is_acknowledged),
         cmocka_unit_test(a_write_that_failed_leaves_the_old_grant),
