@@ -19,6 +19,9 @@
 #include "daemon/outbox.h"
 #include "daemon/session/session.h"
 
+#define FRAMES_USEC (50 * USEC_PER_MSEC)
+#define FRAMES_MAX 500u
+
 struct GatewayPeer {
     ListNode node;
     Manager *manager;
@@ -303,8 +306,13 @@ static int peer_new(Manager *m, int fd_taken)
         return -ENOMEM;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     int r = sd_event_add_io(m->event, &p->source, fd, EPOLLIN, on_peer, p);
-    if (r < 0)
+    /* As for executors: whatever it sends, the loop gets to the others. */
+    if (r >= 0)
+        r = sd_event_source_set_ratelimit(p->source, FRAMES_USEC, FRAMES_MAX);
+    if (r < 0) {
+        sd_event_source_disable_unref(p->source);
         return r;
+    }
     p->manager = m;
     p->fd = TAKE_FD(fd);
     outbox_init(&p->outbox, p->fd, p->source);

@@ -138,8 +138,9 @@ static int bus_connect(Bus *b)
                                       NULL, b);
     if (r >= 0)
         r = sd_bus_request_name_async(b->bus, NULL, BUS_NAME, 0, on_name, b);
+    /* After all else: a user who calls without end keeps nobody's executor waiting. */
     if (r >= 0)
-        r = sd_bus_attach_event(b->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
+        r = sd_bus_attach_event(b->bus, m->event, SD_EVENT_PRIORITY_NORMAL + 20);
     return r < 0 ? retry_later(b, "cannot use the system bus", r) : 0;
 }
 

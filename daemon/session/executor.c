@@ -27,6 +27,9 @@
 #define BIRTH_PAUSE_USEC (5 * USEC_PER_MSEC)
 #define BIRTH_PAUSES_MAX 4u
 #define REMOVE_RETRY_USEC (USEC_PER_SEC)
+/* A query sends three frames and one for each growth of its memory. */
+#define FRAMES_USEC (50 * USEC_PER_MSEC)
+#define FRAMES_MAX 200u
 
 static void executor_free(Executor *e);
 
@@ -173,12 +176,21 @@ int executor_on_remove_retry(sd_event_source *source, uint64_t usec, void *userd
     return 0;
 }
 
-/* The end, step 1: the process is gone. */
+/*
+ * The end, step 1: the process is gone. While it is being placed it stays a zombie: the job names
+ * it by its pid, which must not become another's, and may still make the directory that removal is
+ * to find.
+ */
 static int on_pid(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     Executor *e = userdata;
     siginfo_t info = {};
 
+    if (e->place_job) {
+        disable_source(&e->pid_source);
+        e->reap_later = true;
+        return 0;
+    }
     if (waitid(P_PIDFD, (id_t)e->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
         return 0;
     e->exited = true;
@@ -263,7 +275,9 @@ static bool locked_is_true(Executor *e)
                 {"\nCapEff:\t", "0000000000000000"},
                 {"\nCapBnd:\t", "0000000000000000"},
                 {"\nNoNewPrivs:\t", "1"},
-                {"\nSeccomp:\t", "2"}};
+                {"\nSeccomp:\t", "2\n"},
+                /* The first stage was loaded when it was warm. */
+                {"\nSeccomp_filters:\t", "2\n"}};
     char path[64], status[8192], uids[64];
 
     snprintf(path, sizeof(path), "/proc/%d/status", e->pid);
@@ -398,6 +412,9 @@ static int watch_born(Executor *e)
 
     if (r >= 0)
         r = sd_event_add_io(event, &e->control_source, e->control_fd, EPOLLIN, on_control, e);
+    /* Or one that sends all the time would keep the loop from seeing how others end. */
+    if (r >= 0)
+        r = sd_event_source_set_ratelimit(e->control_source, FRAMES_USEC, FRAMES_MAX);
     /* What it said before it died is read before its death is looked at. */
     if (r >= 0)
         r = sd_event_source_set_priority(e->pid_source, SD_EVENT_PRIORITY_NORMAL + 10);
@@ -571,9 +588,9 @@ static void place_done(WorkerJob *job)
     Executor *e = j->executor;
 
     e->n_jobs--;
-    if (e->removed) {
-        if (e->n_jobs == 0)
-            executor_free(e);
+    e->place_job = false;
+    if (e->reap_later) {
+        (void)on_pid(NULL, e->pidfd, EPOLLIN, e);
     } else if (e->state == EXECUTOR_PLACING) {
         if (j->result < 0)
             log_line(LOG_WARNING, "executor %" PRIu64 ": placement incomplete: %s", e->id,
@@ -628,6 +645,7 @@ void executor_place(Executor *e, Session *s, const SchedAction *action)
                     .spill_fd = -EBADF};
     text_copy(j->leaf, sizeof(j->leaf), e->leaf);
     e->n_jobs++;
+    e->place_job = true;
     worker_submit(e->manager->workers[WORKER_URGENT], &j->job);
 }
 

@@ -35,6 +35,7 @@ struct Executor {
     Session *session;
     Charge charge_executor, charge_memory, charge_fds;
     unsigned n_jobs; /* on control threads: not freed before they are done */
+    bool place_job;  /* one of them places it: not reaped before that is done */
 
     struct BirthJob *birth; /* SPAWNING: waits or runs */
     unsigned n_pauses;      /* its birth has made way so often */
@@ -63,7 +64,7 @@ struct Executor {
 
     /* The end. */
     Death death;
-    bool exited, removing, removed;
+    bool reap_later, exited, removing, removed;
     SessionCause verdict; /* why berthd killed it; NONE: it did not */
     char reason[CONTROL_REASON_MAX];
 };
