@@ -118,27 +118,32 @@ static bool decode_struct_field(Decoder *d, ProtoReader r, TypeField *ret_field)
     return n == 0 && d->b->result == 0;
 }
 
+/* The fields are not collected on the stack: structs nest as deep as messages may. */
 static bool decode_struct_type(Decoder *d, ProtoReader r, Type *ret_type)
 {
-    TypeField children[255];
-    uint32_t n_children = 0;
+    DecodeList fields = {0};
     ProtoField f;
     int n;
     while ((n = decode_next(d, &r, &f)) > 0) {
         ProtoReader inner;
         if (f.number != SPARK_TYPE_STRUCT_FIELDS)
             continue;
-        if (n_children == ARRAY_SIZE(children))
+        if (fields.n == UINT8_MAX)
             return decode_unsupported(d, "a struct of more than 255 fields"), false;
-        if (!decode_enter(d, &r, &f, &inner) ||
-            !decode_struct_field(d, inner, &children[n_children++]))
+        TypeField *field = ubuilder_alloc(d->b, 1, sizeof(*field));
+        if (!field || !decode_enter(d, &r, &f, &inner) || !decode_struct_field(d, inner, field) ||
+            !decode_add(d, &fields, field))
             return false;
     }
     if (n < 0)
         return false;
-    *ret_type = (Type){.kind = TYPE_STRUCT, .n_children = (uint8_t)n_children};
-    ret_type->children = ubuilder_dup(d->b, children, n_children, sizeof(*children));
-    return ret_type->children != NULL;
+    TypeField *children = ubuilder_alloc(d->b, fields.n, sizeof(*children));
+    if (!children)
+        return false;
+    for (uint32_t i = 0; i < fields.n; i++)
+        children[i] = *(const TypeField *)fields.items[i];
+    *ret_type = (Type){.kind = TYPE_STRUCT, .n_children = (uint8_t)fields.n, .children = children};
+    return true;
 }
 
 static bool decode_nested_type(Decoder *d, ProtoReader r, uint8_t kind, Type *ret_type)

@@ -68,11 +68,10 @@ static UExpr *decode_decimal(Decoder *d, ProtoReader r)
             return decode_unsupported(d, "a decimal of more than 38 digits");
         value *= 10;
     }
-    if (scale < 0)
-        scale = fraction;
-    if (precision < 0)
-        precision = MAX(digits, scale);
-    for (; fraction < scale; fraction++) {
+    /* What comes along is a lower bound: lit(Decimal("1.50")) says (10, 0) and means (10, 2). */
+    scale = MAX(scale, fraction);
+    precision = MAX(precision, scale);
+    for (; fraction < scale && scale <= 38; fraction++) {
         if (value != 0 && ++digits > 38)
             return decode_unsupported(d, "a decimal of more than 38 digits");
         value *= 10;
@@ -94,7 +93,8 @@ static UExpr *decode_bytes_literal(Decoder *d, const ProtoField *f, Type type)
     char *copy = ubuilder_alloc(d->b, 1, f->bytes.n_bytes + 1);
     if (!copy)
         return NULL;
-    memcpy(copy, f->bytes.data, f->bytes.n_bytes);
+    if (f->bytes.n_bytes > 0)
+        memcpy(copy, f->bytes.data, f->bytes.n_bytes);
     return uexpr_literal(d->b, type, (Literal){.s = vec_string(copy, (uint32_t)f->bytes.n_bytes)});
 }
 

@@ -153,8 +153,8 @@ UExpr *uexpr_chain(UBuilder *b, const char *name, UExpr *const *args, uint32_t n
     n = 0;
     for (uint32_t i = 0; i < n_args; i++) {
         if (args[i]->kind == UEXPR_CALL && strcmp(args[i]->name, name) == 0) {
-            memcpy(flat + n, args[i]->args, args[i]->n_args * sizeof(*flat));
-            n += args[i]->n_args;
+            for (uint32_t k = 0; k < args[i]->n_args; k++)
+                flat[n++] = args[i]->args[k];
         } else {
             flat[n++] = args[i];
         }
