@@ -139,6 +139,7 @@ static bool function_can_fail(const Step *step, const Step *steps)
     case FN_ADD_MONTHS:
     case FN_DATE_ADD_INTERVAL:
     case FN_MAKE_DATE:
+    case FN_RAISE:
         return true;
     case FN_LIKE:
         return steps[step->args[1]].kind != EXPR_LITERAL;

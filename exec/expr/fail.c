@@ -113,3 +113,15 @@ int expr_fail_pattern(ExprState *s, const Step *step, const char *class, const c
     return positioned(s, step,
                       query_error_set(s->error, DATA_ERROR_RUNTIME, class, "22025", "%s", what));
 }
+
+int expr_fail_raise(ExprState *s, const Step *step, const VecString *text)
+{
+    int n = text ? (int)(text->length < 900 ? text->length : 900) : 0;
+    const char *bytes = text ? vec_string_data(text) : "";
+    bool rows = step->expr->args[1]->literal.i == FN_RAISE_TOO_MANY_ROWS;
+    return positioned(
+        s, step,
+        query_error_set(s->error, DATA_ERROR_RUNTIME,
+                        rows ? "SCALAR_SUBQUERY_TOO_MANY_ROWS" : "USER_RAISED_EXCEPTION",
+                        rows ? "21000" : "P0001", "%.*s", n, bytes));
+}

@@ -282,6 +282,20 @@ static int eval_nullif(ExprState *s, const Step *step, const Scope *scope, Reg *
     return 0;
 }
 
+/* The first row that is wanted ends the query; a null message too, with no text. */
+static int eval_raise(ExprState *s, const Step *step, const Scope *scope, Reg *const *args,
+                      Reg *out)
+{
+    if (scope->n == 0)
+        return expr_out_null(s, step, out);
+    const Vector *text;
+    int r = expr_flat(s, args[0], scope, &text);
+    if (r)
+        return r;
+    uint32_t row = scope->sel ? scope->sel[0] : 0;
+    return expr_fail_raise(s, step, vec_row_is_null(text, row) ? NULL : vec_value_at(text, row));
+}
+
 /* Value arguments must lie in memory as the result does; a bare NULL always may. */
 static bool same_phys(const Step *step, const Step *arg)
 {
@@ -326,6 +340,12 @@ bool expr_bind_logic(Step *step, const Step *steps)
                 return false;
         step->lazy = eval_coalesce;
         return step->n_args > 0 && step->phys != PHYS_NESTED;
+    case FN_RAISE:
+        if (step->n_args != 2 || steps[step->args[0]].phys != PHYS_STRING ||
+            steps[step->args[1]].kind != EXPR_LITERAL)
+            return false;
+        step->eval = eval_raise;
+        return true;
     case FN_NULLIF:
         if (step->n_args != 2 || step->phys == PHYS_NESTED ||
             !same_phys(step, &steps[step->args[0]]) || !same_phys(step, &steps[step->args[1]]))

@@ -212,6 +212,8 @@ int expr_fail_cast_input(ExprState *s, const Step *step, const VecString *text);
 int expr_fail_cast_overflow(ExprState *s, const Step *step, const Vector *v, uint32_t row);
 int expr_fail_datetime(ExprState *s, const Step *step, const char *what);
 int expr_fail_field(ExprState *s, const Step *step, const char *what);
+/* FN_RAISE; @text nullable. */
+int expr_fail_raise(ExprState *s, const Step *step, const VecString *text);
 int expr_fail_pattern(ExprState *s, const Step *step, const char *class, const char *what);
 
 /* Evaluates a literal or constant vector made of a Literal. */

@@ -129,6 +129,8 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
     inner.inside_aggregate = true;
     inner.second_first = scope->second != NULL;
     inner.attach = NULL;
+    inner.pending = NULL;
+    inner.lateral = NULL;
     const UExpr *arg = e->n_args > 0 ? e->args[0] : NULL;
     bool star = arg && arg->kind == UEXPR_STAR && arg->n_parts == 0;
     if (strcmp(e->name, "count") == 0 &&
@@ -393,8 +395,11 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         list = bind_alloc(b, rel->n_groups + rel->n_exprs, sizeof(*list));
         if (!list)
             return NULL;
-        memcpy(list, rel->groups, rel->n_groups * sizeof(*list));
-        memcpy(list + rel->n_groups, rel->exprs, rel->n_exprs * sizeof(*list));
+        /* Either may be absent, and then is NULL. */
+        for (uint32_t i = 0; i < rel->n_groups; i++)
+            list[i] = rel->groups[i];
+        for (uint32_t i = 0; i < rel->n_exprs; i++)
+            list[rel->n_groups + i] = rel->exprs[i];
         n_list += rel->n_groups;
     }
     uint32_t n;
@@ -404,13 +409,20 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
     if (!exprs || !names)
         return NULL;
     uint32_t base = a->input->node->n_fields;
+    PendingList pending = {0};
+    LateralList lateral = {.names = bind_alloc(b, n, sizeof(*names)),
+                           .exprs = bind_alloc(b, n, sizeof(*exprs))};
+    if (!lateral.names || !lateral.exprs)
+        return NULL;
     for (uint32_t i = 0; i < n; i++) {
         Scope scope = {.bound = a->input,
                        .outer = b->outer,
                        .allow_aggregates = true,
                        .aggregate = a,
                        .aggregate_base = base,
-                       .clause = "SELECT"};
+                       .clause = "SELECT",
+                       .pending = &pending,
+                       .lateral = &lateral};
         UExpr star = {.kind = UEXPR_STAR};
         const UExpr *source = items[i].expr ? items[i].expr : &star;
         if (items[i].column) {
@@ -421,13 +433,17 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
             exprs[i] = bind_expr(b, &scope, source);
         }
         names[i] = items[i].name;
+        lateral.names[i] = source->kind == UEXPR_ALIAS ? source->name : NULL;
+        lateral.exprs[i] = exprs[i];
+        lateral.n = i + 1;
         exprs[i] = over_groups(b, a, source, exprs[i], base);
         if (!exprs[i])
             return NULL;
     }
     if (!finish_node(b, a))
         return NULL;
-    PlanNode *project = bind_project_node(b, a->node, exprs, names, n);
+    PlanNode *below = bind_pending_join(b, a->node, &pending, exprs, n);
+    PlanNode *project = below ? bind_project_node(b, below, exprs, names, n) : NULL;
     Bound *bound = bound_new(b, project);
     if (!bound)
         return NULL;
@@ -445,8 +461,9 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
             }
         }
     }
-    bound->project = project;
-    bound->aggregate = a;
+    /* With a join between nothing below the select list can be reached any more. */
+    bound->project = pending.n > 0 ? NULL : project;
+    bound->aggregate = pending.n > 0 ? NULL : a;
     return bound;
 }
 
@@ -551,13 +568,14 @@ static Expr *replace_below(void *userdata, Expr *e)
     return made ? made : e;
 }
 
-Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause)
+Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
+                    PendingList *pending)
 {
     BoundAggregate *a = bound->aggregate;
     Bound *below = a ? a->input : bound->below;
     bool can_extend = bound->project && below;
     bool having = strcmp(clause, "HAVING") == 0, where = strcmp(clause, "WHERE") == 0;
-    Scope scope = {.bound = bound, .outer = b->outer, .clause = clause};
+    Scope scope = {.bound = bound, .outer = b->outer, .clause = clause, .pending = pending};
     uint32_t n_out = bound->node->n_fields;
     if (can_extend) {
         scope.second = below;

@@ -618,7 +618,7 @@ static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr *
 
 /* ---- functions that are other expressions ---- */
 
-static Expr *make_case(Binder *b, Type type, Expr *const *args, uint32_t n)
+Expr *bind_case(Binder *b, Type type, Expr *const *args, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (!args[i])
@@ -663,7 +663,7 @@ static Expr *bind_when(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         if (!(i % 2 == 0 && i + 1 < n))
             args[i] = bind_cast_to(b, args[i], type);
-    return make_case(b, type, args, n);
+    return bind_case(b, type, args, n);
 }
 
 static Expr *bind_in(Binder *b, const UExpr *e, Expr **args, uint32_t n)
@@ -785,7 +785,7 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
     if (strcmp(name, "nullif") == 0) {
         Expr *same = bind_compare(b, e, FN_EQ, args[0], args[1]);
         Expr *null = bind_check(b, expr_null(b->arena, args[0]->type));
-        return make_case(b, args[0]->type, (Expr *[]){same, null, args[0]}, 3);
+        return bind_case(b, args[0]->type, (Expr *[]){same, null, args[0]}, 3);
     }
     if (strcmp(name, "nvl2") == 0) {
         Expr *test =
@@ -812,7 +812,7 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         if (!x || !zero)
             return NULL;
         Expr *gt = bind_compare(b, e, FN_GT, x, zero), *lt = bind_compare(b, e, FN_LT, x, zero);
-        return make_case(b, TYPE(DOUBLE),
+        return bind_case(b, TYPE(DOUBLE),
                          (Expr *[]){gt, double_literal(b, 1), lt, double_literal(b, -1), x}, 5);
     }
     if (strcmp(name, "isnan") == 0) {
@@ -837,7 +837,7 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         if (!quotient || !is_zero)
             return NULL;
         Expr *null = bind_check(b, expr_null(b->arena, quotient->type));
-        return make_case(b, quotient->type, (Expr *[]){is_zero, null, quotient}, 3);
+        return bind_case(b, quotient->type, (Expr *[]){is_zero, null, quotient}, 3);
     }
     if (strcmp(name, "trunc") == 0) {
         Expr *swapped[2] = {args[1], args[0]};

@@ -183,6 +183,13 @@ static void *ambiguous(Binder *b, const Bound *bound, const UExpr *e)
     return NULL;
 }
 
+static void *ambiguous_alias(Binder *b, const UExpr *e)
+{
+    return bind_error(b, e->position, e->stop, "AMBIGUOUS_LATERAL_COLUMN_ALIAS", "42702",
+                      "Lateral column alias `%.100s` is ambiguous and has several matches.",
+                      e->parts[0]);
+}
+
 /* Levenshtein distance, without case, for short names. */
 static unsigned distance(const char *a, const char *c)
 {
@@ -295,6 +302,18 @@ static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
             return ambiguous(b, second, e);
         if (c)
             return column_of(b, second, c, second_base, e);
+    }
+    if (scope->lateral && e->n_parts == 1 && e->plan_id == UNRESOLVED_NO_PLAN_ID) {
+        Expr *item = NULL;
+        for (uint32_t i = 0; i < scope->lateral->n; i++) {
+            if (!scope->lateral->names[i] || !names_equal(b, scope->lateral->names[i], e->parts[0]))
+                continue;
+            if (item)
+                return ambiguous_alias(b, e);
+            item = scope->lateral->exprs[i];
+        }
+        if (item)
+            return item;
     }
     if (scope->outer) {
         c = find_column(b, scope->outer->bound, e, &matches);
@@ -423,9 +442,7 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
     case UEXPR_SUBQUERY:
         if (e->subquery_kind == USUBQUERY_SCALAR)
             return bind_scalar_subquery(b, scope, e);
-        return bind_unsupported(b, e->position, e->stop,
-                                "IN and EXISTS subqueries other than as a condition of WHERE that "
-                                "is joined by AND");
+        return bind_mark_subquery(b, scope, e);
     case UEXPR_STAR:
         return bind_error(b, e->position, e->stop, "INVALID_USAGE_OF_STAR_OR_REGEX", "42000",
                           "Invalid usage of '*' in expression.");

@@ -11,6 +11,8 @@
 
 /* Column numbers from here on mean columns of the query around a subquery. */
 #define BIND_OUTER_BASE (UINT32_C(1) << 30)
+/* And from here on, scalar subqueries that wait to be joined (PendingList). */
+#define BIND_PENDING_BASE (BIND_OUTER_BASE + (UINT32_C(1) << 29))
 #define BIND_SUBQUERY_DEPTH_MAX 32u
 #define BIND_VIEW_DEPTH_MAX 100u
 
@@ -62,6 +64,22 @@ typedef struct Cte {
     uint32_t n_visible; /* CTEs that itself can see */
 } Cte;
 
+/*
+ * Scalar subqueries of HAVING and of a select list with aggregates: they are joined above the
+ * aggregation once that is complete. Number k stands as column BIND_PENDING_BASE + k until then.
+ */
+typedef struct PendingList {
+    Bound **items;
+    uint32_t n, capacity;
+} PendingList;
+
+/* Items of a select list that later ones may use by their alias. */
+typedef struct LateralList {
+    const char **names; /* NULL: not an alias */
+    Expr **exprs;
+    uint32_t n;
+} LateralList;
+
 /* Where the names of an expression are looked up. */
 typedef struct Scope Scope;
 struct Scope {
@@ -75,8 +93,10 @@ struct Scope {
     BoundAggregate *aggregate; /* collects: number k becomes column @aggregate_base + k */
     uint32_t aggregate_base;
     const char *clause; /* "WHERE", for messages */
-    /* A filter's relation that scalar subqueries may be joined to; NULL: not here. */
+    /* The relation that subqueries with a value may be joined to; NULL: not here. */
     Bound **attach;
+    PendingList *pending;       /* or where they wait; NULL: not here */
+    const LateralList *lateral; /* nullable */
 };
 
 typedef struct Binder {
@@ -120,6 +140,8 @@ bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret);
 /* bind_call.c */
 Expr *bind_call(Binder *b, Scope *scope, const UExpr *e);
 bool function_is_aggregate(const char *name);
+/* CASE of bound arguments: when0, then0, ..., [else]; all of @type. */
+Expr *bind_case(Binder *b, Type type, Expr *const *args, uint32_t n);
 Expr *bind_binary(Binder *b, const UExpr *e, FunctionId function, Expr *left, Expr *right);
 
 /* bind_aggregate.c */
@@ -127,8 +149,9 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e);
 Bound *bind_aggregate(Binder *b, const URel *rel);
 /* Global aggregation for a SELECT list with aggregates and no GROUP BY. */
 Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel);
-/* An expression over a relation that may reach below it: ORDER BY, HAVING. */
-Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause);
+/* An expression over a relation that may reach below it: ORDER BY, HAVING. @pending: nullable. */
+Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
+                    PendingList *pending);
 
 /* bind_relation.c */
 Bound *bind_relation(Binder *b, const URel *rel);
@@ -154,6 +177,11 @@ void bind_remember_plan_id(Binder *b, int64_t plan_id, const Bound *bound);
 
 /* bind_subquery.c */
 Expr *bind_scalar_subquery(Binder *b, Scope *scope, const UExpr *e);
+/* EXISTS, IN where a value is wanted. */
+Expr *bind_mark_subquery(Binder *b, Scope *scope, const UExpr *e);
+/* Joins what waits to @node. @exprs [n] then say it by columns of the join. */
+PlanNode *bind_pending_join(Binder *b, PlanNode *node, const PendingList *pending, Expr **exprs,
+                            uint32_t n);
 /* EXISTS, IN as a conjunct. Return: @input joined, or NULL. */
 Bound *bind_subquery_conjunct(Binder *b, Bound *input, const UExpr *e, bool negated);
 

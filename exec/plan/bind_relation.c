@@ -326,7 +326,8 @@ static Bound *bind_local(Binder *b, const URel *rel)
     PlanNode *node = bind_node(b, PLAN_VALUES, NULL, rel->n_fields);
     if (!node)
         return NULL;
-    memcpy(node->fields, rel->fields, rel->n_fields * sizeof(*rel->fields));
+    for (uint32_t i = 0; i < rel->n_fields; i++)
+        node->fields[i] = rel->fields[i];
     node->values.batches = rel->batches;
     node->values.n_batches = rel->n_batches;
     return bound_new(b, node);
@@ -479,7 +480,14 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
     if (!exprs || !names)
         return NULL;
     Bound *attached = input;
-    Scope scope = {.bound = input, .outer = b->outer, .clause = "SELECT", .attach = &attached};
+    LateralList lateral = {.names = bind_alloc(b, n, sizeof(*names)), .exprs = exprs};
+    if (!lateral.names)
+        return NULL;
+    Scope scope = {.bound = input,
+                   .outer = b->outer,
+                   .clause = "SELECT",
+                   .attach = &attached,
+                   .lateral = &lateral};
     for (uint32_t i = 0; i < n; i++) {
         names[i] = items[i].name;
         if (items[i].column) {
@@ -491,6 +499,9 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
         }
         if (!exprs[i])
             return NULL;
+        if (items[i].expr && items[i].expr->kind == UEXPR_ALIAS)
+            lateral.names[i] = items[i].expr->name;
+        lateral.n = i + 1;
     }
     PlanNode *node = bind_project_node(b, attached->node, exprs, names, n);
     Bound *bound = bound_new(b, node);
@@ -664,6 +675,26 @@ static Bound *bind_alias(Binder *b, const URel *rel)
 
 /* ---- filter ---- */
 
+/* The scope of @input over the first @n columns of @node: what was joined for subqueries goes. */
+static Bound *keep_first(Binder *b, const Bound *input, PlanNode *node, uint32_t n)
+{
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &node->fields[i];
+        exprs[i] = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        names[i] = f->name;
+    }
+    Bound *bound = bound_over(b, input, bind_project_node(b, node, exprs, names, n));
+    if (bound) {
+        bound->project = NULL;
+        bound->aggregate = NULL;
+    }
+    return bound;
+}
+
 Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, const char *clause)
 {
     /* Conjuncts one by one: subqueries among them become joins. */
@@ -717,21 +748,7 @@ Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, co
     }
     if (!current || current->node->n_fields == n_visible)
         return current;
-    /* Columns of scalar subqueries go away again. */
-    Expr **exprs = bind_alloc(b, n_visible, sizeof(*exprs));
-    const char **names = bind_alloc(b, n_visible, sizeof(*names));
-    if (!exprs || !names)
-        return NULL;
-    for (uint32_t i = 0; i < n_visible; i++) {
-        const PlanField *f = &current->node->fields[i];
-        exprs[i] = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
-        names[i] = f->name;
-    }
-    Bound *bound =
-        bound_over(b, input, bind_project_node(b, current->node, exprs, names, n_visible));
-    if (bound)
-        bound->project = NULL;
-    return bound;
+    return keep_first(b, input, current->node, n_visible);
 }
 
 static Bound *bind_filter(Binder *b, const URel *rel)
@@ -743,7 +760,7 @@ static Bound *bind_filter(Binder *b, const URel *rel)
     bool over_project = input->project != NULL && !uexpr_has_subquery(rel->condition);
     if (!over_project)
         return bind_filter_condition(b, input, rel->condition, "WHERE");
-    Expr *condition = bind_extended(b, input, rel->condition, "WHERE");
+    Expr *condition = bind_extended(b, input, rel->condition, "WHERE", NULL);
     if (!condition)
         return NULL;
     PlanNode *node = bind_pass_node(b, PLAN_FILTER, input->node);
@@ -758,12 +775,15 @@ static Bound *bind_having(Binder *b, const URel *rel)
     Bound *input = bind_relation(b, rel->input);
     if (!input)
         return NULL;
-    Expr *condition = bind_extended(b, input, rel->condition, "HAVING");
-    PlanNode *node = condition ? bind_pass_node(b, PLAN_FILTER, input->node) : NULL;
+    PendingList pending = {0};
+    Expr *condition = bind_extended(b, input, rel->condition, "HAVING", &pending);
+    PlanNode *below = condition ? bind_pending_join(b, input->node, &pending, &condition, 1) : NULL;
+    PlanNode *node = below ? bind_pass_node(b, PLAN_FILTER, below) : NULL;
     if (!node)
         return NULL;
     node->filter.condition = condition;
-    return bound_over(b, input, node);
+    return below == input->node ? bound_over(b, input, node)
+                                : keep_first(b, input, node, input->node->n_fields);
 }
 
 /* ---- sort, limit ---- */
@@ -866,7 +886,7 @@ static Bound *bind_sort(Binder *b, const URel *rel)
         } else if (is_ordinal(key->expr) && b->context->settings.order_by_ordinal) {
             keys[i].expr = bind_sort_ordinal(b, input, key->expr);
         } else {
-            keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY");
+            keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY", NULL);
         }
         if (!keys[i].expr)
             return NULL;

@@ -85,5 +85,12 @@ typedef enum FunctionId {
     FN_DATE_ADD_INTERVAL, /* date or timestamp + INTERVAL_YM or INTERVAL_DT */
     FN_DATE_TRUNC,
     FN_MAKE_DATE,
+    FN_RAISE, /* string, FN_RAISE_* literal: fails on the first row, whatever its type */
     _FN_MAX,
 } FunctionId;
+
+/* Which error FN_RAISE gives. */
+enum {
+    FN_RAISE_USER,          /* USER_RAISED_EXCEPTION */
+    FN_RAISE_TOO_MANY_ROWS, /* SCALAR_SUBQUERY_TOO_MANY_ROWS */
+};
