@@ -332,7 +332,7 @@ static int emit_text(Query *q, const char *name, const char *text, size_t n)
 static int execute_show(Query *q, ProtoReader r, bool html)
 {
     URel *input = NULL;
-    int32_t n_rows = 20, truncate = 20;
+    int32_t n_rows = 0, truncate = 0; /* 0 is not sent: show(truncate=False) */
     bool vertical = false;
     ProtoField f;
     int n;

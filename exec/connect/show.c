@@ -219,7 +219,7 @@ static void print_line(const uint32_t *widths, uint32_t n, FILE *out)
 static void print_more(const ShowTable *t, FILE *out)
 {
     if (t->n_rows > t->n_wanted)
-        fprintf(out, "only showing top %u %s\n", t->n_wanted, t->n_wanted == 1 ? "row" : "rows");
+        fprintf(out, "only showing top %u %s", t->n_wanted, t->n_wanted == 1 ? "row" : "rows");
 }
 
 static Shown header(const ShowTable *t, uint32_t column, int32_t truncate)
@@ -355,4 +355,6 @@ void show_table_print_html(const ShowTable *t, int32_t truncate, FILE *out)
     }
     fputs("</table>\n", out);
     print_more(t, out);
+    if (t->n_rows > t->n_wanted)
+        fputc('\n', out);
 }

@@ -549,8 +549,8 @@ static int eval_decimal(ExprState *s, const Step *step, const Scope *scope, Reg 
         i128 a = load_i128(v[0], row), b = load_i128(v[1], row), x;
         if (divides && b == 0)
             return expr_fail_divide(s, step);
-        if (!decimal_row(step, ta, tb, a, b, &x))
-            return expr_fail_overflow(s, step, operator_name(step->function));
+        if (!decimal_row(step, ta, tb, a, b, &x)) /* beyond 38 digits: no text to show */
+            return expr_fail_precision_text(s, step, "result", 6, t);
         if (!dec_fits(x, t.precision))
             return expr_fail_precision(s, step, x, t.scale, t);
         store_decimal(step->phys, values, row, x);

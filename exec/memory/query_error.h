@@ -20,7 +20,7 @@ typedef struct QueryError {
     char error_class[96];
     char sqlstate[6];
     char message[1024];
-    char parameters[512];               /* JSON object, "" for none */
+    char parameters[1024];              /* JSON object, "" for none */
     uint32_t line, column, start, stop; /* 1-based position in the SQL text; 0 when unknown */
 } QueryError;
 
@@ -31,3 +31,9 @@ typedef struct QueryError {
 int query_error_set(QueryError *error, DataErrorKind kind, const char *error_class,
                     const char *sqlstate, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/**
+ * query_error_parameters() - Spark's message parameters: name, value, ..., NULL
+ * What does not fit is left out as a whole; those that are there stay. A NULL @error is allowed.
+ */
+void query_error_parameters(QueryError *error, ...) __attribute__((sentinel));

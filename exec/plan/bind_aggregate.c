@@ -6,6 +6,7 @@
  * becomes that group's column, and a column of the input that is left over is an error.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -34,15 +35,17 @@ static Type avg_type(Type t)
 
 static Expr *wrong_argument(Binder *b, const UExpr *e, const char *wanted, const Expr *arg)
 {
-    char type[128];
-    type_format(arg->type, type, sizeof(type));
-    for (char *c = type; *c; c++)
-        if (*c >= 'a' && *c <= 'z')
-            *c += 'A' - 'a';
-    return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09",
-                      "Cannot resolve %.300s due to data type mismatch: The first parameter "
-                      "requires the \"%s\" type, however %.200s has the type \"%s\".",
-                      uexpr_quoted(b, e), wanted, uexpr_quoted(b, e->args[0]), type);
+    char type[130], required[90];
+    bind_type_text(arg->type, type);
+    snprintf(required, sizeof(required), "\"%s\"", wanted);
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09",
+               "Cannot resolve %.300s due to data type mismatch: The first parameter requires the "
+               "%s type, however %.200s has the type %s.",
+               uexpr_quoted(b, e), required, uexpr_quoted(b, e->args[0]), type);
+    query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "paramIndex", "first",
+                           "requiredType", required, "inputSql", uexpr_quoted(b, e->args[0]),
+                           "inputType", type, NULL);
+    return NULL;
 }
 
 /* Argument converted, type and nullability set. Return: false after an error. */
@@ -252,12 +255,18 @@ static void *missing_aggregation(Binder *b, const BoundAggregate *a, const UExpr
     const char *name = missing->column < a->input->node->n_fields
                            ? a->input->node->fields[missing->column].name
                            : "?";
-    return bind_error(b, e->position, e->stop, "MISSING_AGGREGATION", "42803",
-                      "The non-aggregating expression \"%.200s\" is based on columns which are not "
-                      "participating in the GROUP BY clause. Add the columns or the expression to "
-                      "the GROUP BY, aggregate the expression, or use \"any_value(%.200s)\" if you "
-                      "do not care which of the values within a group is returned.",
-                      name, name);
+    char quoted[210], any[230];
+    snprintf(quoted, sizeof(quoted), "\"%.200s\"", name);
+    snprintf(any, sizeof(any), "\"any_value(%.200s)\"", name);
+    bind_error(b, e->position, e->stop, "MISSING_AGGREGATION", "42803",
+               "The non-aggregating expression %s is based on columns which are not participating "
+               "in the GROUP BY clause. Add the columns or the expression to the GROUP BY, "
+               "aggregate the expression, or use %s if you do not care which of the values within "
+               "a group is returned.",
+               quoted, any);
+    query_error_parameters(b->context->error, "expression", quoted, "expressionAnyValue", any,
+                           NULL);
+    return NULL;
 }
 
 /* @e over the input and collected aggregates becomes one over the aggregation's output. */

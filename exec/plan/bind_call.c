@@ -16,46 +16,52 @@ bool function_is_aggregate(const char *name)
     return aggregate_find(name) != _AGG_MAX;
 }
 
-static const char *upper_type(Type type, char *buf, size_t size)
-{
-    type_format(type, buf, size);
-    for (char *c = buf; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return buf;
-}
-
 static Expr *wrong_types(Binder *b, const UExpr *e, const Expr *left, const Expr *right)
 {
-    char a[128], c[128];
-    return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09",
-                      "Cannot resolve %.300s due to data type mismatch: the left and right "
-                      "operands of the binary operator have incompatible types (\"%s\" and "
-                      "\"%s\").",
-                      uexpr_quoted(b, e), upper_type(left->type, a, sizeof(a)),
-                      upper_type(right->type, c, sizeof(c)));
+    char l[130], r[130];
+    bind_type_text(left->type, l);
+    bind_type_text(right->type, r);
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09",
+               "Cannot resolve %.300s due to data type mismatch: the left and right operands of "
+               "the binary operator have incompatible types (%s and %s).",
+               uexpr_quoted(b, e), l, r);
+    query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "left", l, "right", r,
+                           NULL);
+    return NULL;
 }
 
 static Expr *wrong_operand(Binder *b, const UExpr *e, const char *wanted, const Expr *arg)
 {
-    char a[128];
-    return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "42K09",
-                      "Cannot resolve %.300s due to data type mismatch: the binary operator "
-                      "requires the input type \"%s\", not \"%s\".",
-                      uexpr_quoted(b, e), wanted, upper_type(arg->type, a, sizeof(a)));
+    char type[130], required[70];
+    bind_type_text(arg->type, type);
+    snprintf(required, sizeof(required), "\"%s\"", wanted);
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE", "42K09",
+               "Cannot resolve %.300s due to data type mismatch: the binary operator requires the "
+               "input type %s, not %s.",
+               uexpr_quoted(b, e), required, type);
+    query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "inputType", required,
+                           "actualDataType", type, NULL);
+    return NULL;
 }
 
 static Expr *unexpected_input(Binder *b, const UExpr *e, uint32_t number, const char *wanted,
                               const Expr *arg)
 {
-    static const char *const ordinal[] = {"first", "second", "third", "fourth", "fifth"};
-    char a[128];
-    return bind_error(
-        b, e->position, e->stop, "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09",
-        "Cannot resolve %.300s due to data type mismatch: The %s parameter requires the \"%s\" "
-        "type, however %.200s has the type \"%s\".",
-        uexpr_quoted(b, e), number < ARRAY_SIZE(ordinal) ? ordinal[number] : "last", wanted,
-        number < e->n_args ? uexpr_quoted(b, e->args[number]) : "it",
-        upper_type(arg->type, a, sizeof(a)));
+    static const char *const ordinals[] = {"first", "second", "third", "fourth", "fifth"};
+    const char *ordinal = number < ARRAY_SIZE(ordinals) ? ordinals[number] : "last";
+    const char *input = number < e->n_args ? uexpr_quoted(b, e->args[number]) : "it";
+    char type[130], required[90];
+    bind_type_text(arg->type, type);
+    /* Alternatives come as A" or "B. */
+    snprintf(required, sizeof(required), strstr(wanted, "\" or \"") ? "(\"%s\")" : "\"%s\"",
+             wanted);
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09",
+               "Cannot resolve %.300s due to data type mismatch: The %s parameter requires the %s "
+               "type, however %.200s has the type %s.",
+               uexpr_quoted(b, e), ordinal, required, input, type);
+    query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "paramIndex", ordinal,
+                           "requiredType", required, "inputSql", input, "inputType", type, NULL);
+    return NULL;
 }
 
 static bool any_nullable(Expr *const *args, uint32_t n)
@@ -440,15 +446,21 @@ static Expr *bind_same_type(Binder *b, const UExpr *e, FunctionId id, Expr **arg
 {
     Type type;
     if (!bind_common_type(b, args, n, &type)) {
-        char a[128], c[128];
+        char a[130], c[130], name[40], types[270];
         uint32_t odd = 1;
         while (odd + 1 < n && type_wider(args[0]->type, args[odd]->type, &type))
             odd++;
-        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "42K09",
-                          "Cannot resolve %.300s due to data type mismatch: Input to `%s` should "
-                          "all be the same type, but it's (\"%s\" or \"%s\").",
-                          uexpr_quoted(b, e), e->name, upper_type(args[0]->type, a, sizeof(a)),
-                          upper_type(args[odd]->type, c, sizeof(c)));
+        bind_type_text(args[0]->type, a);
+        bind_type_text(args[odd]->type, c);
+        snprintf(name, sizeof(name), "`%.36s`", e->name);
+        snprintf(types, sizeof(types), "(%s or %s)", a, c);
+        bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "42K09",
+                   "Cannot resolve %.300s due to data type mismatch: Input to %s should all be the "
+                   "same type, but it's %s.",
+                   uexpr_quoted(b, e), name, types);
+        query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "functionName",
+                               name, "dataType", types, NULL);
+        return NULL;
     }
     bool nullable = true;
     for (uint32_t i = 0; i < n; i++) {
@@ -889,10 +901,14 @@ static Expr *unknown_function(Binder *b, const UExpr *e)
             return bind_unsupported(b, e->position, e->stop, "operators on bits");
     if (strcmp(e->name, "struct") == 0)
         return bind_unsupported(b, e->position, e->stop, "structs");
-    return bind_error(b, e->position, e->stop, "UNRESOLVED_ROUTINE", "42883",
-                      "Cannot resolve routine `%.100s` on search path [`system`.`builtin`, "
-                      "`system`.`session`, `spark_catalog`.`default`].",
-                      e->name);
+    static const char path[] =
+        "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
+    char name[110];
+    snprintf(name, sizeof(name), "`%.100s`", e->name);
+    bind_error(b, e->position, e->stop, "UNRESOLVED_ROUTINE", "42883",
+               "Cannot resolve routine %s on search path %s.", name, path);
+    query_error_parameters(b->context->error, "routineName", name, "searchPath", path, NULL);
+    return NULL;
 }
 
 static Expr *wrong_number(Binder *b, const UExpr *e, const FunctionRow *row)
@@ -904,9 +920,15 @@ static Expr *wrong_number(Binder *b, const UExpr *e, const FunctionRow *row)
         snprintf(wanted, sizeof(wanted), "> %d", row->min_args - 1);
     else
         snprintf(wanted, sizeof(wanted), "[%u, %u]", row->min_args, row->max_args);
-    return bind_error(b, e->position, e->stop, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605",
-                      "The `%.100s` requires %s parameters but the actual number is %u.", e->name,
-                      wanted, e->n_args);
+    char name[110], actual[12];
+    snprintf(name, sizeof(name), "`%.100s`", e->name);
+    snprintf(actual, sizeof(actual), "%u", e->n_args);
+    bind_error(b, e->position, e->stop, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605",
+               "The %s requires %s parameters but the actual number is %s.", name, wanted, actual);
+    query_error_parameters(b->context->error, "functionName", name, "expectedNum", wanted,
+                           "actualNum", actual, "docroot", "https://spark.apache.org/docs/latest",
+                           NULL);
+    return NULL;
 }
 
 Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)

@@ -69,17 +69,16 @@ void *bind_unsupported(Binder *b, uint32_t position, uint32_t stop, const char *
     return bind_fail(b, r);
 }
 
-void bind_parameters(Binder *b, const char *json_format, ...)
+void bind_type_text(Type type, char buf[static 130])
 {
-    QueryError *error = b->context->error;
-    if (!error)
-        return;
-    va_list args;
-    va_start(args, json_format);
-    int n = vsnprintf(error->parameters, sizeof(error->parameters), json_format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= sizeof(error->parameters))
-        error->parameters[0] = '\0'; /* cut JSON is no JSON */
+    buf[0] = '"';
+    type_format(type, buf + 1, 128);
+    char *c = buf + 1;
+    for (; *c; c++)
+        if (*c >= 'a' && *c <= 'z')
+            *c += 'A' - 'a';
+    c[0] = '"';
+    c[1] = '\0';
 }
 
 void *bind_alloc(Binder *b, size_t n, size_t size)
@@ -162,6 +161,14 @@ static const BoundColumn *find_column(Binder *b, const Bound *bound, const UExpr
     return bind_find(b, bound, e, ret_matches);
 }
 
+static void full_name(const UExpr *e, char *buf, size_t size)
+{
+    size_t n = 0;
+    buf[0] = '\0';
+    for (uint32_t i = 0; i < e->n_parts && n + 4 < size; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%s`%.80s`", i ? "." : "", e->parts[i]);
+}
+
 static void *ambiguous(Binder *b, const Bound *bound, const UExpr *e)
 {
     char list[400];
@@ -177,9 +184,12 @@ static void *ambiguous(Binder *b, const Bound *bound, const UExpr *e)
         else
             n += (size_t)snprintf(list + n, sizeof(list) - n, "%s`%.60s`", n ? ", " : "", c->name);
     }
-    const char *name = e->parts[e->n_parts - 1];
+    char name[400], names[402];
+    full_name(e, name, sizeof(name));
+    snprintf(names, sizeof(names), "[%s]", list);
     bind_error(b, e->position, e->stop, "AMBIGUOUS_REFERENCE", "42704",
-               "Reference `%.100s` is ambiguous, could be: [%s].", name, list);
+               "Reference %s is ambiguous, could be: %s.", name, names);
+    query_error_parameters(b->context->error, "name", name, "referenceNames", names, NULL);
     return NULL;
 }
 
@@ -211,14 +221,6 @@ static unsigned distance(const char *a, const char *c)
     return row[n_c];
 }
 
-static void full_name(const UExpr *e, char *buf, size_t size)
-{
-    size_t n = 0;
-    buf[0] = '\0';
-    for (uint32_t i = 0; i < e->n_parts && n + 4 < size; i++)
-        n += (size_t)snprintf(buf + n, size - n, "%s`%.80s`", i ? "." : "", e->parts[i]);
-}
-
 static void *unresolved_column(Binder *b, const Bound *bound, const UExpr *e)
 {
     enum { PROPOSALS = 5 };
@@ -226,11 +228,18 @@ static void *unresolved_column(Binder *b, const Bound *bound, const UExpr *e)
     unsigned score[PROPOSALS];
     size_t n = 0;
     const char *name = e->parts[e->n_parts - 1];
+    /* Qualifiers that are all the same say nothing to somebody who wrote none. */
+    bool qualified = e->n_parts > 1;
+    for (uint32_t i = 1; i < bound->n_columns && !qualified; i++) {
+        const char *a = bound->columns[i].qualifier, *c = bound->columns[0].qualifier;
+        qualified = (a == NULL) != (c == NULL) || (a && strcmp(a, c) != 0);
+    }
     for (uint32_t i = 0; i < bound->n_columns; i++) {
         const BoundColumn *c = &bound->columns[i];
         unsigned d = distance(name, c->name);
         size_t at = n;
-        while (at > 0 && score[at - 1] > d)
+        while (at > 0 && (score[at - 1] > d ||
+                          (score[at - 1] == d && strcmp(best[at - 1]->name, c->name) > 0)))
             at--;
         if (at == PROPOSALS)
             continue;
@@ -248,7 +257,7 @@ static void *unresolved_column(Binder *b, const Bound *bound, const UExpr *e)
     size_t used = 0;
     list[0] = '\0';
     for (size_t i = 0; i < n && used < sizeof(list) - 140; i++) {
-        if (best[i]->qualifier)
+        if (best[i]->qualifier && qualified)
             used += (size_t)snprintf(list + used, sizeof(list) - used, "%s`%.60s`.`%.60s`",
                                      i ? ", " : "", best[i]->qualifier, best[i]->name);
         else
@@ -259,14 +268,14 @@ static void *unresolved_column(Binder *b, const Bound *bound, const UExpr *e)
         bind_error(b, e->position, e->stop, "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703",
                    "A column, variable, or function parameter with name %s cannot be resolved.",
                    object);
+        query_error_parameters(b->context->error, "objectName", object, NULL);
         return NULL;
     }
     bind_error(b, e->position, e->stop, "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703",
                "A column, variable, or function parameter with name %s cannot be resolved. Did "
                "you mean one of the following? [%s].",
                object, list);
-    if (!strpbrk(object, "\"\\") && !strpbrk(list, "\"\\"))
-        bind_parameters(b, "{\"objectName\":\"%s\",\"proposal\":\"%s\"}", object, list);
+    query_error_parameters(b->context->error, "objectName", object, "proposal", list, NULL);
     return NULL;
 }
 
@@ -383,13 +392,15 @@ static Expr *bind_cast(Binder *b, Scope *scope, const UExpr *e)
     if (!arg)
         return NULL;
     if (!type_can_cast(arg->type, e->type, b->context->settings.ansi)) {
-        char from[128], to[128];
-        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
-                          "42K09",
-                          "Cannot resolve %.200s due to data type mismatch: cannot cast \"%s\" to "
-                          "\"%s\".",
-                          uexpr_quoted(b, e), type_format(arg->type, from, sizeof(from)),
-                          type_format(e->type, to, sizeof(to)));
+        char from[130], to[130];
+        bind_type_text(arg->type, from);
+        bind_type_text(e->type, to);
+        bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", "42K09",
+                   "Cannot resolve %.200s due to data type mismatch: cannot cast %s to %s.",
+                   uexpr_quoted(b, e), from, to);
+        query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "srcType", from,
+                               "targetType", to, NULL);
+        return NULL;
     }
     bool try_cast = e->try_cast || !b->context->settings.ansi;
     bool infallible = type_is_numeric(arg->type) && e->type.kind == TYPE_DOUBLE;
@@ -471,21 +482,22 @@ Expr *bind_condition(Binder *b, Scope *scope, const UExpr *e)
     if (made->type.kind == TYPE_NULL)
         return bind_check(b, expr_null(b->arena, TYPE(BOOLEAN)));
     if (made->type.kind != TYPE_BOOLEAN) {
-        char type[128];
-        type_format(made->type, type, sizeof(type));
-        for (char *c = type; *c; c++)
-            if (*c >= 'a' && *c <= 'z')
-                *c += 'A' - 'a';
+        char type[130];
+        bind_type_text(made->type, type);
+        const char *quoted = uexpr_quoted(b, e);
         if (scope->clause && strcmp(scope->clause, "JOIN") == 0)
             return bind_error(b, e->position, e->stop, "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
                               "42K0E",
-                              "The join condition %.300s has the invalid type \"%s\", expected "
+                              "The join condition %.300s has the invalid type %s, expected "
                               "\"BOOLEAN\".",
-                              uexpr_quoted(b, e), type);
-        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", "42K09",
-                          "Cannot resolve %.300s due to data type mismatch: Filter expression "
-                          "%.300s of type \"%s\" is not a boolean.",
-                          uexpr_quoted(b, e), uexpr_quoted(b, e), type);
+                              quoted, type);
+        bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN", "42K09",
+                   "Cannot resolve %.300s due to data type mismatch: Filter expression %.300s of "
+                   "type %s is not a boolean.",
+                   quoted, quoted, type);
+        query_error_parameters(b->context->error, "sqlExpr", quoted, "filter", quoted, "type", type,
+                               NULL);
+        return NULL;
     }
     return made;
 }

@@ -120,7 +120,8 @@ void *bind_error(Binder *b, uint32_t position, uint32_t stop, const char *error_
     __attribute__((format(printf, 6, 7)));
 void *bind_unsupported(Binder *b, uint32_t position, uint32_t stop, const char *what);
 void *bind_alloc(Binder *b, size_t n, size_t size);
-void bind_parameters(Binder *b, const char *json_format, ...) __attribute__((format(printf, 2, 3)));
+/* "INT" with its quotes, as messages write types. */
+void bind_type_text(Type type, char buf[static 130]);
 /* NULL from the arena becomes its failure. */
 static inline Expr *bind_check(Binder *b, Expr *e)
 {

@@ -122,10 +122,15 @@ static const BoundColumn *using_column(Binder *b, const URel *rel, const Bound *
     for (uint32_t i = 0; i < side->n_columns && n + 70 < sizeof(list); i++)
         n += (size_t)snprintf(list + n, sizeof(list) - n, "%s`%.60s`", i ? ", " : "",
                               side->columns[i].name);
-    return bind_error(b, rel->position, rel->stop, "UNRESOLVED_USING_COLUMN_FOR_JOIN", "42703",
-                      "USING column `%.100s` cannot be resolved on the %s side of the join. The "
-                      "%s-side columns: [%s].",
-                      name, which, which, list);
+    char quoted[110];
+    snprintf(quoted, sizeof(quoted), "`%.100s`", name);
+    bind_error(b, rel->position, rel->stop, "UNRESOLVED_USING_COLUMN_FOR_JOIN", "42703",
+               "USING column %s cannot be resolved on the %s side of the join. The %s-side "
+               "columns: [%s].",
+               quoted, which, which, list);
+    query_error_parameters(b->context->error, "colName", quoted, "side", which, "suggestion", list,
+                           NULL);
+    return NULL;
 }
 
 /* One output column for each name, hidden ones reachable by qualifier, then the rest. */
@@ -164,10 +169,8 @@ static Bound *merge_using(Binder *b, const URel *rel, PlanNode *join, const Boun
             r = bind_cast_to(b, r, wide);
             if (!l || !r)
                 return NULL;
-            bool nullable = left->node->fields[left_using[i]->index].nullable ||
-                            right->node->fields[right_using[i]->index].nullable;
-            exprs[n_join + i] = bind_check(
-                b, expr_call(b->arena, FN_COALESCE, wide, nullable, (Expr *[]){l, r}, 2));
+            exprs[n_join + i] =
+                bind_check(b, expr_call(b->arena, FN_COALESCE, wide, true, (Expr *[]){l, r}, 2));
             names[n_join + i] = left_using[i]->name;
             merged[i] = n_join + i;
         }

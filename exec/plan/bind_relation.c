@@ -110,13 +110,16 @@ static void *table_not_found(Binder *b, const URel *rel)
     for (uint32_t i = 0; i < rel->n_parts && n + 4 < sizeof(name); i++)
         n +=
             (size_t)snprintf(name + n, sizeof(name) - n, "%s`%.100s`", i ? "." : "", rel->parts[i]);
-    return bind_error(b, rel->position, rel->stop, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
-                      "The table or view %s cannot be found. Verify the spelling and correctness "
-                      "of the schema and catalog. If you did not qualify the name with a schema, "
-                      "verify the current_schema() output, or qualify the name with the correct "
-                      "schema and catalog. To tolerate the error on drop use DROP VIEW IF EXISTS "
-                      "or DROP TABLE IF EXISTS.",
-                      name);
+    bind_error(b, rel->position, rel->stop, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
+               "The table or view %s cannot be found. Verify the spelling and correctness of the "
+               "schema and catalog. If you did not qualify the name with a schema, verify the "
+               "current_schema() output, or qualify the name with the correct schema and catalog. "
+               "To tolerate the error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS.",
+               name);
+    query_error_parameters(b->context->error, "relationName", name, "searchPath",
+                           "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]",
+                           NULL);
+    return NULL;
 }
 
 static Bound *with_qualifier(Bound *bound, const char *qualifier)
@@ -917,6 +920,7 @@ static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret
                    "The limit like expression %.200s is invalid. The %s expression must evaluate "
                    "to a constant value.",
                    uexpr_quoted(b, e), what);
+        query_error_parameters(b->context->error, "expr", uexpr_quoted(b, e), "name", what, NULL);
         return false;
     }
     Bound *one = bind_one_row(b);
@@ -935,6 +939,10 @@ static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret
                   : "INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE",
             "42K0E", "The limit like expression %.200s is invalid. The %s expression must %s.",
             uexpr_quoted(b, e), what, known ? "be integer type" : "evaluate to a constant value");
+        char type[130];
+        bind_type_text(made->type, type);
+        query_error_parameters(b->context->error, "expr", uexpr_quoted(b, e), "name", what,
+                               known ? "dataType" : NULL, type, NULL);
         return false;
     }
     if (literal.is_null || literal.i < 0) {
@@ -946,6 +954,10 @@ static bool bind_count(Binder *b, const UExpr *e, const char *what, int64_t *ret
                    "%s.",
                    uexpr_quoted(b, e), what,
                    literal.is_null ? "not be null" : "be equal to or greater than 0");
+        char value[24];
+        snprintf(value, sizeof(value), "%lld", (long long)literal.i);
+        query_error_parameters(b->context->error, "expr", uexpr_quoted(b, e), "name", what,
+                               literal.is_null ? NULL : "v", value, NULL);
         return false;
     }
     *ret = literal.i;
@@ -1014,6 +1026,22 @@ static const char *set_op_name(const URel *rel)
                                         : "INTERSECT";
 }
 
+static void *columns_mismatch(Binder *b, const URel *rel, uint32_t n_first, uint32_t i,
+                              uint32_t n_here)
+{
+    char first[12], here[12];
+    const char *ordinal = i == 1 ? "second" : i == 2 ? "third" : "next";
+    snprintf(first, sizeof(first), "%u", n_first);
+    snprintf(here, sizeof(here), "%u", n_here);
+    bind_error(b, rel->position, rel->stop, "NUM_COLUMNS_MISMATCH", "42826",
+               "%s can only be performed on inputs with the same number of columns, but the first "
+               "input has %s columns and the %s input has %s columns.",
+               set_op_name(rel), first, ordinal, here);
+    query_error_parameters(b->context->error, "operator", set_op_name(rel), "firstNumColumns",
+                           first, "invalidOrdinalNum", ordinal, "invalidNumColumns", here, NULL);
+    return NULL;
+}
+
 /* unionByName: columns of @bound in the order of @first. Return: false after an error. */
 static bool order_by_name(Binder *b, const URel *rel, const Bound *bound, const PlanField *fields,
                           uint32_t n, uint32_t *order)
@@ -1074,11 +1102,7 @@ static Bound *bind_set_op(Binder *b, const URel *rel)
             orders[i] = order;
         }
         if (!rel->allow_missing && n_here != n)
-            return bind_error(b, rel->position, rel->stop, "NUM_COLUMNS_MISMATCH", "42826",
-                              "%s can only be performed on inputs with the same number of "
-                              "columns, but the first input has %u columns and the %s input has "
-                              "%u columns.",
-                              set_op_name(rel), n, i == 1 ? "second" : "next", n_here);
+            return columns_mismatch(b, rel, n, i, n_here);
         for (uint32_t k = 0; k < n; k++) {
             if (orders[i][k] == UINT32_MAX) {
                 fields[k].nullable = true;

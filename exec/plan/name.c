@@ -3,7 +3,9 @@
 /* The names that Spark gives to columns without one, and expressions in messages. */
 
 #include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -51,6 +53,34 @@ static void put_decimal(Name *name, Type type, const Literal *literal)
     }
 }
 
+/* The fewest digits that read back, and Java's choice between 100.0 and 1.0E10. */
+static void put_double(Name *name, double d, bool is_float)
+{
+    char digits[40];
+    if (isnan(d) || isinf(d)) {
+        put(name, isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
+        return;
+    }
+    int precision = 0;
+    do {
+        snprintf(digits, sizeof(digits), "%.*e", precision, d);
+    } while (++precision < 18 &&
+             (is_float ? strtof(digits, NULL) != (float)d : strtod(digits, NULL) != d));
+    int exponent = atoi(strchr(digits, 'e') + 1);
+    *strchr(digits, 'e') = '\0';
+    if (d != 0 && (exponent < -3 || exponent > 6)) {
+        char tail[16];
+        snprintf(tail, sizeof(tail), "%sE%d", strchr(digits, '.') ? "" : ".0", exponent);
+        put(name, digits);
+        put(name, tail);
+        return;
+    }
+    char plain[48];
+    int fraction = precision - 1 - exponent;
+    snprintf(plain, sizeof(plain), "%.*f", fraction > 1 ? fraction : 1, d);
+    put(name, plain);
+}
+
 static void put_literal(Name *name, Type type, const Literal *literal)
 {
     char buf[96];
@@ -62,8 +92,15 @@ static void put_literal(Name *name, Type type, const Literal *literal)
     case TYPE_BOOLEAN:
         put(name, literal->b ? "true" : "false");
         return;
-    case TYPE_STRING:
     case TYPE_BINARY:
+        put(name, "X'");
+        for (uint32_t i = 0; i < literal->s.length && i < 2000; i++) {
+            snprintf(buf, sizeof(buf), "%02X", (uint8_t)vec_string_data(&literal->s)[i]);
+            put(name, buf);
+        }
+        put(name, "'");
+        return;
+    case TYPE_STRING:
         put_n(name, vec_string_data(&literal->s), literal->s.length);
         return;
     case TYPE_DECIMAL:
@@ -71,19 +108,8 @@ static void put_literal(Name *name, Type type, const Literal *literal)
         return;
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
-        snprintf(buf, sizeof(buf), "%.17g", literal->d);
-        for (int precision = 1; precision < 17; precision++) {
-            char shorter[40];
-            snprintf(shorter, sizeof(shorter), "%.*g", precision, literal->d);
-            double back;
-            if (sscanf(shorter, "%lf", &back) == 1 && back == literal->d) {
-                memcpy(buf, shorter, strlen(shorter) + 1);
-                break;
-            }
-        }
-        if (!strpbrk(buf, ".en"))
-            strcat(buf, ".0");
-        break;
+        put_double(name, literal->d, type.kind == TYPE_FLOAT);
+        return;
     case TYPE_DATE:
         put(name, "DATE '");
         plan_format_date(literal->i, buf, sizeof(buf));
@@ -157,6 +183,34 @@ static void put_case(Name *name, const UExpr *e)
     put(name, " END");
 }
 
+/* Some functions print in capitals, and some under another name. */
+static const char *printed_name(const char *name)
+{
+    static const struct {
+        const char *name, *printed;
+    } names[] = {{"sqrt", "SQRT"},
+                 {"power", "POWER"},
+                 {"pow", "POWER"},
+                 {"exp", "EXP"},
+                 {"log10", "LOG10"},
+                 {"log2", "LOG2"},
+                 {"ceil", "CEIL"},
+                 {"ceiling", "ceiling"},
+                 {"floor", "FLOOR"},
+                 {"signum", "SIGNUM"},
+                 {"rlike", "RLIKE"},
+                 {"regexp", "REGEXP"},
+                 {"cbrt", "CBRT"},
+                 {"hypot", "HYPOT"},
+                 {"degrees", "DEGREES"},
+                 {"radians", "RADIANS"},
+                 {"current_database", "current_schema"}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i].name, name) == 0)
+            return names[i].printed;
+    return name;
+}
+
 static void put_call(Name *name, const UExpr *e)
 {
     static const struct {
@@ -196,7 +250,7 @@ static void put_call(Name *name, const UExpr *e)
         put_expr(name, e->args[0]);
         put(name, " LIKE ");
         put_expr(name, e->args[1]);
-    } else if (strcmp(e->name, "negative") == 0) {
+    } else if (strcmp(e->name, "negative") == 0 && e->position > 0) {
         put(name, "(- ");
         put_list(name, e, 0);
         put(name, ")");
@@ -204,6 +258,20 @@ static void put_call(Name *name, const UExpr *e)
         put(name, "(+ ");
         put_list(name, e, 0);
         put(name, ")");
+    } else if (strcmp(e->name, "between") == 0 && e->n_args == 3) {
+        put(name, "between(");
+        put_list(name, e, 0);
+        put(name, ")");
+    } else if ((strcmp(e->name, "substr") == 0 || strcmp(e->name, "substring") == 0) &&
+               e->n_args == 2) {
+        put(name, e->name);
+        put(name, "(");
+        put_list(name, e, 0);
+        put(name, ", 2147483647)");
+    } else if (strcmp(e->name, "round") == 0 && e->n_args == 1) {
+        put(name, "round(");
+        put_list(name, e, 0);
+        put(name, ", 0)");
     } else if (strcmp(e->name, "if") == 0) {
         put(name, "(IF(");
         put_list(name, e, 0);
@@ -218,7 +286,7 @@ static void put_call(Name *name, const UExpr *e)
         put_list(name, e, 0);
     } else {
         bool star = e->n_args == 1 && e->args[0]->kind == UEXPR_STAR;
-        put(name, strcmp(e->name, "substr") == 0 ? "substr" : e->name);
+        put(name, printed_name(e->name));
         put(name, e->distinct ? "(DISTINCT " : "(");
         if (star && strcmp(e->name, "count") == 0)
             put(name, "1");
@@ -300,6 +368,9 @@ const char *uexpr_name(Binder *b, const UExpr *e)
         return e->name;
     if (e->kind == UEXPR_COLUMN)
         return e->parts[e->n_parts - 1];
+    /* A cast of a column keeps its name. */
+    if (e->kind == UEXPR_CAST && e->args[0]->kind == UEXPR_COLUMN)
+        return e->args[0]->parts[e->args[0]->n_parts - 1];
     /* Built on the stack first, since most names are short. */
     Name name = {.n = 0};
     put_expr(&name, e);

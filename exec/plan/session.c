@@ -101,11 +101,14 @@ static uint32_t conf_find(const PlanSession *s, const char *key, bool *ret_found
 
 static int conf_check(const char *key, const char *value, QueryError *error)
 {
-    if (strcmp(key, "spark.sql.session.timeZone") == 0 && !plan_time_zone_is_known(value))
-        return query_error_set(error, DATA_ERROR_ANALYSIS, "INVALID_CONF_VALUE.TIME_ZONE", "22022",
-                               "The value '%s' in the config \"%s\" is invalid. Cannot resolve the "
-                               "given timezone.",
-                               value, key);
+    if (strcmp(key, "spark.sql.session.timeZone") == 0 && !plan_time_zone_is_known(value)) {
+        int r = query_error_set(error, DATA_ERROR_ILLEGAL, "INVALID_CONF_VALUE.TIME_ZONE", "22022",
+                                "The value '%s' in the config \"%s\" is invalid. Cannot resolve "
+                                "the given timezone.",
+                                value, key);
+        query_error_parameters(error, "confName", key, "confValue", value, NULL);
+        return r;
+    }
     const char *fallback = conf_default(key);
     if (fallback && (strcmp(fallback, "true") == 0 || strcmp(fallback, "false") == 0) &&
         strcasecmp(value, "true") != 0 && strcasecmp(value, "false") != 0)
@@ -375,6 +378,13 @@ static int view_store(PlanSession *s, PlanView *view, int64_t at)
     return 0;
 }
 
+static void name_parameter(QueryError *error, const char *name)
+{
+    char quoted[260];
+    (void)snprintf(quoted, sizeof(quoted), "`%.250s`", name);
+    query_error_parameters(error, "relationName", quoted, NULL);
+}
+
 int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
                              bool replace, QueryError *error)
 {
@@ -400,6 +410,8 @@ int plan_session_create_view(PlanSession *session, const char *name, URel *tree,
                             "Choose a different name, drop or replace the existing view, or add "
                             "the IF NOT EXISTS clause to tolerate pre-existing views.",
                             name);
+    if (r != 0)
+        name_parameter(error, name);
     if (r == 0)
         r = capture_rel(&capture, tree);
     view->parents = capture.parents;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -275,10 +276,12 @@ static int files_get(SessionFiles *files, const char *path, const FileEntry **re
 
 static int no_schema(const char *path, QueryError *error)
 {
-    return query_error_set(error, DATA_ERROR_ANALYSIS, "UNABLE_TO_INFER_SCHEMA", "42KD9",
-                           "Unable to infer schema for Parquet at %s. It must be specified "
-                           "manually.",
-                           path);
+    int r = query_error_set(error, DATA_ERROR_ANALYSIS, "UNABLE_TO_INFER_SCHEMA", "42KD9",
+                            "Unable to infer schema for Parquet at %s. It must be specified "
+                            "manually.",
+                            path);
+    query_error_parameters(error, "format", "Parquet", NULL);
+    return r;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -443,6 +446,11 @@ int source_open(SessionFiles *files, const char *path, const char *format, MemAr
                                format);
     path = strip_scheme(path);
     r = io_list(path, SOURCE_FILES_MAX, &list, error);
+    if (r == QUERY_E_FAILED && error && strcmp(error->error_class, "PATH_NOT_FOUND") == 0) {
+        char name[400];
+        (void)snprintf(name, sizeof(name), "file:%.390s", path);
+        query_error_parameters(error, "path", name, NULL);
+    }
     if (r != 0)
         return r;
     r = keep_parquet(&list, path, error);

@@ -6,6 +6,7 @@
  */
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -122,9 +123,9 @@ static UExpr *parse_between(Parser *p, UExpr *value)
     if (!expect_word(p, "AND"))
         return NULL;
     UExpr *high = parse_value(p, 0);
-    UExpr *ge = uexpr_call2(p->b, ">=", value, low);
-    UExpr *le = uexpr_call2(p->b, "<=", value, high);
-    return uexpr_call2(p->b, "and", ge, le);
+    if (!value || !low || !high)
+        return NULL;
+    return uexpr_call(p->b, "between", (UExpr *[]){value, low, high}, 3);
 }
 
 static UExpr *parse_is(Parser *p, UExpr *value)
@@ -515,18 +516,29 @@ static UExpr *parse_function(Parser *p)
     return parse_call_tail(p, parse_call(p, name));
 }
 
+static void *unbound(Parser *p, const Token *t, const char *name)
+{
+    char what[300];
+    snprintf(what, sizeof(what),
+             "Found the unbound parameter: %.60s. Please, fix `args` and provide a mapping of the "
+             "parameter to either a SQL literal or collection constructor functions.",
+             name);
+    analysis_error_at(p, t, "UNBOUND_SQL_PARAMETER", "42P02", what);
+    query_error_parameters(p->b->error, "name", name, NULL);
+    return NULL;
+}
+
 static UExpr *parse_parameter(Parser *p)
 {
     const Token *t = peek(p);
     const SqlParameters *params = p->parameters;
     if (accept_op(p, OP_QUESTION)) {
         uint32_t i = p->n_positional++;
-        if (!params || params->names || i >= params->n_values)
-            return parse_error_at(p, t, "UNBOUND_SQL_PARAMETER", "42P02",
-                                  "Found the unbound parameter: _%u. Please, fix `args` and "
-                                  "provide a mapping of the parameter to either a SQL literal or "
-                                  "collection constructor functions.",
-                                  t->start);
+        if (!params || params->names || i >= params->n_values) {
+            char number[16];
+            snprintf(number, sizeof(number), "_%u", t->start);
+            return unbound(p, t, number);
+        }
         return params->values[i];
     }
     advance(p); /* : */
@@ -536,11 +548,7 @@ static UExpr *parse_parameter(Parser *p)
     for (uint32_t i = 0; params && params->names && i < params->n_values; i++)
         if (strcmp(params->names[i], name) == 0)
             return params->values[i];
-    return parse_error_at(p, t, "UNBOUND_SQL_PARAMETER", "42P02",
-                          "Found the unbound parameter: %s. Please, fix `args` and provide a "
-                          "mapping of the parameter to either a SQL literal or collection "
-                          "constructor functions.",
-                          name);
+    return unbound(p, t, name);
 }
 
 static UExpr *parse_paren(Parser *p)

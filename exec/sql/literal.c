@@ -3,6 +3,7 @@
 /* Literals: numbers with their types, typed strings, intervals. */
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,6 +11,20 @@
 #include "base/cleanup.h"
 #include "exec/plan/datetime.h"
 #include "exec/sql/literal.h"
+
+/* Spark throws an ArithmeticException here, although it is the parser that does. */
+static UExpr *decimal_too_long(Parser *p, const Token *t)
+{
+    uint32_t n = 0;
+    for (uint32_t i = t->start; i < t->stop; i++)
+        n += p->text[i] >= '0' && p->text[i] <= '9';
+    char precision[12];
+    snprintf(precision, sizeof(precision), "%u", n);
+    arithmetic_error_at(p, t, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003",
+                        "Decimal precision of the literal exceeds max precision 38.");
+    query_error_parameters(p->b->error, "precision", precision, "maxPrecision", "38", NULL);
+    return NULL;
+}
 
 static UExpr *decimal_literal(Parser *p, const Token *t, const char *s, uint32_t n, bool negative)
 {
@@ -57,8 +72,7 @@ static UExpr *decimal_literal(Parser *p, const Token *t, const char *s, uint32_t
         literal.i128 = v;
     return uexpr_literal(p->b, TYPE_DECIMAL_OF(precision, scale), literal);
 too_long:
-    return parse_error_at(p, t, "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003",
-                          "Decimal precision of the literal exceeds max precision 38.");
+    return decimal_too_long(p, t);
 }
 
 static UExpr *out_of_range(Parser *p, const Token *t, const char *type)
@@ -152,9 +166,13 @@ UExpr *parse_number(Parser *p, bool negative)
 
 static UExpr *bad_typed_literal(Parser *p, const Token *t, const char *type)
 {
-    return parse_error_at(p, t, "INVALID_TYPED_LITERAL", "42604",
-                          "The value of the typed literal \"%s\" is invalid: %.*s.", type,
-                          (int)MIN(t->stop - t->start, 60u), p->text + t->start);
+    char name[40], value[64];
+    snprintf(name, sizeof(name), "\"%s\"", type);
+    snprintf(value, sizeof(value), "%.*s", (int)MIN(t->stop - t->start, 60u), p->text + t->start);
+    parse_error_at(p, t, "INVALID_TYPED_LITERAL", "42604",
+                   "The value of the typed literal %s is invalid: %s.", name, value);
+    query_error_parameters(p->b->error, "valueType", name, "value", value, NULL);
+    return NULL;
 }
 
 static UExpr *binary_literal(Parser *p, const Token *t, const char *s, size_t n)

@@ -129,17 +129,31 @@ static void *fail_at(Parser *p, const Token *t, const char *error_class, const c
     return ubuilder_fail(p->b, r);
 }
 
+static void *syntax_error_with(Parser *p, bool extra)
+{
+    if (failed(p))
+        return NULL;
+    const Token *t = peek(p);
+    char near[80] = "end of input", hint[100] = "", what[240];
+    if (t->kind != TOKEN_END)
+        snprintf(near, sizeof(near), "'%.*s'%s", (int)MIN(t->stop - t->start, 60u),
+                 p->text + t->start, t->stop - t->start > 60 ? "..." : "");
+    if (extra)
+        snprintf(hint, sizeof(hint), ": extra input %s", near);
+    snprintf(what, sizeof(what), "Syntax error at or near %s%s.", near, hint);
+    fail_at(p, t, "PARSE_SYNTAX_ERROR", "42601", DATA_ERROR_PARSE, what);
+    query_error_parameters(p->b->error, "error", near, "hint", hint, NULL);
+    return NULL;
+}
+
 void *syntax_error(Parser *p)
 {
-    const Token *t = peek(p);
-    char what[160];
-    if (t->kind == TOKEN_END)
-        snprintf(what, sizeof(what), "Syntax error at or near end of input.");
-    else
-        snprintf(what, sizeof(what), "Syntax error at or near '%.*s'%s.",
-                 (int)MIN(t->stop - t->start, 60u), p->text + t->start,
-                 t->stop - t->start > 60 ? "..." : "");
-    return fail_at(p, t, "PARSE_SYNTAX_ERROR", "42601", DATA_ERROR_PARSE, what);
+    return syntax_error_with(p, false);
+}
+
+void *extra_input(Parser *p)
+{
+    return syntax_error_with(p, true);
 }
 
 void *parse_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
@@ -151,6 +165,18 @@ void *parse_error_at(Parser *p, const Token *t, const char *error_class, const c
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     return fail_at(p, t, error_class, sqlstate, DATA_ERROR_PARSE, what);
+}
+
+void *arithmetic_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
+                          const char *what)
+{
+    return fail_at(p, t, error_class, sqlstate, DATA_ERROR_ARITHMETIC, what);
+}
+
+void *analysis_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
+                        const char *what)
+{
+    return fail_at(p, t, error_class, sqlstate, DATA_ERROR_ANALYSIS, what);
 }
 
 void *unsupported_at(Parser *p, const Token *t, const char *what)
@@ -312,7 +338,7 @@ UExpr *mark(Parser *p, UExpr *e, uint32_t first_token)
 static int finish(Parser *p)
 {
     if (!failed(p) && peek(p)->kind != TOKEN_END)
-        syntax_error(p);
+        extra_input(p);
     return p->b->result;
 }
 

@@ -53,9 +53,16 @@ bool expect_word(Parser *p, const char *word);
 bool expect_op(Parser *p, TokenOp op);
 /* "Syntax error at or near ..." for the next token. Return: NULL. */
 void *syntax_error(Parser *p);
+/* The same behind what is complete: the token is one too many. */
+void *extra_input(Parser *p);
 /* A failure of another class at a token. Return: NULL. */
 void *parse_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same with the exception of arithmetic, and of analysis. Return: NULL. */
+void *arithmetic_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
+                          const char *what);
+void *analysis_error_at(Parser *p, const Token *t, const char *error_class, const char *sqlstate,
+                        const char *what);
 void *unsupported_at(Parser *p, const Token *t, const char *what);
 /* Around everything that can nest. */
 bool enter(Parser *p);

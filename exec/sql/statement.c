@@ -320,7 +320,7 @@ int sql_parse_statement(UBuilder *b, const char *text, size_t n, const SqlParame
     while (ok && at_op(&p, OP_SEMICOLON))
         advance(&p);
     if (ok && peek(&p)->kind != TOKEN_END)
-        syntax_error(&p);
+        extra_input(&p);
     if (b->result != 0)
         return b->result;
     *ret_statement = s;

@@ -2,6 +2,7 @@
 
 /* Type names and schemas in DDL. */
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -183,8 +184,13 @@ static bool parse_type_body(Parser *p, Type *ret_type)
         return parse_struct(p, ret_type);
     if (token_is_word(p, t, "interval"))
         return parse_interval_type(p, ret_type);
-    parse_error_at(p, t, "UNSUPPORTED_DATATYPE", "0A000", "Unsupported data type \"%.*s\".",
-                   (int)MIN(t->stop - t->start, 60u), p->text + t->start);
+    char name[64];
+    snprintf(name, sizeof(name), "\"%.*s\"", (int)MIN(t->stop - t->start, 60u), p->text + t->start);
+    for (char *c = name; *c; c++)
+        if (*c >= 'a' && *c <= 'z')
+            *c += 'A' - 'a';
+    parse_error_at(p, t, "UNSUPPORTED_DATATYPE", "0A000", "Unsupported data type %s.", name);
+    query_error_parameters(p->b->error, "typeName", name, NULL);
     return false;
 }
 
