@@ -657,6 +657,126 @@ static URel *decode_na_fill(Decoder *d, ProtoReader r)
     return rel;
 }
 
+/* describe() and summary(): @kind's numbers of the columns and of the statistics, 0: none. */
+static URel *decode_describe(Decoder *d, ProtoReader r, bool summary)
+{
+    static const char *const usual[] = {"count", "mean", "stddev", "min", "max"};
+    static const char *const all[] = {"count", "mean", "stddev", "min", "25%", "50%", "75%", "max"};
+    static const uint8_t kinds[8] = {
+        [SPARK_STAT_DESCRIBE_INPUT] = PART_INPUT, [SPARK_STAT_DESCRIBE_COLS] = PART_STRING};
+    Parts p;
+    if (!collect(d, r, kinds, &p))
+        return NULL;
+    URel *rel = over(d, UREL_DESCRIBE, &p);
+    if (!rel)
+        return NULL;
+    if (summary && p.strings.n > 0) {
+        rel->parts = (const char **)p.strings.items;
+        rel->n_parts = p.strings.n;
+        return rel;
+    }
+    rel->n_parts = summary ? ARRAY_SIZE(all) : ARRAY_SIZE(usual);
+    rel->parts = ubuilder_dup(d->b, summary ? all : usual, rel->n_parts, sizeof(*rel->parts));
+    if (!summary)
+        set_names(rel, &p.strings);
+    return rel->parts ? rel : NULL;
+}
+
+static URel *decode_replace(Decoder *d, ProtoReader r)
+{
+    Parts p = {0};
+    ProtoField f;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        ProtoReader inner, value;
+        ProtoField g;
+        if (f.number == SPARK_NA_REPLACE_INPUT)
+            p.input = enter_relation(d, &r, &f);
+        else if (f.number == SPARK_NA_REPLACE_COLS)
+            decode_add(d, &p.strings, decode_string(d, &f));
+        else if (f.number == SPARK_NA_REPLACE_REPLACEMENTS && decode_enter(d, &r, &f, &inner)) {
+            UExpr *pair[2] = {NULL, NULL};
+            while (decode_next(d, &inner, &g) > 0)
+                if (g.number >= 1 && g.number <= 2 && decode_enter(d, &inner, &g, &value))
+                    pair[g.number - 1] = decode_literal(d, value);
+            if (!pair[0] || !pair[1])
+                return decode_malformed(d);
+            decode_add(d, &p.exprs, pair[0]);
+            decode_add(d, &p.exprs, pair[1]);
+        }
+    }
+    URel *rel = n == 0 && d->b->result == 0 ? over(d, UREL_REPLACE, &p) : NULL;
+    if (!rel)
+        return NULL;
+    set_exprs(rel, &p.exprs);
+    set_names(rel, &p.strings);
+    return rel;
+}
+
+static URel *decode_unpivot(Decoder *d, ProtoReader r)
+{
+    Parts p = {0};
+    const char *names[2] = {NULL, NULL};
+    ProtoField f;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        ProtoReader inner;
+        ProtoField g;
+        if (f.number == SPARK_UNPIVOT_INPUT)
+            p.input = enter_relation(d, &r, &f);
+        else if (f.number == SPARK_UNPIVOT_IDS)
+            decode_add(d, &p.exprs, enter_expression(d, &r, &f));
+        else if (f.number == SPARK_UNPIVOT_VALUES && decode_enter(d, &r, &f, &inner)) {
+            while (decode_next(d, &inner, &g) > 0)
+                if (g.number == SPARK_UNPIVOT_VALUES_VALUES)
+                    decode_add(d, &p.exprs2, enter_expression(d, &inner, &g));
+        } else if (f.number == SPARK_UNPIVOT_VARIABLE_COLUMN_NAME)
+            names[0] = decode_string(d, &f);
+        else if (f.number == SPARK_UNPIVOT_VALUE_COLUMN_NAME)
+            names[1] = decode_string(d, &f);
+    }
+    URel *rel = n == 0 && d->b->result == 0 ? over(d, UREL_UNPIVOT, &p) : NULL;
+    if (!rel)
+        return NULL;
+    if (!names[0] || !names[1])
+        return decode_malformed(d);
+    set_exprs(rel, &p.exprs);
+    rel->groups = (UExpr **)p.exprs2.items;
+    rel->n_groups = p.exprs2.n;
+    rel->names = ubuilder_dup(d->b, names, 2, sizeof(*names));
+    rel->n_names = 2;
+    return rel->names ? rel : NULL;
+}
+
+static URel *decode_to_schema(Decoder *d, ProtoReader r)
+{
+    Parts p = {0};
+    Type type = {0};
+    ProtoField f;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        ProtoReader inner;
+        if (f.number == SPARK_TO_SCHEMA_INPUT)
+            p.input = enter_relation(d, &r, &f);
+        else if (f.number == SPARK_TO_SCHEMA_SCHEMA && decode_enter(d, &r, &f, &inner) &&
+                 !decode_type(d, inner, &type))
+            return NULL;
+    }
+    URel *rel = n == 0 && d->b->result == 0 ? over(d, UREL_TO_SCHEMA, &p) : NULL;
+    if (!rel)
+        return NULL;
+    if (type.kind != TYPE_STRUCT)
+        return decode_malformed(d);
+    rel->n_fields = type.n_children;
+    rel->fields = ubuilder_alloc(d->b, type.n_children, sizeof(*rel->fields));
+    if (!rel->fields)
+        return NULL;
+    for (uint32_t i = 0; i < rel->n_fields; i++)
+        rel->fields[i] =
+            (PlanField){type.children[i].name, type.children[i].type, type.children[i].nullable};
+    return rel;
+}
+
 /* Hints and partitionings say how, not what: the input alone. */
 static URel *decode_input_only(Decoder *d, ProtoReader r)
 {
@@ -724,8 +844,6 @@ static const char *refused_name(uint32_t number)
         const char *name;
     } names[] = {
         {SPARK_RELATION_SAMPLE, "sample() (Sample)"},
-        {SPARK_RELATION_UNPIVOT, "unpivot() (Unpivot)"},
-        {SPARK_RELATION_TO_SCHEMA, "to() (ToSchema)"},
         {SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
         {SPARK_RELATION_COLLECT_METRICS, "observe() (CollectMetrics)"},
         {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
@@ -739,9 +857,6 @@ static const char *refused_name(uint32_t number)
         {SPARK_RELATION_LATERAL_JOIN, "lateral joins (LateralJoin)"},
         {SPARK_RELATION_UNRESOLVED_TABLE_VALUED_FUNCTION,
          "table functions (UnresolvedTableValuedFunction)"},
-        {SPARK_RELATION_REPLACE, "replace() (NAReplace)"},
-        {SPARK_RELATION_SUMMARY, "summary() (StatSummary)"},
-        {SPARK_RELATION_DESCRIBE, "describe() (StatDescribe)"},
         {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
         {SPARK_RELATION_COV, "cov() (StatCov)"},
         {SPARK_RELATION_CORR, "corr() (StatCorr)"},
@@ -804,6 +919,16 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_na_drop(d, r);
     case SPARK_RELATION_FILL_NA:
         return decode_na_fill(d, r);
+    case SPARK_RELATION_DESCRIBE:
+        return decode_describe(d, r, false);
+    case SPARK_RELATION_SUMMARY:
+        return decode_describe(d, r, true);
+    case SPARK_RELATION_REPLACE:
+        return decode_replace(d, r);
+    case SPARK_RELATION_UNPIVOT:
+        return decode_unpivot(d, r);
+    case SPARK_RELATION_TO_SCHEMA:
+        return decode_to_schema(d, r);
     case SPARK_RELATION_WITH_RELATIONS:
         return decode_with_relations(d, r);
     case SPARK_RELATION_HINT:

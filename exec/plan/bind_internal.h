@@ -192,6 +192,12 @@ Bound *bind_join(Binder *b, const URel *rel);
 bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition);
 PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right);
 
+/* bind_frame.c */
+Bound *bind_describe(Binder *b, const URel *rel);
+Bound *bind_replace(Binder *b, const URel *rel);
+Bound *bind_unpivot(Binder *b, const URel *rel);
+Bound *bind_to_schema(Binder *b, const URel *rel);
+
 /* name.c: the name that Spark gives to an expression without one. */
 const char *uexpr_name(Binder *b, const UExpr *e);
 /* The expression with quotes around it, for messages. */

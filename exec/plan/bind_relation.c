@@ -1404,6 +1404,14 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_na_drop(b, rel);
     case UREL_NA_FILL:
         return bind_na_fill(b, rel);
+    case UREL_DESCRIBE:
+        return bind_describe(b, rel);
+    case UREL_REPLACE:
+        return bind_replace(b, rel);
+    case UREL_UNPIVOT:
+        return bind_unpivot(b, rel);
+    case UREL_TO_SCHEMA:
+        return bind_to_schema(b, rel);
     case UREL_TAIL:
         return bind_unsupported(b, rel->position, rel->stop, "tail() below other operations");
     default:

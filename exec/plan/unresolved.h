@@ -110,6 +110,10 @@ typedef enum URelKind {
     UREL_DROP,         /* @exprs: columns; @names; unknown ones are ignored */
     UREL_NA_DROP,      /* @names (none: all), @start: min_non_nulls, -1: all of them */
     UREL_NA_FILL,      /* @names (none: all that fit), @exprs: one literal or one per name */
+    UREL_DESCRIBE,     /* @names (none: all that fit), @parts: the statistics */
+    UREL_REPLACE,      /* @names (none: all), @exprs: old0, new0, old1, new1, ... */
+    UREL_UNPIVOT,      /* @exprs: ids, @groups: values (none: all others), @names: two columns */
+    UREL_TO_SCHEMA,    /* @fields */
     _UREL_KIND_MAX,
 } URelKind;
 
