@@ -16,7 +16,8 @@ import sys
 
 VENV = os.environ.get("BERTH_VENV")
 if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-    os.execv(os.path.join(VENV, "bin", "python"), ["python", *sys.argv])
+    # Its own path as argv[0] too: Python finds its prefix by that, and a `python` elsewhere in PATH would be taken.
+    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
 
 import pyspark.sql.connect.proto  # noqa: F401
 from pyspark.sql.connect.proto import (base_pb2, catalog_pb2, commands_pb2, common_pb2, expressions_pb2, relations_pb2,

@@ -25,7 +25,8 @@ import warnings
 
 VENV = os.environ.get("BERTH_VENV")
 if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-    os.execv(os.path.join(VENV, "bin", "python"), ["python", *sys.argv])
+    # Its own path as argv[0] too: Python finds its prefix by that, and a `python` elsewhere in PATH would be taken.
+    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
 
 warnings.filterwarnings("ignore")
 
