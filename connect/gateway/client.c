@@ -58,7 +58,9 @@ static void client_pump(Client *c, bool can_read)
         c->dead = true;
         return;
     }
-    (void)loop_modify(&c->gateway->loop, &c->source, EPOLLIN | (wants_write ? EPOLLOUT : 0));
+    bool wants_read = !grpc_connection_is_congested(c->connection);
+    (void)loop_modify(&c->gateway->loop, &c->source,
+                      (wants_read ? EPOLLIN : 0) | (wants_write ? EPOLLOUT : 0));
 }
 
 static void on_client_event(void *userdata, uint32_t events)
@@ -129,13 +131,36 @@ void client_set_identity(Gateway *g, const ControlIdentity *identity)
         c->dead = true;
 }
 
+/* A connection that cannot be accepted stays in the backlog and keeps the listener readable:
+ * without a pause the loop would spin on it. */
+static void accept_pause(Gateway *g)
+{
+    g->accept_paused = true;
+    for (unsigned i = 0; i < g->n_listeners; i++)
+        (void)loop_modify(&g->loop, &g->listeners[i].source, 0);
+}
+
+void client_accept_resume(Gateway *g)
+{
+    if (!g->accept_paused)
+        return;
+    g->accept_paused = false;
+    for (unsigned i = 0; i < g->n_listeners; i++)
+        (void)loop_modify(&g->loop, &g->listeners[i].source, EPOLLIN);
+}
+
 void client_accept(Gateway *g, int listen_fd)
 {
     for (unsigned i = 0; i < 16; i++) { /* then the others get a turn */
         _cleanup_close_ int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
+            continue;
+        if (fd < 0) {
+            if (errno != EAGAIN)
+                accept_pause(g);
             return;
-        if (g->n_clients >= CLIENTS_MAX || g->stopping)
+        }
+        if (g->n_clients >= g->max_clients || g->stopping)
             continue;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
                          sizeof(int)); /* fails on AF_UNIX */
@@ -189,6 +214,7 @@ void client_free(Client *c)
     list_remove(&c->node);
     c->fd = fd_close(c->fd);
     g->n_clients--;
+    client_accept_resume(g);
     if (c->tenant) {
         c->tenant->n_clients--;
         tenant_release_if_empty(g, c->tenant);

@@ -76,10 +76,19 @@ int gateway_add_listener(Gateway *g, int fd)
     return 0;
 }
 
+void gateway_set_limits(Gateway *g, uint64_t n_fds)
+{
+    uint64_t half = n_fds > OTHER_FDS ? (n_fds - OTHER_FDS) / 2 : 0;
+    g->max_clients = (unsigned)MIN(MAX(half, UINT64_C(1)), (uint64_t)CLIENTS_MAX);
+    g->max_sessions = (unsigned)MIN(MAX(half, UINT64_C(1)), (uint64_t)SESSIONS_MAX);
+}
+
 int gateway_init(Gateway *g, const char *control_path)
 {
     *g = (Gateway){.control = {.path = control_path, .fd = -EBADF, .source.fd = -EBADF},
-                   .signals.fd = -EBADF};
+                   .signals.fd = -EBADF,
+                   .max_clients = CLIENTS_MAX,
+                   .max_sessions = SESSIONS_MAX};
     list_init(&g->control.queue);
     list_init(&g->clients);
     list_init(&g->dirty);
@@ -144,6 +153,7 @@ void gateway_done(Gateway *g)
 
 static void tick(Gateway *g, uint64_t now)
 {
+    client_accept_resume(g);
     control_link_tick(g, now);
     list_for_each_safe (pos, &g->clients)
         client_tick(container_of(pos, Client, node), now);

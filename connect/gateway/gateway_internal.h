@@ -32,7 +32,11 @@
 #define UUID_TEXT 37u /* with NUL */
 #define LISTEN_MAX 8u
 
-#define CLIENTS_MAX 1024u
+/* As many as the descriptors allow; gateway_set_limits() lowers both when there are fewer. */
+#define CLIENTS_MAX 4096u
+#define SESSIONS_MAX 4096u
+/* Descriptors for what is neither: listeners, epoll, signals, berthd, frames that wait for it. */
+#define OTHER_FDS 64u
 #define CLIENTS_PER_TENANT_MAX 256u
 #define SESSIONS_PER_TENANT_MAX 64u
 #define OPERATIONS_PER_SESSION_MAX 128u
@@ -144,6 +148,7 @@ struct Client {
 };
 
 void client_accept(Gateway *g, int listen_fd);
+void client_accept_resume(Gateway *g);
 void client_ask_identity(Client *c);
 void client_set_identity(Gateway *g, const ControlIdentity *identity);
 void client_tick(Client *c, uint64_t now);
@@ -411,6 +416,8 @@ struct Gateway {
     ListNode clients, dirty, sessions, tenants;
     ListNode buckets[SESSION_BUCKETS];
     unsigned n_clients, n_sessions;
+    unsigned max_clients, max_sessions;
+    bool accept_paused; /* no descriptor or memory was left: until something is freed, or a tick */
     uint64_t last_serial;
     Tombstone *tombstones; /* ring of TOMBSTONES_MAX */
     unsigned next_tombstone;
@@ -421,6 +428,9 @@ struct Gateway {
 int gateway_init(Gateway *g, const char *control_path);
 void gateway_done(Gateway *g);
 int gateway_add_listener(Gateway *g, int fd);
+/* Divides @n_fds descriptors between connections and data channels, so that neither can leave
+ * berthd's SESSION_READY without the one that it brings. */
+void gateway_set_limits(Gateway *g, uint64_t n_fds);
 /* Runs until SIGTERM. Return: 0 or negative errno. */
 int gateway_run(Gateway *g);
 void gateway_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

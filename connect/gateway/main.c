@@ -23,7 +23,7 @@
 
 #define CONTROL_PATH_DEFAULT "/run/berth/gateway.sock"
 #define ACTIVATION_FD_FIRST 3
-#define OPEN_FILES (CLIENTS_MAX + 4096u)
+#define OPEN_FILES (CLIENTS_MAX + SESSIONS_MAX + OTHER_FDS)
 #define BACKLOG 128
 
 static void usage(FILE *out)
@@ -172,15 +172,18 @@ static void notify(const char *state)
  * that it starts could gain rights, nobody of the same uid can read its memory, no core, no
  * process. Limits are best effort: a unit that forbids to change them has set them.
  */
-static int confine(void)
+static int confine(Gateway *g)
 {
-    const struct rlimit none = {0, 0}, files = {OPEN_FILES, OPEN_FILES}, one = {1, 1};
+    const struct rlimit none = {0, 0}, one = {1, 1};
     struct rlimit now;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     (void)setrlimit(RLIMIT_CORE, &none);
-    if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max > OPEN_FILES)
-        (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &now) == 0) {
+        rlim_t n = MIN(now.rlim_max, (rlim_t)OPEN_FILES);
+        const struct rlimit files = {n, n};
+        gateway_set_limits(g, setrlimit(RLIMIT_NOFILE, &files) == 0 ? n : now.rlim_cur);
+    }
     if (geteuid() != 0)
         (void)setrlimit(RLIMIT_NPROC, &one);
     return 0;
@@ -239,7 +242,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (r == 0)
-        r = confine();
+        r = confine(&gateway);
     if (r == 0) {
         notify("READY=1");
         r = gateway_run(&gateway);

@@ -277,10 +277,22 @@ static int append_own(Operation *op, const uint8_t *bytes, size_t n_bytes)
     return append(op, b, 0);
 }
 
+static void set_cancelled(GatewayError *e)
+{
+    gateway_error_set(e, GRPC_INTERNAL, DATA_ERROR_CANCELLED, "OPERATION_CANCELED", "HY008",
+                      "Operation has been canceled.");
+}
+
 void operation_fail(Operation *op, const GatewayError *e)
 {
+    _cleanup_error_ GatewayError cancelled = {0};
     if (op->state == OPERATION_STATE_DONE)
         return;
+    /* Whatever kept the executor from saying so: it was interrupted, and that is the reason. */
+    if (op->interrupted && e->kind != DATA_ERROR_CANCELLED) {
+        set_cancelled(&cancelled);
+        e = &cancelled;
+    }
     op->state = OPERATION_STATE_DONE;
     op->failed = true;
     op->error = *e;
@@ -430,13 +442,12 @@ void operation_prepare_restart(Operation *op)
 void operation_interrupt(Operation *op)
 {
     op->interrupted = true;
-    if (op->state == OPERATION_STATE_RUNNING) {
+    if (op->state == OPERATION_STATE_RUNNING && op->session->channel.fd >= 0) {
         (void)channel_send(&op->session->channel, DATA_CANCEL, 0, op->number, 0, NULL, NULL, 0);
         return;
     }
     _cleanup_error_ GatewayError e = {0};
-    gateway_error_set(&e, GRPC_INTERNAL, DATA_ERROR_CANCELLED, "OPERATION_CANCELED", "HY008",
-                      "Operation has been canceled.");
+    set_cancelled(&e);
     operation_fail(op, &e);
 }
 

@@ -74,9 +74,10 @@ void rpc_reply(Rpc *rpc, const ProtoWriter *w)
 {
     _cleanup_grpc_buffer_ GrpcBuffer *b = NULL;
     if (proto_writer_finish(w) == 0)
-        b = grpc_buffer_new(NULL, 0, w->n_bytes);
+        b = grpc_buffer_new(&rpc->client->tenant->outbound, 0, w->n_bytes);
     if (!b || grpc_buffer_append(&b, w->data, w->n_bytes) < 0 || grpc_call_send(rpc->call, b) < 0) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "the answer is too large");
+        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED,
+                   "the answer is too large, or too many wait to be read");
         return;
     }
     grpc_call_finish(rpc->call, &(GrpcStatus){.code = GRPC_OK});
@@ -244,6 +245,10 @@ static Session *make_session(Rpc *rpc, const char *id)
                           "User %s has %u sessions open, which is the limit; stop one of them.",
                           t->user, t->n_sessions);
         rpc_fail(rpc, NULL, &e);
+        return NULL;
+    }
+    if (g->n_sessions >= g->max_sessions) {
+        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "the gateway holds as many sessions as it can");
         return NULL;
     }
     if (session_new(g, t, id, &s) < 0) {

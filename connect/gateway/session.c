@@ -412,17 +412,32 @@ void session_on_channel_lost(Session *s)
 
 /* ---- frames of berthd ---- */
 
+/* berthd has named another owner of the socket than when it was accepted (GW-1). */
+static void refuse_other_user(Session *s)
+{
+    _cleanup_error_ GatewayError e = {0};
+    gateway_error_set(
+        &e, GRPC_UNAUTHENTICATED, GATEWAY_ERROR_PLAIN, "", "",
+        "the kernel names another owner of this connection than before; connect again");
+    fail_operations(s, &e);
+    s->serial = 0;
+    set_state(s, SESSION_STATE_NEW);
+}
+
 void session_on_ready(Gateway *g, const ControlSessionReady *f, int *fd)
 {
     Session *s = f->header.serial ? session_by_serial(g, f->header.serial) : NULL;
     if (!s)
         s = session_by_handle(g, f->session);
-    if (!s || s->state == SESSION_STATE_NEW || (s->handle == 0 && s->tenant->uid != f->uid)) {
+    bool other_user = s && s->handle == 0 && s->tenant->uid != f->uid;
+    if (!s || s->state == SESSION_STATE_NEW || other_user) {
         /* It was released while berthd worked on it. */
         ControlFrame frame;
         control_init(&frame, CONTROL_SESSION_CLOSE, 0);
         frame.session_close.session = f->session;
         (void)control_link_send(g, &frame, -EBADF);
+        if (other_user)
+            refuse_other_user(s);
         return;
     }
     s->serial = 0;

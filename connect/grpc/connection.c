@@ -29,6 +29,8 @@
 #define FIRST_BYTES 4096u
 /* PING and SETTINGS that wait for our answer; beyond it the peer is flooding. */
 #define OUTBOUND_ACKS_MAX 1000u
+/* Frames other than DATA that wait for the socket: some for each call, and spare. */
+#define OUTBOUND_FRAMES_MAX (8u * GRPC_STREAMS_MAX)
 
 typedef struct Message {
     ListNode node;
@@ -779,6 +781,16 @@ static int write_pending(GrpcConnection *c, int fd)
     }
 }
 
+static bool queue_is_long(const GrpcConnection *c)
+{
+    return nghttp2_session_get_outbound_queue_size(c->session) > OUTBOUND_FRAMES_MAX;
+}
+
+bool grpc_connection_is_congested(const GrpcConnection *c)
+{
+    return c->n_pending > 0 && queue_is_long(c);
+}
+
 static int read_some(GrpcConnection *c, int fd)
 {
     uint8_t buf[READ_BYTES];
@@ -794,7 +806,7 @@ static int read_some(GrpcConnection *c, int fd)
         if (r < 0)
             return r;
         n_total += (size_t)n;
-        if ((size_t)n < sizeof(buf))
+        if ((size_t)n < sizeof(buf) || queue_is_long(c))
             break;
     }
     return 0;

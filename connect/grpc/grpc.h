@@ -166,6 +166,9 @@ ssize_t grpc_connection_send(GrpcConnection *c, const uint8_t **ret_data);
  */
 int grpc_connection_pump(GrpcConnection *c, int fd, bool can_read, bool *ret_wants_write);
 
+/* More is waiting for a peer that does not read than calls of its own account for (resets,
+ * refusals): read no more from it until it has read. */
+bool grpc_connection_is_congested(const GrpcConnection *c);
 /* Nothing further will be read or written: both sides said good-bye. */
 bool grpc_connection_is_finished(const GrpcConnection *c);
 /* GOAWAY: no new calls; present ones go on. */

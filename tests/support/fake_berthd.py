@@ -405,6 +405,7 @@ class Daemon:
                     if wish.pop("drop", None):
                         self.drop()
                     self.wishes.update(wish)
+                    log(event="wish")
             if self.listener in ready:
                 link, _ = self.listener.accept()
                 if self.link:
