@@ -136,7 +136,7 @@ def sql_request(session_id, query, operation_id=None, reattachable=True):
 
 
 def program(script):
-    """Without arguments each class runs in a process of its own, three at a time: most of them wait most of the time."""
+    """Without arguments each class runs in a process of its own, four at a time: most of them wait most of the time."""
     logging.disable(logging.CRITICAL)
     module = sys.modules["__main__"]
     names = [n for n, c in vars(module).items() if isinstance(c, type) and issubclass(c, unittest.TestCase) and c is not Case]
@@ -149,7 +149,7 @@ def program(script):
     def one(name):
         return subprocess.run([sys.executable, script, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     code = 0
-    with futures.ThreadPoolExecutor(3) as pool:
+    with futures.ThreadPoolExecutor(4) as pool:
         for name, done in zip(names, pool.map(one, names)):
             print("%s:\n%s" % (name, done.stdout), flush=True)
             if done.returncode != 0:

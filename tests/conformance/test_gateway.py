@@ -165,7 +165,7 @@ class Client(Case):
         threads = [threading.Thread(target=query, args=(tag,)) for tag in ("one", "two")]
         for t in threads:
             t.start()
-        wait_until(lambda: self.spark.interruptTag("one") and "one interrupted" in ended)
+        wait_until(lambda: self.spark.interruptTag("one") is not None and "one interrupted" in ended)
         for t in threads:
             t.join(15)
         self.assertEqual(sorted(ended), ["one interrupted", "two done"])
@@ -380,6 +380,15 @@ class Protocol(Case):
         request = pb.ExecutePlanRequest(session_id=self.id)
         request.plan.root.sql.query = "select 1"
         self.assertTrue(list(self.stub.ExecutePlan(request))[-1].HasField("result_complete"))
+
+
+    def test_older_client(self):
+        # PySpark 3.5 sends SQL as text in the command itself, and no options that came later.
+        request = pb.ExecutePlanRequest(session_id=self.id, client_type="_SPARK_CONNECT_PYTHON spark/3.5.5 os/linux python/3.11.2")
+        request.plan.command.sql_command.sql = "select 1 as a"
+        relation = list(self.stub.ExecutePlan(request))[0].sql_command_result.relation
+        request.plan.root.CopyFrom(relation)
+        self.assertEqual(sum(r.arrow_batch.row_count for r in self.stub.ExecutePlan(request)), 1)
 
 
 class Restart(Case):

@@ -250,6 +250,8 @@ class Executor:
             return True
         if kind == "sql_command":
             relation = command.sql_command.input
+            if command.sql_command.sql: # Spark 3.5's form
+                relation.sql.query = command.sql_command.sql
             query = relation.sql.query
             message = pb.ExecutePlanResponse()
             changes = re.match(r"\s*(create|drop|set)\b", query, re.I)
