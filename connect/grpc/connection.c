@@ -22,9 +22,13 @@
 #include "base/text.h"
 
 #define WINDOW_STREAM (1 << 20)
+/* A client receives results: with room for several batches, and in few frames. */
+#define WINDOW_CLIENT_STREAM (8 << 20)
+#define CLIENT_FRAME_BYTES (256u << 10)
 #define WINDOW_CONNECTION (8 << 20)
 #define READ_PER_PUMP (1u << 20)
 #define READ_BYTES (64u << 10)
+#define FRAME_BYTES_MAX (256u << 10)
 /* What a claimed length alone is worth. */
 #define FIRST_BYTES 4096u
 /* PING and SETTINGS that wait for our answer; beyond it the peer is flooding. */
@@ -645,13 +649,13 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-/* As large as both windows and the peer allow, up to 64 KiB, so that a result needs few frames. */
+/* As large as both windows and the peer allow, up to a bound, so that a result needs few frames. */
 static ssize_t on_read_length(nghttp2_session *session, uint8_t frame_type, int32_t stream,
                               int32_t session_window, int32_t stream_window,
                               uint32_t max_frame_size, void *userdata)
 {
     int32_t n = MIN(session_window, stream_window);
-    n = MIN(n, (int32_t)READ_BYTES);
+    n = MIN(n, (int32_t)FRAME_BYTES_MAX);
     return MIN(n, (int32_t)MIN(max_frame_size, (uint32_t)INT32_MAX));
 }
 
@@ -700,11 +704,12 @@ int grpc_connection_new(bool is_server, const GrpcHandlers *handlers, void *user
     list_init(&c->calls);
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, GRPC_STREAMS_MAX},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_STREAM},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, is_server ? WINDOW_STREAM : WINDOW_CLIENT_STREAM},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_HEADER_BYTES_MAX},
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, CLIENT_FRAME_BYTES},
     };
-    size_t n_settings = ARRAY_SIZE(settings) - (is_server ? 1 : 0);
+    size_t n_settings = ARRAY_SIZE(settings) - (is_server ? 2 : 0);
     int r = make_session(c);
     if (r == 0 &&
         (nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, n_settings) != 0 ||
