@@ -287,8 +287,11 @@ static const char *chunk_check(ChunkDraft *d, const ParquetFile *file)
         return "a column chunk has an unknown type or codec";
     if (d->n_values < 0 || d->compressed < 0 || d->uncompressed < 0)
         return "a column chunk has a negative size";
-    if (d->n_values == 0 && d->compressed == 0) /* some writers give it no place then */
+    if (d->n_values == 0) {
+        /* Nothing of it is read. Writers give it no place then, or that of an empty dictionary. */
         d->data_offset = 4;
+        d->dictionary_offset = d->compressed = d->uncompressed = 0;
+    }
     if (d->data_offset < 4)
         return "a column chunk has an impossible offset";
     start = (uint64_t)d->data_offset;
