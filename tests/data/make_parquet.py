@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parquet files over all types, encodings, codecs, page versions and densities of nulls.
 
-Generated, so nothing of them is stored here: `files(folder)` writes them with pyarrow and duckdb and
-yields (path, table or None). The values come from a fixed seed.
+Generated, so nothing of them is stored here: `files(folder)` writes them with pyarrow, duckdb and polars and
+yields (path, table). `refused(folder)` yields (path, word): files with a column that is not read, where the message
+must contain the word. The values come from a fixed seed.
 """
 import datetime
 import decimal
@@ -10,6 +11,7 @@ import os
 
 import duckdb
 import numpy as np
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -144,13 +146,52 @@ def odd_files(folder):
     pq.write_table(t.slice(0, 0), path)
     yield path, t.slice(0, 0)
 
-    nested = pa.table({"a": pa.array([1, 2, 3]), "l": pa.array([[1], [], None]),
-                       "s": pa.array([{"x": 1, "y": "q"}, None, {"x": 2, "y": "r"}]),
-                       "m": pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
-                       "z": pa.array(["last", None, "one"])})
-    path = os.path.join(folder, "nested.parquet")
-    pq.write_table(nested, path)
-    yield path, nested.select(["a", "z"])
+    path = os.path.join(folder, "no-row-groups.parquet")
+    pq.ParquetWriter(path, t.schema).close()
+    yield path, t.slice(0, 0)
+
+    # Empty row groups between full ones.
+    path = os.path.join(folder, "empty-row-groups.parquet")
+    with pq.ParquetWriter(path, t.schema) as writer:
+        for piece in (t.slice(0, 0), t.slice(0, 100), t.slice(0, 0), t.slice(100, 77), t.slice(0, 0)):
+            writer.write_table(piece)
+    yield path, t.slice(0, 177)
+
+    # Pages of a few values, and pages as large as pyarrow makes them.
+    for kind, nulls in (("few", 0.3), ("many", 0), ("runs", 0.02)):
+        t = table(kind, nulls, 1002, 3000)
+        for page in ("1.0", "2.0"):
+            path = os.path.join(folder, "tiny-pages-%s-v%s.parquet" % (kind, page[0]))
+            pq.write_table(t, path, data_page_version=page, data_page_size=1, write_batch_size=3,
+                           use_dictionary=kind == "few")
+            yield path, t
+    t = table("many", 0.05, 1003, 60000).select(["int32", "int64", "double", "decimal38", "string", "fixed"])
+    path = os.path.join(folder, "huge-pages.parquet")
+    pq.write_table(t, path, data_page_size=1 << 27, use_dictionary=False, compression="zstd")
+    yield path, t
+
+    # Text of every length around the twelve bytes that fit into a value.
+    lengths = pa.array([None if i % 11 == 0 else ("%d" % i * 9)[:i % 40] for i in range(5000)])
+    for encoding in ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", None):
+        path = os.path.join(folder, "lengths-%s.parquet" % encoding)
+        t = pa.table({"s": lengths, "b": lengths.cast(pa.binary())})
+        pq.write_table(t, path, use_dictionary=encoding is None,
+                       column_encoding=encoding and {"s": encoding, "b": encoding})
+        yield path, t
+
+    n = 6000
+    nested = pa.table({"a": pa.array(range(n)),
+                       "l": pa.array([[[1], [], None, list(range(i % 5))][i % 4] for i in range(n)]),
+                       "flag": pa.array([i % 3 == 0 if i % 5 else None for i in range(n)]),
+                       "s": pa.array([[{"x": 1, "y": "q"}, None, {"x": None, "y": "r"}][i % 3] for i in range(n)]),
+                       "m": pa.array([[[("k", 1)], [], None][i % 3] for i in range(n)],
+                                     pa.map_(pa.string(), pa.int64())),
+                       "deep": pa.array([[[{"p": [i]}], []][i % 2] for i in range(n)]),
+                       "z": pa.array([["last", None, "one"][i % 3] for i in range(n)])})
+    for page in ("1.0", "2.0"):
+        path = os.path.join(folder, "nested-v%s.parquet" % page[0])
+        pq.write_table(nested, path, data_page_version=page, row_group_size=2500, data_page_size=500)
+        yield path, nested.select(["a", "flag", "z"])
 
 
 def duckdb_files(folder):
@@ -171,10 +212,31 @@ def duckdb_files(folder):
             yield path, pq.read_table(path)
 
 
+def polars_files(folder):
+    whole = table("few", 0.1, 1004)
+    names = [n for n in whole.column_names if n not in ("uint64", "decimal38", "decimal20")]
+    frame = polars.from_arrow(whole.select(names))
+    for codec in ("uncompressed", "snappy", "gzip", "zstd", "lz4"):
+        path = os.path.join(folder, "polars-%s.parquet" % codec)
+        frame.write_parquet(path, compression=codec, row_group_size=4000, data_page_size=3000)
+        yield path, pq.read_table(path)
+    path = os.path.join(folder, "polars-no-rows.parquet")
+    frame.clear().write_parquet(path)
+    yield path, pq.read_table(path)
+
+
 def files(folder):
     yield from arrow_files(folder)
     yield from odd_files(folder)
     yield from duckdb_files(folder)
+    yield from polars_files(folder)
+
+
+def refused(folder):
+    t = pa.table({"a": pa.array(range(1000))})
+    path = os.path.join(folder, "brotli.parquet")
+    pq.write_table(t, path, compression="brotli")
+    yield path, "BROTLI"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <lz4.h>
 
 #include "base/cleanup.h"
 #include "exec/parquet/codec.h"
@@ -348,9 +349,51 @@ static void test_snappy_refuses_what_reaches_outside(void **state)
                          -EBADMSG);
 }
 
+/* --- LZ4 in Hadoop's framing, which no library of the other tests writes --------------------- */
+
+static size_t hadoop_block(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+    int packed = LZ4_compress_default((const char *)from, (char *)to + 8, (int)n, 70000);
+
+    for (int i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(n >> (24 - 8 * i));
+        to[4 + i] = (uint8_t)((uint32_t)packed >> (24 - 8 * i));
+    }
+    return 8 + (size_t)packed;
+}
+
+static void test_lz4_of_hadoop(void **state)
+{
+    static uint8_t in[60000], out[140000], got[60000 + CODEC_SLOP];
+    Codec codec = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof(in); i++)
+        in[i] = (uint8_t)(i / 7 + rnd(3));
+    n += hadoop_block(out, in, 25000);
+    n += hadoop_block(out + n, in + 25000, 35000);
+    assert_int_equal(codec_decompress(&codec, 5, out, n, got, sizeof(in)), 0);
+    assert_memory_equal(got, in, sizeof(in));
+
+    /* The same codec number with a bare block, as some writers have it. */
+    size_t bare = (size_t)LZ4_compress_default((const char *)in, (char *)out, sizeof(in), 70000);
+    assert_int_equal(codec_decompress(&codec, 5, out, bare, got, sizeof(in)), 0);
+    assert_memory_equal(got, in, sizeof(in));
+
+    /* Too short, too long, a length that lies. */
+    n = hadoop_block(out, in, 1000);
+    assert_int_equal(codec_decompress(&codec, 5, out, n - 1, got, 1000), -EBADMSG);
+    assert_int_equal(codec_decompress(&codec, 5, out, n, got, 999), -EBADMSG);
+    assert_int_equal(codec_decompress(&codec, 5, out, n, got, 1001), -EBADMSG);
+    out[4] = 0xff;
+    assert_int_equal(codec_decompress(&codec, 5, out, n, got, 1000), -EBADMSG);
+    codec_done(&codec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lz4_of_hadoop),
         cmocka_unit_test(test_unpack_equals_its_twin),
         cmocka_unit_test(test_hybrid_is_read_in_any_pieces),
         cmocka_unit_test(test_validity_bits_at_any_offset),
