@@ -123,6 +123,23 @@ static int fetch_plan(IoFetch *fetch, const IoRange *ranges, size_t n_ranges)
     return fetch->requests ? 0 : -ENOMEM;
 }
 
+/*
+ * What is in the page cache is only a copy away, and a ring would make that copy when it is
+ * submitted: under its lock, one worker at a time, and long before the decoder comes to look at
+ * the bytes. So such a fetch is left to whoever waits. One byte of each span is asked for; when the
+ * guess was wrong, pread waits for the disk with the kernel's readahead.
+ */
+static bool fetch_is_cached(const IoFetch *fetch)
+{
+    for (size_t i = 0; i < fetch->n_spans; i++) {
+        const FetchSpan *span = &fetch->spans[i];
+
+        if (span->n_bytes > 0 && !io_is_cached(fetch->file, span->offset + span->n_bytes - 1))
+            return false;
+    }
+    return true;
+}
+
 int io_fetch_start(IoFile *file, MemPool *pool, const IoRange *ranges, size_t n_ranges,
                    IoFetch **ret_fetch)
 {
@@ -152,7 +169,8 @@ int io_fetch_start(IoFile *file, MemPool *pool, const IoRange *ranges, size_t n_
         (void)io_fetch_free(fetch);
         return r;
     }
-    io_submit(file, fetch->requests, fetch->n_requests);
+    if (!fetch_is_cached(fetch))
+        io_submit(file, fetch->requests, fetch->n_requests);
     *ret_fetch = fetch;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -58,8 +59,14 @@ IoMetrics io_context_metrics(const IoContext *io)
     return (IoMetrics){
         .bytes_read = atomic_load(&io->bytes_read),
         .n_reads = atomic_load(&io->n_reads),
+        .n_ring = atomic_load(&io->n_ring),
         .wait_nsec = atomic_load(&io->wait_nsec),
     };
+}
+
+void io_context_set_probe(IoContext *io, bool probe)
+{
+    atomic_store(&io->no_probe, !probe);
 }
 
 const char *io_context_backend(const IoContext *io)
@@ -197,6 +204,17 @@ static void ring_wait_request(IoContext *io, IoRequest *request)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+bool io_is_cached(IoFile *file, uint64_t offset)
+{
+    IoContext *io = file->io;
+    char byte;
+
+    if (!io->ring || file->bytes || atomic_load_explicit(&io->no_probe, memory_order_relaxed))
+        return false;
+    return preadv2(file->fd, &(struct iovec){.iov_base = &byte, .iov_len = 1}, 1, (off_t)offset,
+                   RWF_NOWAIT) == 1;
+}
+
 static int pread_exact(IoFile *file, uint64_t offset, size_t n, uint8_t *buffer)
 {
     uint64_t start = clock_now_nsec();
@@ -237,6 +255,7 @@ int io_request_finish(IoFile *file, IoRequest *request)
         if (request->result > 0) {
             got = (uint32_t)request->result;
             atomic_fetch_add(&file->io->n_reads, 1);
+            atomic_fetch_add(&file->io->n_ring, 1);
             atomic_fetch_add(&file->io->bytes_read, got);
         }
     }
@@ -261,7 +280,8 @@ static int read_pinned(IoFile *file, uint64_t offset, size_t n, uint8_t *at)
         };
         int r;
 
-        io_submit(file, &request, 1);
+        if (!io_is_cached(file, offset + request.n_bytes - 1))
+            io_submit(file, &request, 1);
         r = io_request_finish(file, &request);
         if (r < 0)
             return r;

@@ -40,6 +40,7 @@ typedef struct IoIdentity {
 typedef struct IoMetrics {
     uint64_t bytes_read;
     uint64_t n_reads;   /* requests to the kernel */
+    uint64_t n_ring;    /* those of them that went through the ring */
     uint64_t wait_nsec; /* that a worker stood waiting for bytes */
 } IoMetrics;
 
@@ -52,6 +53,11 @@ int io_context_new_pread(IoContext **ret_io);
  */
 int io_context_new_ring(Ring *ring, IoContext **ret_io);
 IoContext *io_context_free(IoContext *io);
+/**
+ * io_context_set_probe() - whether fetches of what is in the page cache go past the ring
+ * On by default. Off, everything goes through the ring, which tests want to see.
+ */
+void io_context_set_probe(IoContext *io, bool probe);
 IoMetrics io_context_metrics(const IoContext *io);
 /* "ring" or "pread". */
 const char *io_context_backend(const IoContext *io);

@@ -21,7 +21,7 @@ typedef struct IoRequest {
 
 struct IoContext {
     Ring *ring; /* NULL: pread */
-    atomic_bool ring_broken;
+    atomic_bool ring_broken, no_probe;
     pthread_mutex_t submit_lock; /* ring_sqe .. ring_submit, slots */
     pthread_mutex_t reap_lock;   /* ring_cqe .. ring_cqe_seen, @reaping */
     pthread_cond_t reaped;
@@ -31,7 +31,7 @@ struct IoContext {
     pthread_mutex_t files_lock;          /* taken before submit_lock */
     ListNode idle_files;                 /* open and not pinned, least recently used first */
     uint32_t n_open;
-    _Atomic uint64_t bytes_read, n_reads, wait_nsec;
+    _Atomic uint64_t bytes_read, n_reads, n_ring, wait_nsec;
 };
 
 struct IoFile {
@@ -48,6 +48,11 @@ struct IoFile {
 
 /* Hands as many of @requests to the ring as there is room for; the others stay unsubmitted. */
 void io_submit(IoFile *file, IoRequest *requests, size_t n_requests);
+/*
+ * Is the byte at @offset in the page cache? False also when the file system cannot say, and when
+ * nobody wants to know: there is no ring, or io_context_set_probe() said so.
+ */
+bool io_is_cached(IoFile *file, uint64_t offset);
 /* Waits for one request and, when it came short or was never submitted, reads the rest. */
 int io_request_finish(IoFile *file, IoRequest *request);
 /* Waits until the kernel has let go of the request's buffer. */

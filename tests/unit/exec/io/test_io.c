@@ -2,7 +2,8 @@
 /*
  * Guards IO-1 (both backends give the same bytes and the same errors), IO-2 (no request is in
  * flight when its memory is freed), IO-3 (what is listed is bounded and regular) of
- * exec/io/README.md. The whole suite runs twice: over pread and over a restricted ring.
+ * exec/io/README.md. The whole suite runs three times: over pread, over a
+ * restricted ring, and over a ring that only reads what the page cache does not have.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,9 +78,18 @@ static int setup_pread(void **state)
     return bed_up(state, false);
 }
 
-static int setup_ring(void **state)
+static int setup_probe(void **state)
 {
     return bed_up(state, true);
+}
+
+static int setup_ring(void **state)
+{
+    int r = bed_up(state, true);
+
+    if (r == 0)
+        io_context_set_probe(((Bed *)*state)->io, false);
+    return r;
 }
 
 static int teardown(void **state)
@@ -366,24 +376,54 @@ static void test_lists_folders_and_patterns(void **state)
     assert_int_equal(io_list("d", 2, &list, NULL), QUERY_E_FAILED);
 }
 
-#define ON_BOTH(test)                                                                              \
+/* What was just written is in the page cache: the ring sees it only when it must. */
+static void test_cached_bytes_go_past_the_ring(void **state)
+{
+    Bed *bed = *state;
+    IoRange range = {.offset = 1000, .n_bytes = 3 << 20};
+
+    for (int probe = 1; probe >= 0; probe--) {
+        IoMetrics before = io_context_metrics(bed->io), after;
+        const uint8_t *bytes;
+        IoFetch *fetch;
+        IoFile *file;
+
+        io_context_set_probe(bed->io, probe);
+        assert_int_equal(io_file_open(bed->io, bed->path, &file, NULL), 0);
+        assert_int_equal(io_fetch_start(file, bed->pool, &range, 1, &fetch), 0);
+        assert_int_equal(io_fetch_wait(fetch, 0, &bytes), 0);
+        assert_memory_equal(bytes, bed->content + range.offset, range.n_bytes);
+        (void)io_fetch_free(fetch);
+        io_file_unref(file);
+        after = io_context_metrics(bed->io);
+        assert_int_equal(after.bytes_read - before.bytes_read, range.n_bytes);
+        if (probe)
+            assert_int_equal(after.n_ring, before.n_ring);
+        else
+            assert_true(after.n_ring > before.n_ring);
+    }
+}
+
+#define ON_ALL(test)                                                                               \
     {#test " (pread)", test, setup_pread, teardown, NULL},                                         \
+        {#test " (ring)", test, setup_ring, teardown, NULL},                                       \
     {                                                                                              \
-#test " (ring)", test, setup_ring, teardown, NULL                                          \
+#test " (probe)", test, setup_probe, teardown, NULL                                        \
     }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_reads_any_range),
-        ON_BOTH(test_fetch_gives_every_range_with_slop),
-        ON_BOTH(test_fetch_may_be_dropped_unread),
-        ON_BOTH(test_fetch_refuses_what_is_not_there),
-        ON_BOTH(test_threads_share_a_context),
-        ON_BOTH(test_more_files_than_slots),
-        ON_BOTH(test_more_files_than_descriptors),
-        ON_BOTH(test_open_refuses_what_is_no_file),
-        ON_BOTH(test_lists_folders_and_patterns),
+        ON_ALL(test_reads_any_range),
+        ON_ALL(test_fetch_gives_every_range_with_slop),
+        ON_ALL(test_fetch_may_be_dropped_unread),
+        ON_ALL(test_fetch_refuses_what_is_not_there),
+        ON_ALL(test_threads_share_a_context),
+        ON_ALL(test_more_files_than_slots),
+        ON_ALL(test_more_files_than_descriptors),
+        ON_ALL(test_open_refuses_what_is_no_file),
+        ON_ALL(test_lists_folders_and_patterns),
+        cmocka_unit_test_setup_teardown(test_cached_bytes_go_past_the_ring, setup_probe, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
