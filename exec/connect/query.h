@@ -14,6 +14,7 @@
 struct ServiceSession {
     ServiceHost host;
     PlanSession *plan;
+    ExecTeam *team; /* the threads of all its queries */
 };
 
 typedef struct Query {

@@ -9,6 +9,7 @@
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
 #include "exec/connect/query.h"
+#include "exec/op/team.h"
 
 int service_session_new(const ServiceHost *host, ServiceSession **ret_session)
 {
@@ -17,7 +18,10 @@ int service_session_new(const ServiceHost *host, ServiceSession **ret_session)
         return -ENOMEM;
     s->host = *host;
     int r = plan_session_new(host->pool, &s->plan);
+    if (r == 0)
+        r = exec_team_new(&s->team);
     if (r < 0) {
+        plan_session_free(s->plan);
         free(s);
         return r;
     }
@@ -29,6 +33,7 @@ ServiceSession *service_session_free(ServiceSession *session)
 {
     if (!session)
         return NULL;
+    (void)exec_team_free(session->team);
     plan_session_free(session->plan);
     free(session);
     return NULL;

@@ -6,36 +6,14 @@
 #include <time.h>
 
 #include "exec/op/pipeline.h"
+#include "exec/op/team.h"
 
 /*
- * Pipelines run one after the other, each by all workers. The calling thread is worker 0; the
- * others are started when the first pipeline needs them and sleep between pipelines.
+ * Pipelines run one after the other, each by as many workers as come in time: a worker is a state
+ * that a thread of the team takes up, and which thread that is changes from round to round.
  */
 
-#define WORKER_STACK_BYTES ((size_t)1 << 20)
 #define ROWS_FOR_ONE_WORKER 16384u /* below, waking the others costs more than they bring */
-
-typedef struct Team Team;
-typedef void (*TeamWork)(Query *query, Worker *worker, void *userdata);
-
-struct Team {
-    Query *query;
-    pthread_t *threads;
-    uint32_t n_threads; /* started, the caller not counted */
-    pthread_mutex_t lock;
-    pthread_cond_t begin, end;
-    uint64_t round;
-    uint32_t busy;
-    uint32_t n_active; /* workers that take part in this round */
-    bool quit;
-    TeamWork work;
-    void *userdata;
-};
-
-typedef struct TeamMember {
-    Team *team;
-    Worker *worker;
-} TeamMember;
 
 /* --- time --- */
 
@@ -169,88 +147,28 @@ int worker_wait_turn(Worker *worker)
     return r;
 }
 
-/* --- the team --- */
+/* --- rounds --- */
 
-static void *team_main(void *arg)
+typedef void (*RoundWork)(Query *query, Worker *worker, void *userdata);
+
+typedef struct Round {
+    Query *query;
+    RoundWork work;
+    void *userdata;
+} Round;
+
+static void round_member(void *userdata, uint32_t member)
 {
-    TeamMember *member = arg;
-    Team *team = member->team;
-    uint64_t seen = 0;
+    Round *round = userdata;
 
-    pthread_mutex_lock(&team->lock);
-    for (;;) {
-        while (!team->quit && team->round == seen)
-            pthread_cond_wait(&team->begin, &team->lock);
-        if (team->quit)
-            break;
-        seen = team->round;
-        if (member->worker->index >= team->n_active)
-            continue;
-        pthread_mutex_unlock(&team->lock);
-        team->work(team->query, member->worker, team->userdata);
-        pthread_mutex_lock(&team->lock);
-        if (--team->busy == 0)
-            pthread_cond_signal(&team->end);
-    }
-    pthread_mutex_unlock(&team->lock);
-    return NULL;
+    round->work(round->query, &round->query->workers[member], round->userdata);
 }
 
-/* Threads that cannot be started are done without. */
-static void team_start(Team *team, TeamMember *members, uint32_t wanted)
+static void round_run(Query *q, ExecTeam *team, uint32_t n, RoundWork work, void *userdata)
 {
-    pthread_attr_t attr;
+    Round round = {.query = q, .work = work, .userdata = userdata};
 
-    if (team->n_threads + 1 >= wanted || pthread_attr_init(&attr) != 0)
-        return;
-    (void)pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
-    while (team->n_threads + 1 < wanted) {
-        uint32_t i = team->n_threads + 1;
-        members[i] = (TeamMember){.team = team, .worker = &team->query->workers[i]};
-        if (pthread_create(&team->threads[team->n_threads], &attr, team_main, &members[i]) != 0)
-            break;
-        team->n_threads++;
-    }
-    pthread_attr_destroy(&attr);
-}
-
-/* @work by @n workers, the caller among them; returns when all have ended. */
-static void team_run(Team *team, TeamMember *members, uint32_t n, TeamWork work, void *userdata)
-{
-    if (n > 1)
-        team_start(team, members, team->query->context.n_threads);
-    if (n > team->n_threads + 1)
-        n = team->n_threads + 1;
-    if (n > 1) {
-        pthread_mutex_lock(&team->lock);
-        team->work = work;
-        team->userdata = userdata;
-        team->n_active = n;
-        team->busy = n - 1;
-        team->round++;
-        pthread_cond_broadcast(&team->begin);
-        pthread_mutex_unlock(&team->lock);
-    }
-    work(team->query, &team->query->workers[0], userdata);
-    if (n > 1) {
-        pthread_mutex_lock(&team->lock);
-        while (team->busy > 0)
-            pthread_cond_wait(&team->end, &team->lock);
-        pthread_mutex_unlock(&team->lock);
-    }
-}
-
-static void team_stop(Team *team)
-{
-    pthread_mutex_lock(&team->lock);
-    team->quit = true;
-    pthread_cond_broadcast(&team->begin);
-    pthread_mutex_unlock(&team->lock);
-    for (uint32_t i = 0; i < team->n_threads; i++)
-        pthread_join(team->threads[i], NULL);
-    pthread_cond_destroy(&team->begin);
-    pthread_cond_destroy(&team->end);
-    pthread_mutex_destroy(&team->lock);
+    exec_team_run(team, n, round_member, &round);
 }
 
 /* --- one pipeline, one worker --- */
@@ -326,6 +244,8 @@ static void pipeline_worker(Query *q, Worker *worker, void *userdata)
     Pipeline *p = userdata;
     void *source_local = NULL;
 
+    /* From here on others must wait for its first batch; before, it had not begun. */
+    worker_set_position(q, worker, 0);
     memset(worker->locals, 0, sizeof(void *) * p->depth);
     int r = make_locals(p, worker, &source_local);
     if (r == 0)
@@ -392,7 +312,7 @@ static int pipeline_open(Query *q, Pipeline *p)
     return r;
 }
 
-static void pipeline_run(Query *q, Team *team, TeamMember *members, Pipeline *p)
+static void pipeline_run(Query *q, ExecTeam *team, Pipeline *p)
 {
     uint32_t n = q->context.n_threads;
 
@@ -405,10 +325,6 @@ static void pipeline_run(Query *q, Team *team, TeamMember *members, Pipeline *p)
     }
     if (p->source->n_workers_max && n > p->source->n_workers_max)
         n = p->source->n_workers_max;
-    if (n > 1)
-        team_start(team, members, q->context.n_threads);
-    if (n > team->n_threads + 1)
-        n = team->n_threads + 1;
 
     Operator *sink = p->first;
     while (sink->next)
@@ -416,10 +332,10 @@ static void pipeline_run(Query *q, Team *team, TeamMember *members, Pipeline *p)
     q->order_needed = n > 1 && p->source->ordered;
     q->n_order = n;
     for (uint32_t i = 0; i < n; i++) {
-        q->positions[i] = 0;
-        q->workers[i].position = 0;
+        q->positions[i] = UINT64_MAX;
+        q->workers[i].position = UINT64_MAX;
     }
-    team_run(team, members, n, pipeline_worker, p);
+    round_run(q, team, n, pipeline_worker, p);
 
     if (!p->finishes || !sink->class->finish || context_stopped(&q->context))
         return;
@@ -430,7 +346,7 @@ static void pipeline_run(Query *q, Team *team, TeamMember *members, Pipeline *p)
     if (r)
         query_fail(q, &q->workers[0], r, sink->class->name);
     else if (tasks.n > 0)
-        team_run(team, members, MIN(tasks.n, q->context.n_threads), task_worker, &tasks);
+        round_run(q, team, MIN(tasks.n, q->context.n_threads), task_worker, &tasks);
 }
 
 static int query_init(Query *q, QueryRun *run, ExecProgress *progress, uint32_t max_depth)
@@ -487,19 +403,18 @@ static int query_prepare(Query *q)
 
 static int query_execute(Query *q)
 {
-    Team team = {.query = q};
-    uint32_t n = q->context.n_threads;
-    team.threads = mem_arena_new_array(q->context.arena, pthread_t, n);
-    TeamMember *members = mem_arena_new_array(q->context.arena, TeamMember, n);
-    if (!team.threads || !members)
-        return mem_arena_error(q->context.arena);
+    ExecTeam *own = NULL, *team = q->run->team;
 
-    pthread_mutex_init(&team.lock, NULL);
-    pthread_cond_init(&team.begin, NULL);
-    pthread_cond_init(&team.end, NULL);
+    if (!team) {
+        int r = exec_team_new(&own);
+
+        if (r < 0)
+            return r;
+        team = own;
+    }
     for (uint32_t i = 0; i < q->n_pipelines && !context_stopped(&q->context); i++)
-        pipeline_run(q, &team, members, &q->pipelines[i]);
-    team_stop(&team);
+        pipeline_run(q, team, &q->pipelines[i]);
+    (void)exec_team_free(own);
 
     if (q->has_error)
         return q->result;

@@ -18,6 +18,7 @@
 #define EXEC_PLAN_DEPTH_MAX 1024u
 
 typedef struct ExecContext ExecContext;
+typedef struct ExecTeam ExecTeam;
 typedef struct Source Source;
 
 /* Of one plan node; nanoseconds are summed over workers. */
@@ -52,7 +53,8 @@ typedef int (*ExecScanNew)(ExecContext *context, const PlanNode *node, Source **
 typedef struct QueryRun {
     const PlanNode *plan;      /* const during the run */
     MemPool *pool;             /* of this query; balanced again when exec_run() returns */
-    uint32_t n_threads;        /* 1..EXEC_THREADS_MAX, the calling thread included */
+    uint32_t n_threads;        /* 1..EXEC_THREADS_MAX that work at a time */
+    ExecTeam *team;            /* whose threads they are; NULL: made for this run (team.h) */
     const atomic_bool *cancel; /* NULL: cannot be cancelled. Looked at once per batch */
     ExecScanNew scan_new;      /* NULL: the plan has no scan */
     ExecResult result;
@@ -66,8 +68,9 @@ typedef struct QueryRun {
 /**
  * exec_run() - run a plan to its end
  *
- * Starts n_threads - 1 threads and uses the caller's as the first worker; all are joined before it
- * returns, and everything that it allocated is given back.
+ * With one thread, or little to do, the caller's thread works; else it waits for those of the team.
+ * None of them works for this query any more when it returns, and everything that it allocated is
+ * given back.
  *
  * Return: 0; QUERY_E_FAILED with *run->error (out of memory is one of those, DATA_ERROR_MEMORY);
  * QUERY_E_CANCELLED; negative errno.

@@ -15,6 +15,7 @@
 
 #include "exec/op/op.h"
 #include "exec/op/run.h"
+#include "exec/op/team.h"
 #include "tests/support/exec_build.h"
 
 static const Type all_types[] = {
@@ -88,6 +89,8 @@ static Table table_of(Build *b, const PlanNode *values)
     return t;
 }
 
+static ExecTeam *shared_team; /* half of the runs use it, the others threads of their own */
+
 static int run_plan(PlanNode *plan, MemPool *pool, uint32_t threads, BuildRows *rows,
                     QueryError *error)
 {
@@ -98,6 +101,7 @@ static int run_plan(PlanNode *plan, MemPool *pool, uint32_t threads, BuildRows *
         .plan = plan,
         .pool = query,
         .n_threads = threads,
+        .team = threads % 2 ? NULL : shared_team,
         .result = build_rows_result,
         .userdata = rows,
         .error = error,
@@ -848,5 +852,9 @@ int main(void)
         cmocka_unit_test(test_out_of_memory),   cmocka_unit_test(test_refused_memory),
         cmocka_unit_test(test_metrics),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int r = exec_team_new(&shared_team);
+    if (r == 0)
+        r = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)exec_team_free(shared_team);
+    return r;
 }
