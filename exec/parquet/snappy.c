@@ -153,8 +153,9 @@ static bool decode_element(const uint8_t **ret_ip, const uint8_t *ip_end, uint8_
     return true;
 }
 
-#define FAST_IN 32  /* bytes of input that a short element and the load behind it may touch */
-#define FAST_OUT 64 /* the longest copy */
+#define FAST_IN 32  /* bytes of input that a short literal, a copy and a load behind them touch */
+#define FAST_OUT 96 /* a short literal and the longest copy, in wide steps */
+#define LITERAL_FAST_MAX 16
 
 /* Where the decoder stands. By value, so that it stays in two registers. */
 typedef struct Place {
@@ -171,6 +172,12 @@ static __attribute__((noinline)) Place step_checked(Place at, const uint8_t *ip_
     return at;
 }
 
+/*
+ * Where the next element begins is known only when this one's tag has been loaded: that chain of
+ * loads is what bounds the decoder. So one load of eight bytes serves a short literal and the copy
+ * that mostly follows it; behind up to four literal bytes the copy's tag and offset are shifted
+ * down, not loaded.
+ */
 static int decode_elements(const uint8_t *ip, size_t n_src, uint8_t *dst, size_t n_dst)
 {
     const uint8_t *ip_end = ip + n_src, *ip_fast = n_src > FAST_IN ? ip_end - FAST_IN : ip;
@@ -178,10 +185,11 @@ static int decode_elements(const uint8_t *ip, size_t n_src, uint8_t *dst, size_t
     uint8_t *op_fast = n_dst > FAST_OUT ? op_end - FAST_OUT : dst;
 
     while (ip < ip_end) {
-        uint32_t tag = ip[0], entry, offset, length, word;
+        uint32_t tag = ip[0], type = tag & 3, entry, offset, length;
+        uint64_t word;
 
-        if (unlikely(ip >= ip_fast || op >= op_fast || (tag & 3) == 3 ||
-                     ((tag & 3) == 0 && tag >= 16 << 2))) {
+        if (unlikely(ip >= ip_fast || op >= op_fast || type == 3 ||
+                     (type == 0 && tag >= LITERAL_FAST_MAX << 2))) {
             Place at = step_checked((Place){ip, op}, ip_end, dst, op_end);
 
             ip = at.ip;
@@ -190,17 +198,24 @@ static int decode_elements(const uint8_t *ip, size_t n_src, uint8_t *dst, size_t
                 return -EBADMSG;
             continue;
         }
-        if ((tag & 3) == 0) {
+        memcpy(&word, ip, 8);
+        if (type == 0) {
             copy16(op, ip + 1);
             ip += (tag >> 2) + 2;
             op += (tag >> 2) + 1;
-            continue;
+            if (likely(tag < 4 << 2))
+                word >>= 8 * ((tag >> 2) + 2);
+            else
+                memcpy(&word, ip, 8);
+            tag = (uint8_t)word;
+            type = tag & 3;
+            if (unlikely(type == 0 || type == 3))
+                continue;
         }
-        memcpy(&word, ip + 1, 4);
         entry = copy_entries[tag];
-        offset = (word & offset_masks[tag & 3]) | (entry & 0x700);
+        offset = ((uint32_t)(word >> 8) & offset_masks[type]) | (entry & 0x700);
         length = entry & 0xff;
-        ip += 1 + (tag & 3);
+        ip += 1 + type;
         if (unlikely(offset - 1 >= (uint64_t)(op - dst)))
             return -EBADMSG;
         if (likely(length <= 16 && offset >= 16)) {
