@@ -147,30 +147,6 @@ int worker_wait_turn(Worker *worker)
     return r;
 }
 
-/* --- rounds --- */
-
-typedef void (*RoundWork)(Query *query, Worker *worker, void *userdata);
-
-typedef struct Round {
-    Query *query;
-    RoundWork work;
-    void *userdata;
-} Round;
-
-static void round_member(void *userdata, uint32_t member)
-{
-    Round *round = userdata;
-
-    round->work(round->query, &round->query->workers[member], round->userdata);
-}
-
-static void round_run(Query *q, ExecTeam *team, uint32_t n, RoundWork work, void *userdata)
-{
-    Round round = {.query = q, .work = work, .userdata = userdata};
-
-    exec_team_run(team, n, round_member, &round);
-}
-
 /* --- one pipeline, one worker --- */
 
 static int make_locals(Pipeline *p, Worker *worker, void **ret_source_local)
@@ -239,9 +215,8 @@ static int finish_worker(Pipeline *p, Worker *worker)
     return 0;
 }
 
-static void pipeline_worker(Query *q, Worker *worker, void *userdata)
+static void pipeline_worker(Query *q, Worker *worker, Pipeline *p)
 {
-    Pipeline *p = userdata;
     void *source_local = NULL;
 
     /* From here on others must wait for its first batch; before, it had not begun. */
@@ -270,10 +245,8 @@ typedef struct Tasks {
     uint32_t n;
 } Tasks;
 
-static void task_worker(Query *q, Worker *worker, void *userdata)
+static void task_worker(Query *q, Worker *worker, Tasks *tasks)
 {
-    Tasks *tasks = userdata;
-
     worker_switch(worker, tasks->sink->node->id);
     for (;;) {
         uint32_t i = atomic_fetch_add(&tasks->next, 1);
@@ -312,12 +285,24 @@ static int pipeline_open(Query *q, Pipeline *p)
     return r;
 }
 
-static void pipeline_run(Query *q, ExecTeam *team, Pipeline *p)
+/* --- rounds --- */
+
+typedef enum RoundStage {
+    ROUND_PIPELINE, /* the next one is to be opened */
+    ROUND_FINISH,   /* its workers have ended */
+} RoundStage;
+
+typedef struct Rounds {
+    Query *query;
+    RoundStage stage;
+    uint32_t at; /* pipeline */
+    Tasks tasks; /* with a sink while they are this round's work */
+} Rounds;
+
+static uint32_t pipeline_prepare(Query *q, const Pipeline *p)
 {
     uint32_t n = q->context.n_threads;
 
-    if (pipeline_open(q, p))
-        return;
     if (p->source->rows_total) {
         atomic_fetch_add(&q->context.progress->rows_total, p->source->rows_total);
         if (p->source->rows_total < ROWS_FOR_ONE_WORKER)
@@ -325,28 +310,63 @@ static void pipeline_run(Query *q, ExecTeam *team, Pipeline *p)
     }
     if (p->source->n_workers_max && n > p->source->n_workers_max)
         n = p->source->n_workers_max;
-
-    Operator *sink = p->first;
-    while (sink->next)
-        sink = sink->next;
     q->order_needed = n > 1 && p->source->ordered;
     q->n_order = n;
     for (uint32_t i = 0; i < n; i++) {
         q->positions[i] = UINT64_MAX;
         q->workers[i].position = UINT64_MAX;
     }
-    round_run(q, team, n, pipeline_worker, p);
+    return n;
+}
 
+/* Return: number of tasks that follow. */
+static uint32_t pipeline_finish(Query *q, const Pipeline *p, Tasks *tasks)
+{
+    Operator *sink = p->first;
+
+    while (sink->next)
+        sink = sink->next;
+    *tasks = (Tasks){.sink = sink};
     if (!p->finishes || !sink->class->finish || context_stopped(&q->context))
-        return;
-    Tasks tasks = {.sink = sink};
+        return 0;
     worker_switch(&q->workers[0], sink->node->id);
-    int r = sink->class->finish(sink, &q->workers[0], &tasks.n);
+    int r = sink->class->finish(sink, &q->workers[0], &tasks->n);
     worker_switch(&q->workers[0], UINT32_MAX);
-    if (r)
-        query_fail(q, &q->workers[0], r, sink->class->name);
-    else if (tasks.n > 0)
-        round_run(q, team, MIN(tasks.n, q->context.n_threads), task_worker, &tasks);
+    query_fail(q, &q->workers[0], r, sink->class->name);
+    return r == 0 ? tasks->n : 0;
+}
+
+static uint32_t rounds_next(void *userdata)
+{
+    Rounds *rounds = userdata;
+    Query *q = rounds->query;
+
+    for (;;) {
+        Pipeline *p = &q->pipelines[rounds->at];
+
+        if (rounds->stage == ROUND_PIPELINE) {
+            rounds->tasks.sink = NULL;
+            if (rounds->at == q->n_pipelines || context_stopped(&q->context) || pipeline_open(q, p))
+                return 0;
+            rounds->stage = ROUND_FINISH;
+            return pipeline_prepare(q, p);
+        }
+        rounds->stage = ROUND_PIPELINE;
+        rounds->at++;
+        if (pipeline_finish(q, p, &rounds->tasks) > 0)
+            return MIN(rounds->tasks.n, q->context.n_threads);
+    }
+}
+
+static void rounds_work(void *userdata, uint32_t member)
+{
+    Rounds *rounds = userdata;
+    Query *q = rounds->query;
+
+    if (rounds->tasks.sink)
+        task_worker(q, &q->workers[member], &rounds->tasks);
+    else
+        pipeline_worker(q, &q->workers[member], &q->pipelines[rounds->at]);
 }
 
 static int query_init(Query *q, QueryRun *run, ExecProgress *progress, uint32_t max_depth)
@@ -403,17 +423,17 @@ static int query_prepare(Query *q)
 
 static int query_execute(Query *q)
 {
-    ExecTeam *own = NULL, *team = q->run->team;
+    static const TeamRounds class = {.next = rounds_next, .work = rounds_work};
+    Rounds rounds = {.query = q};
+    ExecTeam *own = NULL;
 
-    if (!team) {
+    if (!q->run->team) {
         int r = exec_team_new(&own);
 
         if (r < 0)
             return r;
-        team = own;
     }
-    for (uint32_t i = 0; i < q->n_pipelines && !context_stopped(&q->context); i++)
-        pipeline_run(q, team, &q->pipelines[i]);
+    exec_team_run(q->run->team ? q->run->team : own, &class, &rounds);
     (void)exec_team_free(own);
 
     if (q->has_error)

@@ -13,10 +13,11 @@
 
 /* On the stack of the caller of exec_team_run(); everything under the team's lock. */
 typedef struct Job {
-    TeamWork work;
+    const TeamRounds *rounds;
     void *userdata;
-    uint32_t n_begun, n_ended;
-    bool closed; /* one member found nothing more to do */
+    uint32_t n_begun, n_ended; /* in this round */
+    bool closed;               /* one member found nothing more to do */
+    bool finished;             /* all rounds; nobody looks at the job any more */
     pthread_cond_t done;
 } Job;
 
@@ -71,40 +72,6 @@ ExecTeam *exec_team_free(ExecTeam *team)
     return NULL;
 }
 
-static void job_run_locked(ExecTeam *team, Job *job)
-{
-    uint32_t member = job->n_begun++;
-
-    pthread_mutex_unlock(&team->lock);
-    job->work(job->userdata, member);
-    pthread_mutex_lock(&team->lock);
-    job->closed = true;
-    if (++job->n_ended == job->n_begun)
-        pthread_cond_signal(&job->done);
-}
-
-static void *thread_main(void *userdata)
-{
-    Thread *t = userdata;
-    ExecTeam *team = t->team;
-
-    pthread_mutex_lock(&team->lock);
-    for (;;) {
-        while (!t->job && !team->quit)
-            pthread_cond_wait(&t->wake, &team->lock);
-        if (!t->job)
-            break;
-        if (!t->job->closed) {
-            t->running = true;
-            job_run_locked(team, t->job);
-            t->running = false;
-        }
-        t->job = NULL;
-    }
-    pthread_mutex_unlock(&team->lock);
-    return NULL;
-}
-
 static bool reserve_locked(ExecTeam *team)
 {
     uint32_t capacity = team->capacity ? team->capacity * 2 : 8;
@@ -121,6 +88,8 @@ static bool reserve_locked(ExecTeam *team)
     team->capacity = capacity;
     return true;
 }
+
+static void *thread_main(void *userdata);
 
 static bool start_locked(ExecTeam *team, Job *job)
 {
@@ -160,24 +129,85 @@ static uint32_t hire_locked(ExecTeam *team, Job *job, uint32_t n)
     return n_wanted - n;
 }
 
-void exec_team_run(ExecTeam *team, uint32_t n, TeamWork work, void *userdata)
+/* The next round that wants several members; those of one are done on the way. */
+static uint32_t advance(const TeamRounds *rounds, void *userdata)
 {
-    Job job = {.work = work, .userdata = userdata};
+    uint32_t n;
 
-    assert(n > 0);
-    if (n == 1) {
-        work(userdata, 0);
-        return;
+    while ((n = rounds->next(userdata)) == 1)
+        rounds->work(userdata, 0);
+    return n;
+}
+
+/* Those who were called for the last round and have not begun. */
+static void dismiss_locked(ExecTeam *team, const Job *job)
+{
+    for (uint32_t i = 0; i < team->n_threads; i++)
+        if (team->threads[i]->job == job && !team->threads[i]->running)
+            team->threads[i]->job = NULL;
+}
+
+/* One member of the round; who is the last to end goes on with the next round, and so on. */
+static void job_run_locked(ExecTeam *team, Job *job)
+{
+    for (;;) {
+        uint32_t member = job->n_begun++, n;
+
+        pthread_mutex_unlock(&team->lock);
+        job->rounds->work(job->userdata, member);
+        pthread_mutex_lock(&team->lock);
+        job->closed = true;
+        if (++job->n_ended < job->n_begun)
+            return;
+        dismiss_locked(team, job);
+        pthread_mutex_unlock(&team->lock);
+        n = advance(job->rounds, job->userdata);
+        pthread_mutex_lock(&team->lock);
+        if (n == 0) {
+            job->finished = true;
+            pthread_cond_signal(&job->done);
+            return;
+        }
+        job->n_begun = job->n_ended = 0;
+        job->closed = false;
+        (void)hire_locked(team, job, n - 1);
     }
+}
+
+static void *thread_main(void *userdata)
+{
+    Thread *t = userdata;
+    ExecTeam *team = t->team;
+
+    pthread_mutex_lock(&team->lock);
+    for (;;) {
+        while (!t->job && !team->quit)
+            pthread_cond_wait(&t->wake, &team->lock);
+        if (!t->job)
+            break;
+        t->running = true;
+        if (!t->job->closed)
+            job_run_locked(team, t->job);
+        t->running = false;
+        t->job = NULL;
+    }
+    pthread_mutex_unlock(&team->lock);
+    return NULL;
+}
+
+void exec_team_run(ExecTeam *team, const TeamRounds *rounds, void *userdata)
+{
+    Job job = {.rounds = rounds, .userdata = userdata};
+    uint32_t n = advance(rounds, userdata);
+
+    if (n == 0)
+        return;
     (void)pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&team->lock);
     if (hire_locked(team, &job, n) == 0)
         job_run_locked(team, &job);
-    while (!job.closed || job.n_ended < job.n_begun)
+    while (!job.finished)
         pthread_cond_wait(&job.done, &team->lock);
-    for (uint32_t i = 0; i < team->n_threads; i++)
-        if (team->threads[i]->job == &job && !team->threads[i]->running)
-            team->threads[i]->job = NULL;
     pthread_mutex_unlock(&team->lock);
     pthread_cond_destroy(&job.done);
 }

@@ -15,19 +15,31 @@
 #define TEAM_THREADS_MAX 1024u /* of one team, for all of its queries together */
 
 typedef struct ExecTeam ExecTeam;
-typedef void (*TeamWork)(void *userdata, uint32_t member);
+
+/* Work in rounds, one after the other. */
+typedef struct TeamRounds {
+    /*
+     * Prepares the next round; nobody else of this work runs meanwhile. Called first by the caller
+     * of exec_team_run(), then by whoever was the last to end a round: on a busy machine he has the
+     * processor, and nobody else need be woken to go on. Return: members wanted; 0 when all is
+     * done.
+     */
+    uint32_t (*next)(void *userdata);
+    /* One member's part of the round; returns when nothing is left to do in it. */
+    void (*work)(void *userdata, uint32_t member);
+} TeamRounds;
 
 int exec_team_new(ExecTeam **ret_team);
 /* Ends the threads. Nobody may be inside team_run(). Accepts NULL. */
 ExecTeam *exec_team_free(ExecTeam *team);
 
 /**
- * exec_team_run() - @work by up to @n threads at a time
- * @n:  at least 1. One is the caller itself; more are threads of the team, and the caller sleeps.
+ * exec_team_run() - all rounds, until next() returns 0
  *
- * Members are numbered from 0, each number at most once. @work returns when nothing is left to
- * do; members that have not begun by then are left out, so nobody waits for a thread that the
- * machine is too busy to start. Threads that cannot be made are done without; member 0 always runs,
- * if need be on the caller's thread. Several callers may use one team at once.
+ * Members of a round are numbered from 0, each number at most once. Those that have not begun when
+ * another member's work() returns are left out, so nobody waits for a thread that the machine is
+ * too busy to start. Rounds of one member stay on the thread that they are on, the caller's at
+ * first; for the others the caller sleeps and threads of the team work. Threads that cannot be made
+ * are done without: member 0 always runs. Several callers may use one team at once.
  */
-void exec_team_run(ExecTeam *team, uint32_t n, TeamWork work, void *userdata);
+void exec_team_run(ExecTeam *team, const TeamRounds *rounds, void *userdata);
