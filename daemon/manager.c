@@ -248,6 +248,9 @@ int manager_reload(Manager *m)
         log_set_level((int)ref->config.log_level);
         event.config = &m->sched_config;
         manager_feed(m, &event);
+        /* Roots, rings or I/O of what waits may be those of before. */
+        event = (SchedEvent){.type = SCHED_EVENT_VIEW_CHANGED};
+        manager_feed(m, &event);
         log_line(LOG_NOTICE, "configuration read again");
         manager_changed(m);
     }
@@ -409,6 +412,7 @@ static int start(Manager *m)
         r = start_workers(m);
     if (r >= 0) {
         watch_pressure(m);
+        mount_watch_start(m);
         r = gateway_listen(m);
     }
     if (r >= 0)
@@ -432,7 +436,7 @@ int manager_new(ConfigRef *config, const char *config_path, Manager **ret_manage
     }
     m->config = config;
     m->config_path = config_path;
-    m->cgroup.fd = m->listen_fd = m->pressure_fd = -EBADF;
+    m->cgroup.fd = m->listen_fd = m->pressure_fd = m->mounts.fd = -EBADF;
     account_books_init(&m->books);
     list_init(&m->events);
     list_init(&m->sessions);
@@ -534,6 +538,7 @@ Manager *manager_free(Manager *m)
                                          &m->house_timer, &m->stop_timer,      &m->changed_source};
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = sd_event_source_disable_unref(*sources[i]);
+    mount_watch_stop(&m->mounts);
     fd_close(m->pressure_fd);
     m->sched = sched_free(m->sched);
     if (clean) {

@@ -20,6 +20,7 @@
 #include "daemon/account/identity.h"
 #include "daemon/cgroup_root.h"
 #include "daemon/config/config.h"
+#include "daemon/mount_watch.h"
 #include "daemon/worker.h"
 #include "scheduler/scheduler.h"
 
@@ -97,6 +98,7 @@ struct Manager {
     unsigned n_peers;
 
     Bus *bus; /* NULL: without */
+    MountWatch mounts;
     int pressure_fd;
     sd_event_source *pressure_source, *pressure_timer, *house_timer, *stop_timer, *changed_source;
     bool stopping;

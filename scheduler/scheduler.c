@@ -420,6 +420,10 @@ static void dispatch(Sched *s, const SchedEvent *event)
         on_config(s, event->config);
         s->dirty = true;
         return;
+    case SCHED_EVENT_VIEW_CHANGED:
+        s->view++;
+        s->dirty = true;
+        return;
     case SCHED_EVENT_TIMER:
         s->dirty = true;
         return;

@@ -114,6 +114,8 @@ typedef enum SchedEventType {
     SCHED_EVENT_CPU_CHANGED,
     SCHED_EVENT_LIMIT_SET,
     SCHED_EVENT_CONFIG,
+    SCHED_EVENT_VIEW_CHANGED, /* what executors see of the host is another for those born from now
+                                 on */
     SCHED_EVENT_TIMER,
     _SCHED_EVENT_MAX,
 } SchedEventType;

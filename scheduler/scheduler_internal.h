@@ -52,6 +52,7 @@ typedef struct Executor {
     uint64_t high_bytes, max_bytes, grant_bytes; /* limits in force, and the grant they carry */
     uint64_t next_high_bytes, next_max_bytes, next_grant_bytes;
     uint64_t resize_serial; /* 0: none under way */
+    uint64_t view;          /* Sched.view when it was started */
 } Executor;
 
 typedef struct Request {
@@ -138,6 +139,7 @@ struct Sched {
     bool memory_short; /* set by the pump: somebody waits for the host's memory */
     uint32_t n_sessions, n_running, n_waiting, n_warm_failures;
     uint64_t warm_after_usec;
+    uint64_t view; /* counts VIEW_CHANGED */
     uint32_t n_executors_max, n_queries_max;
     uint64_t *session_ids; /* beside sessions[], so that the search stays in few cache lines */
     Session *sessions;

@@ -21,6 +21,7 @@ const char *sched_event_to_string(SchedEventType type)
         [SCHED_EVENT_CPU_CHANGED] = "cpu-changed",
         [SCHED_EVENT_LIMIT_SET] = "limit-set",
         [SCHED_EVENT_CONFIG] = "config",
+        [SCHED_EVENT_VIEW_CHANGED] = "view-changed",
         [SCHED_EVENT_TIMER] = "timer",
     };
     return type < _SCHED_EVENT_MAX ? names[type] : "unknown";

@@ -470,7 +470,8 @@ static Executor *find_warm(Sched *s)
     Executor *coming = NULL;
     sched_each_executor(s, e)
     {
-        if (e->session != SCHED_NONE || e->tenant != SCHED_NONE || e->max_bytes > s->warm_max_bytes)
+        if (e->session != SCHED_NONE || e->tenant != SCHED_NONE ||
+            e->max_bytes > s->warm_max_bytes || e->view != s->view)
             continue;
         if (e->state == EXECUTOR_READY)
             return e;

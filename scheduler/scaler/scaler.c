@@ -186,7 +186,8 @@ Executor *scaler_spawn(Sched *s, Session *se)
                     .state = EXECUTOR_SPAWNING,
                     .session = SCHED_NONE,
                     .tenant = SCHED_NONE,
-                    .grant_bytes = s->config.floor_bytes};
+                    .grant_bytes = s->config.floor_bytes,
+                    .view = s->view};
     sched_limits(e->grant_bytes, &e->high_bytes, &e->max_bytes);
     commit(s, e, 0);
     SchedAction *a = sched_emit(s, SCHED_ACTION_SPAWN, se);
@@ -578,6 +579,11 @@ void scaler_warm(Sched *s)
     {
         if (e->session != SCHED_NONE || e->tenant != SCHED_NONE || e->state == EXECUTOR_STOPPING)
             continue;
+        if (e->view != s->view) {
+            if (e->state == EXECUTOR_READY && sched_may_emit(s))
+                sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);
+            continue; /* not counted: its successor need not wait for it */
+        }
         n++;
         if (s->memory_short && e->state == EXECUTOR_READY && !stopped && sched_may_emit(s)) {
             sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);

@@ -80,7 +80,7 @@ typedef struct SimExecutor {
     uint64_t high, max;           /* in force */
     uint64_t next_high, next_max; /* being written */
     bool writing;
-    uint64_t current, peak, base;
+    uint64_t current, peak, base, spawned_at;
     uint32_t session; /* SESSIONS_MAX: none */
 } SimExecutor;
 
@@ -123,7 +123,7 @@ typedef struct World {
     uint64_t spawn_usec_max;
     uint64_t n_events, n_queries, n_done, n_failed, n_refused, n_lost, n_cancelled, n_oom, n_raised,
         n_restarts;
-    uint64_t n_granted, n_rescued, wait_max, timer_at;
+    uint64_t n_granted, n_rescued, wait_max, timer_at, view_changed_at;
     bool draining, trace, budget_lowered;
     uint64_t sum_before;
 } World;
@@ -338,6 +338,7 @@ static void do_action(World *w, const SchedAction *a)
                                          .high = a->high_bytes,
                                          .max = a->max_bytes,
                                          .session = SESSIONS_MAX,
+                                         .spawned_at = w->now,
                                          .current = 8 * MIB,
                                          .base = 8 * MIB};
         if (chance(w, w->draining ? 0 : w->spawn_fault_permille))
@@ -352,6 +353,8 @@ static void do_action(World *w, const SchedAction *a)
     case SCHED_ACTION_PLACE:
         CHECK(c && e && !e->placed && !e->stopping); /* D-7 */
         CHECK(e->max == a->max_bytes && e->high == a->high_bytes);
+        /* Who comes after a change of the view does not get an executor from before it. */
+        CHECK(e->spawned_at >= w->view_changed_at || c->opened_at <= w->view_changed_at);
         e->placed = true;
         e->session = ci;
         c->executor = ei;
@@ -659,7 +662,7 @@ static void limit_written(World *w, SimExecutor *e, const Pending *p)
 static void fault(World *w)
 {
     SchedEvent event = {0};
-    uint64_t what = rnd(w) % 6;
+    uint64_t what = rnd(w) % 7;
     if (!w->draining)
         push(w, between(w, 100 * MSEC, 20 * USEC_PER_SEC), KIND_FAULT, 0, 0, 0, 0);
     if (what == 0 && !w->draining) {
@@ -681,6 +684,9 @@ static void fault(World *w)
         if (kept == 0)
             w->online = w->topology.online;
         event.online = w->online;
+    } else if (what == 6) {
+        event.type = SCHED_EVENT_VIEW_CHANGED;
+        w->view_changed_at = w->now;
     } else if (what == 4) {
         SimSession *c = &w->sessions[rnd(w) % w->n_sessions];
         if (!c->open)
