@@ -27,6 +27,7 @@
 #define BIRTH_PAUSE_USEC (5 * USEC_PER_MSEC)
 #define BIRTH_PAUSES_MAX 4u
 #define REMOVE_RETRY_USEC (USEC_PER_SEC)
+#define FILTER_STAGES 2
 /* A query sends three frames and one for each growth of its memory. */
 #define FRAMES_USEC (50 * USEC_PER_MSEC)
 #define FRAMES_MAX 200u
@@ -264,6 +265,14 @@ static void start_deadline(Executor *e, uint64_t usec)
         executor_kill(e, SESSION_CAUSE_SPAWN, "out of memory");
 }
 
+/* How many filters a process has; those of berthd's own, which its unit loads, are inherited. */
+static int count_filters(const char *status)
+{
+    static const char key[] = "\nSeccomp_filters:\t";
+    const char *at = strstr(status, key);
+    return at ? atoi(at + strlen(key)) : -1;
+}
+
 /* Does the kernel agree with what LOCKED says? A frame alone proves nothing about its sender (D-6).
  */
 static bool locked_is_true(Executor *e)
@@ -275,11 +284,11 @@ static bool locked_is_true(Executor *e)
                 {"\nCapEff:\t", "0000000000000000"},
                 {"\nCapBnd:\t", "0000000000000000"},
                 {"\nNoNewPrivs:\t", "1"},
-                {"\nSeccomp:\t", "2\n"},
-                /* The first stage was loaded when it was warm. */
-                {"\nSeccomp_filters:\t", "2\n"}};
-    char path[64], status[8192], uids[64];
+                {"\nSeccomp:\t", "2\n"}};
+    char path[64], status[8192], own[8192], uids[64];
 
+    if (fd_read_file_at(AT_FDCWD, "/proc/self/status", own, sizeof(own)) < 0)
+        return false;
     snprintf(path, sizeof(path), "/proc/%d/status", e->pid);
     if (fd_read_file_at(AT_FDCWD, path, status, sizeof(status)) < 0)
         return false;
@@ -292,7 +301,8 @@ static bool locked_is_true(Executor *e)
         if (!at || strncmp(at + strlen(rows[i].key), rows[i].want, strlen(rows[i].want)) != 0)
             return false;
     }
-    return true;
+    /* The first stage was there when it was warm. */
+    return count_filters(status) == count_filters(own) + FILTER_STAGES;
 }
 
 static void hello(Executor *e, const ControlFrame *frame)
