@@ -2,11 +2,15 @@
 /*
  * How long a session waits for its executor, beside bubblewrap in the same run, taken in turns:
  *
- *   cold         sandbox_spawn() called until EXECUTOR_HELLO is read
- *   pooled       HANDOUT sent until EXECUTOR_LOCKED is read; the executor was spawned before the
- * clock started bwrap        `bwrap --unshare-all --ro-bind / / true` started until it has exited
- * (without the bind there is no /bin/true to run) bwrap-hello  the same with this program inside,
- * until the byte that it writes is read: the event that cold waits for
+ *   cold         sandbox_spawn() called until EXECUTOR_HELLO is read: the executor is warm
+ *   pooled       HANDOUT sent until EXECUTOR_LOCKED is read; it was spawned before the clock
+ * started cold-locked  both, what a client waits for when the pool is empty bwrap        `bwrap
+ * --unshare-all --ro-bind / / true` started until it has exited (without the bind there is no
+ * /bin/true to run) bwrap-hello  the same with this program inside, until the byte that it writes
+ * is read: the event that cold waits for
+ *
+ * What the last executor says of its own lock-down is printed with the figures. What is compared
+ * with bwrap is cold-locked, the longer.
  *
  * start [--json] [--runs=N] [--executor=PATH [--argument=TEXT]...]. Without --executor this program
  * stands in the executor's place. Needs root.
@@ -39,12 +43,14 @@ extern char **environ;
 typedef enum Series {
     SERIES_COLD,
     SERIES_POOLED,
+    SERIES_COLD_LOCKED,
     SERIES_BWRAP,
     SERIES_BWRAP_HELLO,
     _SERIES_MAX
 } Series;
 
-static const char *const series_names[_SERIES_MAX] = {"cold", "pooled", "bwrap", "bwrap-hello"};
+static const char *const series_names[_SERIES_MAX] = {"cold", "pooled", "cold-locked", "bwrap",
+                                                      "bwrap-hello"};
 
 typedef struct Bench {
     const char *executor;
@@ -55,6 +61,7 @@ typedef struct Bench {
     size_t n_roots;
     int n_runs;
     double *usec[_SERIES_MAX];
+    ControlExecutorLocked locked;
 } Bench;
 
 static double now_usec(void)
@@ -70,7 +77,7 @@ static void fail(const char *what, int r)
     exit(1);
 }
 
-static void run_sandbox(const Bench *b, double *ret_cold, double *ret_pooled)
+static void run_sandbox(Bench *b, double *ret_cold, double *ret_pooled)
 {
     PeerSession s = PEER_SESSION_INIT;
     SandboxSpec spec = SANDBOX_SPEC_INIT;
@@ -90,6 +97,7 @@ static void run_sandbox(const Bench *b, double *ret_cold, double *ret_pooled)
     *ret_pooled = now_usec() - start;
     if (r < 0)
         fail("hand-out", r);
+    b->locked = s.locked;
     (void)peer_end(&s, END_MSEC, NULL);
 }
 
@@ -155,6 +163,8 @@ static void print_json(const Bench *b, double cold, double pooled)
     for (int s = 0; s < _SERIES_MAX; s++)
         printf(", \"%s\": {\"p50\": %.1f, \"p99\": %.1f, \"min\": %.1f}", series_names[s],
                percentile(b, s, 500), percentile(b, s, 990), b->usec[s][0]);
+    printf(", \"locked\": {\"seccomp_calls\": %u, \"landlock_abi\": %u, \"ring_restricted\": %u}",
+           b->locked.n_seccomp_calls, b->locked.landlock_abi, b->locked.ring_restricted);
     printf(", \"cold_to_bwrap\": %.3f, \"bwrap_to_pooled\": %.1f}\n", cold, pooled);
 }
 
@@ -166,7 +176,11 @@ static void print_table(const Bench *b, double cold, double pooled)
     for (int s = 0; s < _SERIES_MAX; s++)
         printf("%-12s %8.3f %8.3f %8.3f\n", series_names[s], percentile(b, s, 500) / 1e3,
                percentile(b, s, 990) / 1e3, b->usec[s][0] / 1e3);
-    printf("cold takes %.2f of bwrap's time; pooled is %.1f times as fast as bwrap (medians)\n",
+    printf("locked: uid %u, %u system calls, Landlock ABI %u, ring %s\n", b->locked.uid,
+           b->locked.n_seccomp_calls, b->locked.landlock_abi,
+           b->locked.ring_restricted ? "restricted" : "none");
+    printf("cold and locked takes %.2f of bwrap's time; pooled is %.1f times as fast as bwrap "
+           "(medians)\n",
            cold, pooled);
 }
 
@@ -176,6 +190,7 @@ static void run(Bench *b, bool json)
     for (int i = -RUNS_WARM; i < b->n_runs; i++) {
         double t[_SERIES_MAX];
         run_sandbox(b, &t[SERIES_COLD], &t[SERIES_POOLED]);
+        t[SERIES_COLD_LOCKED] = t[SERIES_COLD] + t[SERIES_POOLED];
         (void)nanosleep(&pause, NULL);
         t[SERIES_BWRAP] = run_bwrap(b, false);
         (void)nanosleep(&pause, NULL);
@@ -186,7 +201,7 @@ static void run(Bench *b, bool json)
     }
     for (int s = 0; s < _SERIES_MAX; s++)
         qsort(b->usec[s], (size_t)b->n_runs, sizeof(double), compare);
-    double cold = percentile(b, SERIES_COLD, 500) / percentile(b, SERIES_BWRAP, 500);
+    double cold = percentile(b, SERIES_COLD_LOCKED, 500) / percentile(b, SERIES_BWRAP, 500);
     double pooled = percentile(b, SERIES_BWRAP, 500) / percentile(b, SERIES_POOLED, 500);
     if (json)
         print_json(b, cold, pooled);
