@@ -56,6 +56,8 @@ int query_emit(Query *q, ProtoWriter *w);
 int query_execute_relation(Query *q, ProtoReader r);
 /* A spark.connect.Command. */
 int query_execute_command(Query *q, ProtoReader r);
+/* A Catalog message; @ret_relation as below. */
+int query_catalog(Query *q, ProtoReader r, ProtoWriter *ret_relation);
 /* A parsed statement that is no query; @ret_relation is its result as a Relation message, appended.
  */
 int query_statement(Query *q, const SqlStatement *statement, ProtoWriter *ret_relation);

@@ -2,7 +2,6 @@
 
 /* Statements that are no queries, and the commands that carry them. */
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,73 +11,8 @@
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
 #include "exec/connect/query.h"
+#include "exec/connect/text_table.h"
 #include "exec/plan/explain.h"
-
-#define TABLE_COLUMNS_MAX 4u
-
-/* A small result of text (and booleans) in the query's arena. */
-typedef struct TextTable {
-    Query *q;
-    PlanField fields[TABLE_COLUMNS_MAX];
-    uint32_t n_columns;
-    DecodeList cells; /* const char *, "" never NULL; row by row */
-    int result;
-} TextTable;
-
-static const char null_cell[] = "\x01null";
-
-static int table_row(TextTable *t, const char *const *cells)
-{
-    for (uint32_t i = 0; i < t->n_columns; i++) {
-        const char *text = cells[i] ? cells[i] : null_cell;
-        char *copy = cells[i] ? ubuilder_strndup(&t->q->builder, text, strlen(text)) : (char *)text;
-        if (!decode_add(&t->q->decoder, &t->cells, copy))
-            return t->q->builder.result;
-    }
-    return 0;
-}
-
-/* As Relation.local_relation, which the client sends back when it wants the rows. */
-static int table_put(TextTable *t, ProtoWriter *w)
-{
-    Query *q = t->q;
-    if (q->builder.result != 0)
-        return query_result(q, q->builder.result);
-    _cleanup_(reply_writer_freep) ReplyWriter *writer = NULL;
-    int r = reply_writer_new(q->pool, t->fields, t->n_columns, NULL, INT32_MAX, NULL, NULL,
-                             q->error, &writer);
-    uint32_t n_rows = t->n_columns ? t->cells.n / t->n_columns : 0;
-    for (uint32_t row = 0; r == 0 && row < n_rows; row++) {
-        VecString values[TABLE_COLUMNS_MAX];
-        uint8_t bools[TABLE_COLUMNS_MAX];
-        uint64_t valid[TABLE_COLUMNS_MAX];
-        Vector vectors[TABLE_COLUMNS_MAX];
-        for (uint32_t i = 0; i < t->n_columns; i++) {
-            const char *text = t->cells.items[(size_t)row * t->n_columns + i];
-            bool is_null = text == null_cell, is_bool = t->fields[i].type.kind == TYPE_BOOLEAN;
-            valid[i] = !is_null;
-            bools[i] = strcmp(text, "true") == 0;
-            values[i] = vec_string(text, (uint32_t)strlen(text));
-            vectors[i] = (Vector){.type = t->fields[i].type,
-                                  .phys = is_bool ? PHYS_BOOL : PHYS_STRING,
-                                  .has_nulls = is_null,
-                                  .values = is_bool ? (void *)&bools[i] : (void *)&values[i],
-                                  .valid = &valid[i]};
-        }
-        Batch batch = {.n_rows = 1, .n_selected = 1, .n_columns = t->n_columns, .columns = vectors};
-        r = reply_writer_add(writer, &batch);
-    }
-    _cleanup_free_ uint8_t *data = NULL;
-    size_t n_data;
-    if (r == 0)
-        r = reply_writer_take_stream(writer, &data, &n_data);
-    if (r != 0)
-        return query_result(q, r);
-    proto_begin(w, SPARK_RELATION_LOCAL_RELATION);
-    proto_put_bytes(w, SPARK_LOCAL_RELATION_DATA, data, n_data);
-    proto_end(w);
-    return 0;
-}
 
 /* ---- SET, SHOW, DESCRIBE ---- */
 
@@ -132,29 +66,10 @@ typedef struct ShowTables {
     const char *pattern;
 } ShowTables;
 
-/* Spark's patterns: * for anything, | between alternatives, no case. */
-static bool pattern_matches(const char *pattern, const char *name)
-{
-    if (!pattern)
-        return true;
-    char one[256];
-    while (*pattern) {
-        size_t n = strcspn(pattern, "|");
-        if (n < sizeof(one)) {
-            memcpy(one, pattern, n);
-            one[n] = '\0';
-            if (fnmatch(one, name, FNM_CASEFOLD) == 0)
-                return true;
-        }
-        pattern += n + (pattern[n] == '|');
-    }
-    return false;
-}
-
 static int each_view(void *userdata, const char *name)
 {
     ShowTables *s = userdata;
-    if (!pattern_matches(s->pattern, name))
+    if (!text_pattern_matches(s->pattern, name))
         return 0;
     return table_row(&s->table, (const char *[]){"", name, "true"});
 }
@@ -170,6 +85,26 @@ static int run_show(Query *q, const SqlStatement *s, ProtoWriter *w)
                        .pattern = s->pattern};
     int r = plan_session_each_view(q->session->plan, each_view, &show);
     return r ? query_result(q, r) : table_put(&show.table, w);
+}
+
+/* One column, one row: SHOW DATABASES, SHOW CATALOGS. */
+static int run_show_name(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q, .fields = {{s->name, TYPE(STRING), false}}, .n_columns = 1};
+    int r = text_pattern_matches(s->pattern, s->value)
+                ? query_result(q, table_row(&t, (const char *[]){s->value}))
+                : 0;
+    return r ? r : table_put(&t, w);
+}
+
+static int run_show_columns(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q, .fields = {{"col_name", TYPE(STRING), false}}, .n_columns = 1};
+    PlanNode *plan;
+    int r = query_bind(q, s->query, &plan);
+    for (uint32_t i = 0; r == 0 && i < plan->n_fields; i++)
+        r = query_result(q, table_row(&t, (const char *[]){plan->fields[i].name}));
+    return r ? r : table_put(&t, w);
 }
 
 static int run_describe(Query *q, const SqlStatement *s, ProtoWriter *w)
@@ -297,12 +232,18 @@ static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
 
 static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
-    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists)
-        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
-                               "The table or view `%.100s` cannot be found. Verify the spelling "
-                               "and correctness of the schema and catalog. To tolerate the error "
-                               "on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS.",
-                               s->name);
+    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists) {
+        char name[140];
+        snprintf(name, sizeof(name), "`spark_catalog`.`default`.`%.100s`", s->name);
+        query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
+                        "The table or view %s cannot be found. Verify the spelling and correctness "
+                        "of the schema and catalog. To tolerate the error on drop use DROP VIEW IF "
+                        "EXISTS or DROP TABLE IF EXISTS.",
+                        name);
+        query_error_parameters(q->error, "relationName", name, "searchPath",
+                               "[`spark_catalog`.`default`]", NULL);
+        return QUERY_E_FAILED;
+    }
     q->flags |= DATA_FLAG_REPLAY;
     TextTable none = {.q = q};
     return table_put(&none, w);
@@ -318,6 +259,10 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
     case SQL_SHOW_TABLES:
     case SQL_SHOW_VIEWS:
         return run_show(q, s, w);
+    case SQL_SHOW_NAME:
+        return run_show_name(q, s, w);
+    case SQL_SHOW_COLUMNS:
+        return run_show_columns(q, s, w);
     case SQL_DESCRIBE:
         return run_describe(q, s, w);
     case SQL_EXPLAIN:

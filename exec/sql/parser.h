@@ -19,15 +19,17 @@
 
 typedef enum SqlStatementKind {
     SQL_QUERY,
-    SQL_EXPLAIN,     /* @query, @mode, @analyze */
-    SQL_CREATE_VIEW, /* @name, @query, @replace, @if_not_exists */
-    SQL_DROP_VIEW,   /* @name, @if_exists */
-    SQL_SHOW_TABLES, /* @pattern */
-    SQL_SHOW_VIEWS,  /* @pattern */
-    SQL_DESCRIBE,    /* @query */
-    SQL_SET,         /* @name, @value; neither: list all; no value: show one */
-    SQL_RESET,       /* @name or all */
-    SQL_NOTHING,     /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH */
+    SQL_EXPLAIN,      /* @query, @mode, @analyze */
+    SQL_CREATE_VIEW,  /* @name, @query, @replace, @if_not_exists */
+    SQL_DROP_VIEW,    /* @name, @if_exists */
+    SQL_SHOW_TABLES,  /* @pattern */
+    SQL_SHOW_VIEWS,   /* @pattern */
+    SQL_SHOW_NAME,    /* @name of the column, @value, @pattern: SHOW DATABASES, CATALOGS */
+    SQL_SHOW_COLUMNS, /* @query */
+    SQL_DESCRIBE,     /* @query */
+    SQL_SET,          /* @name, @value; neither: list all; no value: show one */
+    SQL_RESET,        /* @name or all */
+    SQL_NOTHING, /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH, USE default */
     _SQL_STATEMENT_KIND_MAX,
 } SqlStatementKind;
 

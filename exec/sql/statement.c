@@ -2,7 +2,9 @@
 
 /* Statements around queries: views, SHOW, DESCRIBE, SET, EXPLAIN. */
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "exec/sql/literal.h"
@@ -111,7 +113,8 @@ static bool parse_drop(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
     advance(p);
-    if (!accept_word(p, "VIEW"))
+    bool table = accept_word(p, "TABLE"); /* there are none, but views answer to the name */
+    if (!table && !accept_word(p, "VIEW"))
         return unsupported_at(p, first, "DROP of anything but views"), false;
     s->kind = SQL_DROP_VIEW;
     if (at_words(p, "IF", "EXISTS")) {
@@ -123,6 +126,66 @@ static bool parse_drop(Parser *p, SqlStatement *s)
     return s->name != NULL;
 }
 
+/* A relation by name, as it would be in FROM. */
+static URel *parse_relation_name(Parser *p)
+{
+    uint32_t first = p->at;
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return NULL;
+    bool files = n == 2 && (strcmp(parts[0], "parquet") == 0);
+    URel *rel = urel_new(p->b, files ? UREL_FILES : UREL_TABLE);
+    if (!rel)
+        return NULL;
+    if (files) {
+        rel->format = "parquet";
+        rel->paths = parts + 1;
+        rel->n_paths = 1;
+    } else {
+        rel->parts = parts;
+        rel->n_parts = n;
+    }
+    rel->position = p->tokens[first].start + 1;
+    return urel_seal(p->b, rel);
+}
+
+/* SHOW COLUMNS IN name */
+static bool parse_show_columns(Parser *p, SqlStatement *s)
+{
+    s->kind = SQL_SHOW_COLUMNS;
+    if (!accept_word(p, "FROM") && !expect_word(p, "IN"))
+        return false;
+    s->query = parse_relation_name(p);
+    return s->query != NULL;
+}
+
+/* USE [DATABASE|SCHEMA|CATALOG] name: there is one of each. */
+static bool parse_use(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    s->kind = SQL_NOTHING;
+    if (!accept_word(p, "DATABASE") && !accept_word(p, "SCHEMA"))
+        accept_word(p, "CATALOG");
+    const Token *t = peek(p);
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return false;
+    const char *last = parts[n - 1];
+    if (strcasecmp(last, "default") == 0 || strcasecmp(last, "spark_catalog") == 0)
+        return true;
+    char name[140], what[300];
+    snprintf(name, sizeof(name), "`spark_catalog`.`%.100s`", last);
+    snprintf(what, sizeof(what),
+             "The schema %s cannot be found. Verify the spelling and correctness of the schema and "
+             "catalog.",
+             name);
+    analysis_error_at(p, t, "SCHEMA_NOT_FOUND", "42704", what);
+    query_error_parameters(p->b->error, "schemaName", name, NULL);
+    return false;
+}
+
 static bool parse_show(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
@@ -131,8 +194,17 @@ static bool parse_show(Parser *p, SqlStatement *s)
         s->kind = SQL_SHOW_TABLES;
     else if (accept_word(p, "VIEWS"))
         s->kind = SQL_SHOW_VIEWS;
+    else if (accept_word(p, "DATABASES") || accept_word(p, "SCHEMAS"))
+        *s = (SqlStatement){.kind = SQL_SHOW_NAME, .name = "namespace", .value = "default"};
+    else if (accept_word(p, "CATALOGS"))
+        *s = (SqlStatement){.kind = SQL_SHOW_NAME, .name = "catalog", .value = "spark_catalog"};
+    else if (accept_word(p, "COLUMNS"))
+        return parse_show_columns(p, s);
     else
-        return unsupported_at(p, first, "SHOW of anything but TABLES and VIEWS"), false;
+        return unsupported_at(p, first,
+                              "SHOW of anything but TABLES, VIEWS, COLUMNS, DATABASES and "
+                              "CATALOGS"),
+               false;
     if (accept_word(p, "IN") || accept_word(p, "FROM"))
         if (!parse_any_identifier(p))
             return false;
@@ -159,26 +231,7 @@ static bool parse_describe(Parser *p, SqlStatement *s)
     }
     if (at_word(p, "FUNCTION") || at_word(p, "DATABASE") || at_word(p, "SCHEMA"))
         return unsupported_at(p, peek(p), "DESCRIBE of anything but tables and queries"), false;
-    /* DESCRIBE name: as the relation would be in FROM */
-    uint32_t first = p->at;
-    const char **parts;
-    uint32_t n;
-    if (!parse_name(p, &parts, &n))
-        return false;
-    bool files = n == 2 && (strcmp(parts[0], "parquet") == 0);
-    URel *rel = urel_new(p->b, files ? UREL_FILES : UREL_TABLE);
-    if (!rel)
-        return false;
-    if (files) {
-        rel->format = "parquet";
-        rel->paths = parts + 1;
-        rel->n_paths = 1;
-    } else {
-        rel->parts = parts;
-        rel->n_parts = n;
-    }
-    rel->position = p->tokens[first].start + 1;
-    s->query = urel_seal(p->b, rel);
+    s->query = parse_relation_name(p);
     return s->query != NULL;
 }
 
@@ -261,10 +314,10 @@ static bool parse_reset(Parser *p, SqlStatement *s)
 
 static bool parse_body(Parser *p, SqlStatement *s)
 {
-    static const char *const refused[] = {
-        "INSERT", "UPDATE", "DELETE", "MERGE", "ALTER",  "TRUNCATE", "ANALYZE",
-        "LOAD",   "GRANT",  "REVOKE", "MSCK",  "REPAIR", "DECLARE",  "BEGIN",
-        "COMMIT", "CALL",   "USE",    "ADD",   "LIST",   "EXECUTE",  "COMMENT"};
+    static const char *const refused[] = {"INSERT",   "UPDATE",  "DELETE",  "MERGE",   "ALTER",
+                                          "TRUNCATE", "ANALYZE", "LOAD",    "GRANT",   "REVOKE",
+                                          "MSCK",     "REPAIR",  "DECLARE", "BEGIN",   "COMMIT",
+                                          "CALL",     "ADD",     "LIST",    "EXECUTE", "COMMENT"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);
@@ -284,6 +337,8 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_set(p, s);
     if (at_word(p, "RESET"))
         return parse_reset(p, s);
+    if (at_word(p, "USE"))
+        return parse_use(p, s);
     if (at_words(p, "CACHE", "TABLE") || at_words(p, "UNCACHE", "TABLE") ||
         at_words(p, "REFRESH", "TABLE")) {
         s->kind = SQL_NOTHING;
