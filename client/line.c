@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/line.h"
 
+#include <errno.h>
 #include <histedit.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,17 +95,28 @@ LineReader *line_reader_free(LineReader *r)
     return NULL;
 }
 
-const char *line_read(LineReader *r, const char *prompt)
+int line_read(LineReader *r, const char *prompt, const char **ret_line)
 {
-    if (!r->edit)
-        return getline(&r->line, &r->n_line, r->in) < 0 ? NULL : r->line;
     int n = 0;
+    errno = 0;
+    if (!r->edit) {
+        if (getline(&r->line, &r->n_line, r->in) < 0)
+            return errno == EINTR ? -EINTR : 0;
+        *ret_line = r->line;
+        return 1;
+    }
     r->prompt = prompt;
     const char *line = el_gets(r->edit, &n);
-    if (!line || n <= 0)
-        return NULL;
+    if (!line || n <= 0) {
+        if (errno != EINTR)
+            return 0;
+        el_reset(r->edit);
+        fputc('\n', stdout);
+        return -EINTR;
+    }
     HistEvent event;
     if (strspn(line, " \t\r\n") < (size_t)n)
         history(r->history, &event, H_ENTER, line);
-    return line;
+    *ret_line = line;
+    return 1;
 }

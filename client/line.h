@@ -14,6 +14,10 @@ typedef struct LineReader LineReader;
 /* @in is borrowed. NULL: no memory. */
 LineReader *line_reader_new(FILE *in, bool interactive);
 LineReader *line_reader_free(LineReader *reader);
-/* The next line with its line end, valid until the next call; NULL at the end. The prompt is for
- * people only. */
-const char *line_read(LineReader *reader, const char *prompt);
+/**
+ * line_read() - the next line, with its line end
+ * @prompt:   for people only
+ * @ret_line: valid until the next call
+ * Return: 1; 0 at the end; -EINTR: a signal came, and what had been typed is gone.
+ */
+int line_read(LineReader *reader, const char *prompt, const char **ret_line);

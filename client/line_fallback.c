@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/line.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct LineReader {
@@ -28,11 +29,20 @@ LineReader *line_reader_free(LineReader *r)
     return NULL;
 }
 
-const char *line_read(LineReader *r, const char *prompt)
+int line_read(LineReader *r, const char *prompt, const char **ret_line)
 {
     if (r->interactive) {
         fputs(prompt, stdout);
         fflush(stdout);
     }
-    return getline(&r->line, &r->n_line, r->in) < 0 ? NULL : r->line;
+    errno = 0;
+    if (getline(&r->line, &r->n_line, r->in) < 0) {
+        bool signal = errno == EINTR;
+        clearerr(r->in);
+        if (signal && r->interactive)
+            fputc('\n', stdout);
+        return signal ? -EINTR : 0;
+    }
+    *ret_line = r->line;
+    return 1;
 }

@@ -311,7 +311,8 @@ static int print_header(ResultPrinter *p, const ArrowField *fields, uint32_t n_f
             if (r < 0)
                 return r;
         }
-        fputc('\n', p->out);
+        if (n_fields > 0) /* what changes the session has a result without columns */
+            fputc('\n', p->out);
     }
     return 0;
 }
@@ -371,7 +372,7 @@ int result_printer_finish(ResultPrinter *p)
 {
     static const uint8_t end_mark[8] = {0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0};
     int r = 0;
-    if (!p->has_columns)
+    if (!p->has_columns && p->format != RESULT_FORMAT_JSON)
         return 0;
     if (p->format == RESULT_FORMAT_BOX)
         r = box_finish(p);

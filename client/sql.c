@@ -10,7 +10,6 @@
  */
 
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,27 +25,13 @@
 #include "client/connection.h"
 #include "client/line.h"
 #include "client/result.h"
+#include "client/sql_options.h"
 #include "client/statement.h"
 #include "client/verbs.h"
 #include "connect/proto/proto.h"
 #include "connect/proto/spark.h"
 
-#define DEFAULT_ADDRESS "unix:/run/berth/connect.sock"
-#define DIRS_MAX 32
-#define SETTINGS_MAX 64
-
 static volatile sig_atomic_t interrupted;
-
-typedef struct SqlOptions {
-    bool embedded, timing, progress, quiet, keep_going;
-    const char *address, *file;
-    ResultFormat format;
-    uint64_t max_rows;
-    EmbeddedOptions executor;
-    const char *read_dirs[DIRS_MAX], *write_dirs[DIRS_MAX];
-    const char *settings[SETTINGS_MAX]; /* KEY=VALUE as typed */
-    size_t n_settings;
-} SqlOptions;
 
 typedef struct Sql {
     SqlOptions options;
@@ -57,6 +42,7 @@ typedef struct Sql {
     size_t n_relation;
     ResultPrinter *printer;
     uint64_t started_usec;
+    unsigned permille;
     bool progress_shown;
 } Sql;
 
@@ -82,14 +68,16 @@ static void progress_draw(Sql *s, uint64_t done, uint64_t all, uint64_t bytes)
     uint64_t elapsed = clock_now_usec() - s->started_usec;
     if (!s->options.progress || elapsed < USEC_PER_SEC / 2 || all == 0)
         return;
-    unsigned permille = (unsigned)(MIN(done, all) * 1000 / all);
+    /* Never back: when a further part of the query begins, its rows come on top of all. */
+    unsigned permille = MAX((unsigned)(MIN(done, all) * 1000 / all), s->permille);
+    s->permille = permille;
     char bar[31 * 3 + 1], size[32];
     char *p = bar;
     for (unsigned i = 0; i < 30; i++)
         p = stpcpy(p, i < permille * 30 / 1000 ? "\xE2\x96\x88" : "\xE2\x96\x91");
     fprintf(stderr, "\r\033[K%s %3u %%  %s read  %.1f s", bar, permille / 10,
             text_format_bytes(size, sizeof(size), bytes), (double)elapsed / USEC_PER_SEC);
-    if (permille > 50)
+    if (permille > 50 && permille < 990)
         fprintf(stderr, "  about %.0f s left",
                 (double)elapsed / USEC_PER_SEC * (1000 - permille) / permille);
     s->progress_shown = true;
@@ -173,6 +161,15 @@ static int on_reply(void *userdata, const uint8_t *response, size_t n_response)
     return r;
 }
 
+/* Messages quote what users and files contain: of control characters only the line end remains
+ * (CLI-1). */
+static void print_message(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        fputc(((unsigned char)*p < ' ' && *p != '\n') || *p == 0x7f ? ' ' : *p, stderr);
+    fputc('\n', stderr);
+}
+
 static void print_error(Sql *s, const ConnectionError *e)
 {
     progress_clear(s);
@@ -183,7 +180,8 @@ static void print_error(Sql *s, const ConnectionError *e)
         fprintf(stderr, " (SQLSTATE %s)", e->sqlstate);
     if (e->line)
         fprintf(stderr, " at line %u, column %u", e->line, e->column);
-    fprintf(stderr, ": %s\n", e->message);
+    fputs(": ", stderr);
+    print_message(e->message);
 }
 
 static int put_sql_command(ProtoWriter *w, const char *statement)
@@ -204,6 +202,53 @@ static int put_sql_command(ProtoWriter *w, const char *statement)
 static int execute(Sql *s, const ProtoWriter *w, ConnectionError *error)
 {
     return s->connection->ops->execute(s->connection, w->data, w->n_bytes, on_reply, s, error);
+}
+
+/* The executor tells its limits while it starts: let it, before the prompt is there. */
+static int wait_until_ready(Sql *s, ConnectionError *error)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, CONNECTION_MESSAGE_MAX, NULL, NULL);
+    int r = put_sql_command(&w, "SELECT 1");
+    if (r == 0)
+        r = execute(s, &w, error);
+    free(s->relation);
+    s->relation = NULL;
+    return r;
+}
+
+static int configure_session(Sql *s, ConnectionError *error)
+{
+    /* Relative paths in SQL mean the directory the user stands in. */
+    _cleanup_free_ char *cwd = getcwd(NULL, 0);
+    int r = 0;
+    if (cwd)
+        r = s->connection->ops->configure(s->connection, "spark.berth.directory", cwd, error);
+    for (size_t i = 0; r == 0 && i < s->options.n_settings; i++) {
+        const char *value = strchr(s->options.settings[i], '=') + 1;
+        _cleanup_free_ char *key =
+            strndup(s->options.settings[i], (size_t)(value - 1 - s->options.settings[i]));
+        r = key ? s->connection->ops->configure(s->connection, key, value, error) : -ENOMEM;
+    }
+    return r;
+}
+
+static int open_connection(Sql *s)
+{
+    ConnectionError error = {0};
+    int r =
+        s->options.embedded
+            ? connection_open_embedded(&s->options.executor, &interrupted, &s->connection, &error)
+            : connection_open_connect(s->options.address, &interrupted, &s->connection, &error);
+    if (r == 0)
+        r = configure_session(s, &error);
+    if (r == 0 && s->interactive && s->options.embedded)
+        r = wait_until_ready(s, &error);
+    if (r > 0)
+        print_error(s, &error);
+    else if (r < 0)
+        fprintf(stderr, "berth sql: %s\n", strerror(-r));
+    return r;
 }
 
 static int run_relation(Sql *s, ConnectionError *error)
@@ -244,6 +289,7 @@ static int run_statement(Sql *s, const char *statement)
     ConnectionError error = {0};
     interrupted = 0;
     s->started_usec = clock_now_usec();
+    s->permille = 0;
     int r = put_sql_command(&w, statement);
     if (r == 0)
         r = execute(s, &w, &error);
@@ -261,33 +307,82 @@ static int run_statement(Sql *s, const char *statement)
     return r;
 }
 
-static const char shell_help[] =
-    "Statements end with a semicolon. Ctrl-C cancels the running one, Ctrl-D leaves.\n"
-    "  .help              this text\n"
-    "  .quit              leave\n"
-    "  .timing on|off     print the time of each statement\n"
-    "  .format box|csv|json|arrow\n";
+static const char shell_help[] = "Statements end with a semicolon. Ctrl-C cancels the running one "
+                                 "or empties the line, Ctrl-D leaves.\n"
+                                 "  \\?  .help            this text\n"
+                                 "  \\q  .quit            leave\n"
+                                 "  .timing [on|off]     print the time of each statement\n"
+                                 "  .format box|csv|json\n";
+
+typedef enum ShellWord {
+    SHELL_WORD_NONE, /* the line is SQL */
+    SHELL_WORD_HELP,
+    SHELL_WORD_QUIT,
+    SHELL_WORD_TIMING,
+    SHELL_WORD_FORMAT,
+    SHELL_WORD_UNKNOWN,
+} ShellWord;
+
+/* Commands begin with a point or a backslash; what people type who look for the way out is known
+ * without. */
+static ShellWord shell_word(const char *word)
+{
+    static const struct {
+        const char *name;
+        ShellWord word;
+    } words[] = {{"help", SHELL_WORD_HELP},     {"?", SHELL_WORD_HELP},
+                 {"h", SHELL_WORD_HELP},        {"quit", SHELL_WORD_QUIT},
+                 {"exit", SHELL_WORD_QUIT},     {"q", SHELL_WORD_QUIT},
+                 {"timing", SHELL_WORD_TIMING}, {"format", SHELL_WORD_FORMAT}};
+    bool marked = word[0] == '.' || word[0] == '\\';
+    size_t n = strcspn(word + marked, ";");
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (strlen(words[i].name) == n && strncmp(word + marked, words[i].name, n) == 0 &&
+            (marked || (words[i].word <= SHELL_WORD_QUIT && n >= 4)))
+            return words[i].word;
+    return marked ? SHELL_WORD_UNKNOWN : SHELL_WORD_NONE;
+}
 
 /* Return: true when the line was a command of the shell; *ret_quit asks to leave. */
 static bool shell_command(Sql *s, const char *line, bool *ret_quit)
 {
-    if (line[0] != '.')
-        return false;
     char word[32] = "", value[32] = "";
     (void)sscanf(line, "%31s %31s", word, value);
-    if (strcmp(word, ".quit") == 0 || strcmp(word, ".exit") == 0) {
-        *ret_quit = true;
-    } else if (strcmp(word, ".timing") == 0 &&
-               (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)) {
-        s->options.timing = strcmp(value, "on") == 0;
-    } else if (strcmp(word, ".format") == 0 && result_format_from_string(value) >= 0) {
-        s->options.format = result_format_from_string(value);
-    } else if (strcmp(word, ".help") == 0) {
+    ShellWord what = shell_word(word);
+    int format = result_format_from_string(value);
+
+    if (what == SHELL_WORD_NONE || (value[0] && word[0] != '.' && word[0] != '\\'))
+        return false;
+    if (what == SHELL_WORD_HELP)
         fputs(shell_help, stdout);
-    } else {
-        fprintf(stderr, "unknown command %s %s; .help lists them\n", word, value);
+    else if (what == SHELL_WORD_QUIT)
+        *ret_quit = true;
+    else if (what == SHELL_WORD_TIMING && !value[0])
+        s->options.timing = !s->options.timing;
+    else if (what == SHELL_WORD_TIMING && (strcmp(value, "on") == 0 || strcmp(value, "off") == 0))
+        s->options.timing = strcmp(value, "on") == 0;
+    else if (what == SHELL_WORD_FORMAT && format >= 0 &&
+             (format != RESULT_FORMAT_ARROW || !isatty(STDOUT_FILENO)))
+        s->options.format = format;
+    else {
+        fprintf(stderr, "not understood: ");
+        print_message(line);
+        fputs(shell_help, stderr);
     }
     return true;
+}
+
+/* The gateway or the executor has gone while the shell stays: what comes next gets a new session.
+ */
+static int reopen(Sql *s)
+{
+    s->connection = connection_close(s->connection);
+    int r = open_connection(s);
+    if (r == 0 && !s->options.quiet)
+        fputs("Connected again, to a new session: temporary views and settings of the old one are "
+              "gone.\n",
+              stderr);
+    return r;
 }
 
 /* Runs what is whole. Return: 0 go on; else stop with that code. */
@@ -299,6 +394,8 @@ static int run_pending(Sql *s, StatementSplitter *splitter, bool at_end, bool *f
         if (r <= 0)
             return r;
         r = run_statement(s, statement);
+        if (r == CONNECTION_E_LOST && s->interactive)
+            r = reopen(s) == 0 ? CONNECTION_E_STATEMENT : r;
         if (r == CONNECTION_E_STATEMENT) {
             *failed = true;
             if (s->interactive || s->options.keep_going)
@@ -315,11 +412,20 @@ static int run_stream(Sql *s, FILE *in)
     LineReader *reader = line_reader_new(in, s->interactive);
     bool failed = false, quit = false;
     int r = reader ? 0 : -ENOMEM;
+    if (s->interactive && !s->options.quiet)
+        fputs("berth " BERTH_VERSION "; \\? for help\n", stderr);
     while (r == 0 && !quit) {
         bool pending = statement_splitter_pending(&splitter);
-        const char *line = line_read(reader, pending ? "    -> " : "berth> ");
-        if (!line) {
-            r = run_pending(s, &splitter, true, &failed);
+        const char *line;
+        int k = line_read(reader, pending ? "    -> " : "berth> ", &line);
+        if (k == -EINTR && s->interactive) { /* Ctrl-C: what was typed so far is dropped */
+            interrupted = 0;
+            statement_splitter_done(&splitter);
+            continue;
+        }
+        if (k <= 0) {
+            if (k == 0)
+                r = run_pending(s, &splitter, true, &failed);
             break;
         }
         if (!pending && shell_command(s, line, &quit))
@@ -332,201 +438,6 @@ static int run_stream(Sql *s, FILE *in)
     if (r == -EMSGSIZE)
         fprintf(stderr, "berth sql: a statement is longer than %u bytes\n", STATEMENT_BYTES_MAX);
     return r == 0 && failed && !s->interactive ? CONNECTION_E_STATEMENT : r;
-}
-
-static void usage(FILE *out)
-{
-    fputs(
-        "Usage: berth sql [OPTION]... [STATEMENT]...\n"
-        "\n"
-        "Runs SQL statements; without any, reads them from standard input (a prompt on a "
-        "terminal).\n"
-        "\n"
-        "      --host=ADDRESS       sc://HOST:PORT or unix:PATH (default " DEFAULT_ADDRESS ")\n"
-        "      --embedded           no daemon: start a sandboxed executor as the caller\n"
-        "  -f, --file=FILE          read statements from FILE\n"
-        "      --format=FORMAT      box, csv, json, arrow (default: box on a terminal, else csv)\n"
-        "      --json               same as --format=json\n"
-        "      --max-rows=N         rows that box form shows (default 1000)\n"
-        "      --timing             print the time of each statement\n"
-        "      --no-progress        no progress bar\n"
-        "      --keep-going         do not stop at the first statement that fails\n"
-        "  -q, --quiet              no notices\n"
-        "\n"
-        "With --embedded:\n"
-        "      --data=DIR           another directory that may be read; may be repeated\n"
-        "      --output=DIR         a directory that may be written; may be repeated\n"
-        "      --memory=SIZE        limit of the executor (default: half of the machine)\n"
-        "      --threads=N          threads of a query (default: all CPUs)\n"
-        "      --io=ring|pread      how files are read\n"
-        "      --executor=PATH      the executor's binary\n"
-        "\n"
-        "Exit status: 0 all statements ran, 1 one failed, 2 wrong usage, 3 no connection, 130 "
-        "interrupted.\n",
-        out);
-}
-
-enum {
-    OPT_HOST = 256,
-    OPT_EMBEDDED,
-    OPT_FORMAT,
-    OPT_JSON,
-    OPT_MAX_ROWS,
-    OPT_CONF,
-    OPT_TIMING,
-    OPT_NO_PROGRESS,
-    OPT_KEEP_GOING,
-    OPT_DATA,
-    OPT_OUTPUT,
-    OPT_MEMORY,
-    OPT_THREADS,
-    OPT_IO,
-    OPT_EXECUTOR,
-};
-
-static const struct option long_options[] = {
-    {"host", required_argument, NULL, OPT_HOST},
-    {"embedded", no_argument, NULL, OPT_EMBEDDED},
-    {"file", required_argument, NULL, 'f'},
-    {"format", required_argument, NULL, OPT_FORMAT},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"max-rows", required_argument, NULL, OPT_MAX_ROWS},
-    {"conf", required_argument, NULL, OPT_CONF},
-    {"timing", no_argument, NULL, OPT_TIMING},
-    {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
-    {"keep-going", no_argument, NULL, OPT_KEEP_GOING},
-    {"data", required_argument, NULL, OPT_DATA},
-    {"output", required_argument, NULL, OPT_OUTPUT},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"io", required_argument, NULL, OPT_IO},
-    {"executor", required_argument, NULL, OPT_EXECUTOR},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static int bad_option(const char *name, const char *value, const char *why)
-{
-    fprintf(stderr, "berth sql: --%s=%s: %s\n", name, value, why);
-    return 2;
-}
-
-static int parse_executor_option(SqlOptions *o, int c)
-{
-    EmbeddedOptions *e = &o->executor;
-    if ((c == OPT_DATA && e->n_read_dirs == DIRS_MAX) ||
-        (c == OPT_OUTPUT && e->n_write_dirs == DIRS_MAX))
-        return bad_option(c == OPT_DATA ? "data" : "output", optarg, "too many directories");
-    if (c == OPT_DATA)
-        o->read_dirs[e->n_read_dirs++] = optarg;
-    else if (c == OPT_OUTPUT)
-        o->write_dirs[e->n_write_dirs++] = optarg;
-    else if (c == OPT_MEMORY)
-        e->memory = optarg;
-    else if (c == OPT_THREADS)
-        e->threads = optarg;
-    else if (c == OPT_IO)
-        e->io = optarg;
-    else
-        e->executor = optarg;
-    return -1;
-}
-
-/* Return: -1 go on; else the exit status. */
-static int parse_options(int argc, char **argv, SqlOptions *o)
-{
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "f:qh", long_options, NULL)) != -1;) {
-        int status = -1;
-        switch (c) {
-        case OPT_HOST:
-            o->address = optarg;
-            break;
-        case OPT_EMBEDDED:
-            o->embedded = true;
-            break;
-        case 'f':
-            o->file = optarg;
-            break;
-        case OPT_JSON:
-            o->format = RESULT_FORMAT_JSON;
-            break;
-        case OPT_FORMAT:
-            o->format = result_format_from_string(optarg);
-            if (o->format < 0)
-                status = bad_option("format", optarg, "expected box, csv, json or arrow");
-            break;
-        case OPT_MAX_ROWS:
-            if (text_parse_u64(optarg, UINT32_MAX, &o->max_rows) < 0)
-                status = bad_option("max-rows", optarg, "expected a number");
-            break;
-        case OPT_CONF:
-            if (!strchr(optarg, '=') || o->n_settings == SETTINGS_MAX)
-                status = bad_option("conf", optarg,
-                                    o->n_settings == SETTINGS_MAX ? "too many settings"
-                                                                  : "expected KEY=VALUE");
-            else
-                o->settings[o->n_settings++] = optarg;
-            break;
-        case OPT_TIMING:
-            o->timing = true;
-            break;
-        case OPT_NO_PROGRESS:
-            o->progress = false;
-            break;
-        case OPT_KEEP_GOING:
-            o->keep_going = true;
-            break;
-        case 'q':
-            o->quiet = o->executor.quiet = true;
-            break;
-        case 'h':
-            usage(stdout);
-            return 0;
-        case '?':
-            usage(stderr);
-            return 2;
-        default:
-            status = parse_executor_option(o, c);
-            break;
-        }
-        if (status >= 0)
-            return status;
-    }
-    return -1;
-}
-
-static int configure_session(Sql *s, ConnectionError *error)
-{
-    /* Relative paths in SQL mean the directory the user stands in. */
-    _cleanup_free_ char *cwd = getcwd(NULL, 0);
-    int r = 0;
-    if (cwd)
-        r = s->connection->ops->configure(s->connection, "spark.berth.directory", cwd, error);
-    for (size_t i = 0; r == 0 && i < s->options.n_settings; i++) {
-        const char *value = strchr(s->options.settings[i], '=') + 1;
-        _cleanup_free_ char *key =
-            strndup(s->options.settings[i], (size_t)(value - 1 - s->options.settings[i]));
-        r = key ? s->connection->ops->configure(s->connection, key, value, error) : -ENOMEM;
-    }
-    return r;
-}
-
-static int open_connection(Sql *s)
-{
-    ConnectionError error = {0};
-    int r =
-        s->options.embedded
-            ? connection_open_embedded(&s->options.executor, &interrupted, &s->connection, &error)
-            : connection_open_connect(s->options.address, &interrupted, &s->connection, &error);
-    if (r == 0)
-        r = configure_session(s, &error);
-    if (r > 0)
-        print_error(s, &error);
-    else if (r < 0)
-        fprintf(stderr, "berth sql: %s\n", strerror(-r));
-    return r;
 }
 
 static int run_file(Sql *s, const char *path)
@@ -564,13 +475,13 @@ int verb_sql(int argc, char **argv)
 {
     (void)setlocale(LC_CTYPE, "");
     bool terminal = isatty(STDOUT_FILENO);
-    Sql s = {.options = {.address = DEFAULT_ADDRESS,
+    Sql s = {.options = {.address = SQL_DEFAULT_ADDRESS,
                          .format = terminal ? RESULT_FORMAT_BOX : RESULT_FORMAT_CSV,
                          .progress = isatty(STDERR_FILENO),
                          .max_rows = 1000}};
     s.options.executor.read_dirs = s.options.read_dirs;
     s.options.executor.write_dirs = s.options.write_dirs;
-    int status = parse_options(argc, argv, &s.options);
+    int status = sql_options_parse(argc, argv, &s.options);
     if (status >= 0)
         return status;
     if (s.options.format == RESULT_FORMAT_ARROW && terminal) {

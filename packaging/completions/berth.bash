@@ -11,8 +11,16 @@ _berth() {
     local verbs='sql sessions queries pools top status kill limit doctor'
     local common='--json --no-legend --no-pager --help'
 
+    # Bash makes three words of --format=csv.
+    if [[ $current == '=' ]]; then
+        current=''
+    elif [[ $previous == '=' ]] && ((COMP_CWORD > 2)); then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
     for ((i = 1; i < COMP_CWORD; i++)); do
-        if [[ ${COMP_WORDS[i]} != -* ]]; then
+        if [[ ${COMP_WORDS[i]} == '=' ]]; then
+            i=$((i + 1))
+        elif [[ ${COMP_WORDS[i]} != -* ]]; then
             if [[ -z $verb ]]; then verb=${COMP_WORDS[i]}; else n=$((n + 1)); fi
         fi
     done
@@ -21,12 +29,18 @@ _berth() {
         '') words="$verbs $common --version" ;;
         sql)
             case $previous in
-                -f | --file | --data | --output)
+                -f | --file | --data | --output | --executor)
                     mapfile -t COMPREPLY < <(compgen -f -- "$current")
                     return
                     ;;
+                --format | --io)
+                    words='box csv json arrow'
+                    [[ $previous == --io ]] && words='ring pread'
+                    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+                    return
+                    ;;
             esac
-            words='--host= --embedded --file= --format= --json --max-rows= --timing --no-progress --keep-going --data= --output= --memory= --threads= --quiet --help'
+            words='--host= --embedded --file= --format= --json --max-rows= --conf= --timing --no-progress --keep-going --data= --output= --memory= --threads= --io= --executor= --quiet --help'
             if [[ $current != -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
