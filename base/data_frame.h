@@ -59,6 +59,9 @@ enum {
     /* On RESPONSE, whose payload may be empty: from here on the operation changes something outside
      * the session (files), so it must never run again. */
     DATA_FLAG_EFFECT = 1u << 2,
+    /* On RESPONSE without rows: a sign of progress. Nobody misses it: it may be dropped, and a
+     * rerun gives others. */
+    DATA_FLAG_PROGRESS = 1u << 3,
 };
 
 typedef struct DataHeader {

@@ -9,9 +9,14 @@
 #include "base/clock.h"
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
+#include "exec/connect/progress.h"
 #include "exec/connect/show.h"
 #include "exec/expr/expr.h"
 #include "exec/op/scan.h"
+
+/* Who expects no more is done before anybody looks at a progress bar. */
+#define ROWS_FOR_PROGRESS 1000000
+#define BYTES_FOR_PROGRESS (8u << 20)
 
 /* ---- opening and closing ---- */
 
@@ -161,7 +166,13 @@ int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
                     .metrics = q->metrics,
                     .n_metrics = q->n_metrics,
                     .progress = &progress};
-    r = query_result(q, exec_run(&run));
+    ProgressTeller teller = {0};
+    if (!q->operation->replay && q->operation->emit &&
+        (estimate.rows >= ROWS_FOR_PROGRESS || estimate.scan_bytes >= BYTES_FOR_PROGRESS))
+        progress_start(&teller, q->operation, &progress);
+    r = exec_run(&run);
+    progress_stop(&teller);
+    r = query_result(q, r);
     tell_end(q, r, &progress, counted.rows, begun);
     if (ret_optimised)
         *ret_optimised = plan;

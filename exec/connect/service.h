@@ -83,8 +83,9 @@ typedef struct ServiceOperation {
     /**
      * @emit: send one partial ExecutePlanResponse
      * @rows:  rows of the arrow_batch inside, 0 for other messages
-     * @flags: DATA_FLAG_DETERMINISTIC when a rerun would give the same rows in the same order
-     * Called from the operation's thread; may block for credit. Return: 0; QUERY_E_CANCELLED;
+     * @flags: DATA_FLAG_DETERMINISTIC when a rerun would give the same rows in the same order;
+     * DATA_FLAG_PROGRESS
+     * Called from the operation's threads; may block for credit. Return: 0; QUERY_E_CANCELLED;
      * negative errno, which ends the operation.
      */
     int (*emit)(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_t rows,

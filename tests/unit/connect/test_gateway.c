@@ -264,6 +264,28 @@ static void test_second_run_skips_what_is_there(void **state)
     tear_down(&w);
 }
 
+/* Signs of progress are for who looks, and a second run gives others: they do not count as
+ * messages. */
+static void test_progress_is_not_part_of_the_result(void **state)
+{
+    World w;
+    DataHeader h;
+    set_up(&w);
+    assert_int_equal(next_frame(&w, &h), DATA_EXECUTE);
+    answer(&w, DATA_RESPONSE, 0, 0, "schema");
+    answer(&w, DATA_RESPONSE, DATA_FLAG_PROGRESS, 0, "half");
+    assert_int_equal(n_responses(&w), 1); /* nobody shows it */
+    assert_int_equal(next_frame(&w, &h), DATA_CREDIT);
+    assert_int_equal(h.rows, 4);
+    lose_executor(&w);
+    assert_int_equal(next_frame(&w, &h), DATA_EXECUTE);
+    answer(&w, DATA_RESPONSE, 0, 0, "schema");
+    answer(&w, DATA_RESPONSE, DATA_FLAG_PROGRESS, 0, "half");
+    answer(&w, DATA_RESPONSE, 0, 0, "metrics");
+    assert_int_equal(n_responses(&w), 2);
+    tear_down(&w);
+}
+
 static void test_second_run_with_other_batches_fails(void **state)
 {
     World w;
@@ -377,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_uuid),
         cmocka_unit_test(test_responses_are_numbered_and_released),
         cmocka_unit_test(test_second_run_skips_what_is_there),
+        cmocka_unit_test(test_progress_is_not_part_of_the_result),
         cmocka_unit_test(test_second_run_with_other_batches_fails),
         cmocka_unit_test(test_what_may_not_run_again),
         cmocka_unit_test(test_history_is_kept_once),
