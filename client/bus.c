@@ -15,7 +15,11 @@ int bus_connect(sd_bus **ret_bus)
     _cleanup_bus_ sd_bus *bus = NULL;
     int r = sd_bus_open_system(&bus);
     if (r < 0) {
-        fprintf(stderr, "berth: the system bus cannot be reached: %s\n", strerror(-r));
+        fprintf(stderr,
+                "berth: the system bus cannot be reached: %s. berthd needs D-Bus (package dbus, "
+                "`systemctl start dbus`); `berth doctor` looks at the host, `berth sql --embedded` "
+                "needs neither.\n",
+                strerror(-r));
         return r;
     }
     (void)sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);

@@ -28,6 +28,14 @@ static const Verb verbs[] = {
     {"doctor", verb_doctor, "", "look at this host and say how to mend what is missing"},
 };
 
+const char *verb_summary(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return verbs[i].summary;
+    return NULL;
+}
+
 static void print_help(FILE *out)
 {
     fputs("usage: berth [--json] VERB ...\n\n", out);

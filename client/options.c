@@ -26,6 +26,28 @@ static int wrong(const char *verb, const char *usage)
     return EXIT_WRONG_USAGE;
 }
 
+static void help(const char *verb, const char *usage, unsigned set)
+{
+    static const struct {
+        const char *option, *what;
+        unsigned set; /* 0: whoever names it in its usage */
+    } rows[] = {
+        {"--slots", "each slot, its CPUs and who holds it", OPTION_SLOTS},
+        {"-d, --delay=SECONDS", "time between two pictures, 0.1 to 3600 (default 2)", OPTION_TOP},
+        {"--once", "one picture, and no more", OPTION_TOP},
+        {"--reason=TEXT", "told to whoever loses the session", OPTION_REASON},
+        {"--json", "one JSON document on standard output", 0},
+        {"--no-legend", "no headings", 0},
+    };
+    const char *summary = verb_summary(verb);
+    printf("usage: berth %s %s\n\n%s%s", verb, usage, summary ? summary : "",
+           summary ? "\n\n" : "");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].set ? (set & rows[i].set) != 0 : strstr(usage, rows[i].option) != NULL)
+            printf("  %-20s  %s\n", rows[i].option, rows[i].what);
+    printf("  %-20s  %s\n\nberth(1) says more.\n", "-h, --help", "print this");
+}
+
 static bool parse_delay(const char *text, uint64_t *ret_usec)
 {
     char *end;
@@ -57,7 +79,7 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
     optind = 0; /* the GNU way to begin anew */
     for (int c; (c = getopt_long(argc, argv, "hd:", long_options, NULL)) >= 0;) {
         if (c == 'h') {
-            printf("usage: berth %s %s\n", verb, usage);
+            help(verb, usage, set);
             return EXIT_SUCCESS;
         } else if (c == OPTION_JSON) {
             o.json = true;

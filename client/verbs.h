@@ -7,6 +7,9 @@ enum {
     EXIT_WRONG_USAGE = 2, /* beside EXIT_SUCCESS and EXIT_FAILURE */
 };
 
+/* What a verb does, in a few words; NULL when there is no such verb. */
+const char *verb_summary(const char *name);
+
 int verb_sql(int argc, char **argv);
 
 /* These ask berthd. Options common to them: client/options.h. */
