@@ -489,11 +489,11 @@ int verb_sql(int argc, char **argv)
         return 2;
     }
     s.interactive = optind == argc && !s.options.file && isatty(STDIN_FILENO) && terminal;
+    (void)signal(SIGPIPE, SIG_IGN);
     if (open_connection(&s) != 0)
         return 3;
     struct sigaction on_int = {.sa_handler = on_sigint};
     (void)sigaction(SIGINT, &on_int, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
     int r = run_all(&s, argc - optind, argv + optind);
     connection_close(s.connection);
     if (interrupted && !s.interactive)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/sql_options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/control.h"
 #include "base/text.h"
 
 static void usage(FILE *out)
@@ -86,24 +89,47 @@ static int bad_option(const char *name, const char *value, const char *why)
     return 2;
 }
 
+/* What the executor would refuse is told here, where the option can be named. */
+static int add_dir(const char *name, const char **dirs, size_t *n)
+{
+    struct stat st;
+    if (*n == SQL_DIRS_MAX)
+        return bad_option(name, optarg, "too many directories");
+    if (stat(optarg, &st) < 0)
+        return bad_option(name, optarg, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return bad_option(name, optarg, "this is no directory");
+    dirs[(*n)++] = optarg;
+    return -1;
+}
+
 static int parse_executor_option(SqlOptions *o, int c)
 {
     EmbeddedOptions *e = &o->executor;
-    if ((c == OPT_DATA && e->n_read_dirs == SQL_DIRS_MAX) ||
-        (c == OPT_OUTPUT && e->n_write_dirs == SQL_DIRS_MAX))
-        return bad_option(c == OPT_DATA ? "data" : "output", optarg, "too many directories");
-    if (c == OPT_DATA)
-        o->read_dirs[e->n_read_dirs++] = optarg;
-    else if (c == OPT_OUTPUT)
-        o->write_dirs[e->n_write_dirs++] = optarg;
-    else if (c == OPT_MEMORY)
+    uint64_t number;
+    switch (c) {
+    case OPT_DATA:
+        return add_dir("data", o->read_dirs, &e->n_read_dirs);
+    case OPT_OUTPUT:
+        return add_dir("output", o->write_dirs, &e->n_write_dirs);
+    case OPT_MEMORY:
         e->memory = optarg;
-    else if (c == OPT_THREADS)
+        if (text_parse_bytes(optarg, &number) < 0 || number == 0)
+            return bad_option("memory", optarg, "expected a size, as in 4G or 512M");
+        break;
+    case OPT_THREADS:
         e->threads = optarg;
-    else if (c == OPT_IO)
+        if (text_parse_u64(optarg, CONTROL_CPUS_MAX, &number) < 0 || number == 0)
+            return bad_option("threads", optarg, "expected a number of threads");
+        break;
+    case OPT_IO:
         e->io = optarg;
-    else
+        if (strcmp(optarg, "ring") != 0 && strcmp(optarg, "pread") != 0)
+            return bad_option("io", optarg, "expected ring or pread");
+        break;
+    default:
         e->executor = optarg;
+    }
     return -1;
 }
 

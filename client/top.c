@@ -50,7 +50,7 @@ static void on_signal(int signo)
 
 static void terminal_restore(void)
 {
-    static const char leave[] = "\033[?25h";
+    static const char leave[] = "\033[?7h\033[?25h";
     (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
     (void)!write(STDOUT_FILENO, leave, sizeof(leave) - 1);
 }
@@ -71,8 +71,8 @@ static int terminal_take(void)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGWINCH, &action, NULL);
     (void)atexit(terminal_restore);
-    fputs("\033[?25l", stdout);
-    (void)fflush(stdout); /* before what the exit handler writes */
+    fputs("\033[?25l\033[?7l", stdout); /* lines that are too long are cut, not wrapped */
+    (void)fflush(stdout);               /* before what the exit handler writes */
     return 0;
 }
 

@@ -177,6 +177,9 @@ def one_shot(folder):
     check("--keep-going does not", (code, out) == (1, "b\n2\n"), (code, out, err))
     check("a file that is not there", sql("-q", "-f", "/no/such.sql")[0] == 1)
     check("wrong usage is 2", sql("--nonsense")[0] == 2 and sql("--format=xml", "select 1")[0] == 2 and sql("--conf=x", "select 1")[0] == 2)
+    for option in ("--memory=lots", "--memory=0", "--threads=0", "--threads=many", "--io=magic", "--data=/no/such", "--output=/etc/passwd"):
+        code, out, err = sql(option, "select 1")
+        check("%s: wrong usage, one line that names it" % option, code == 2 and err.count("\n") == 1 and option in err, (code, err))
     code, out, err = sql("--host=unix:/nowhere/sock", "select 1", embedded=False)
     check("no gateway: exit status 3, and what to do", code == 3 and "systemctl status" in err and "--embedded" in err, (code, err))
     code, out, err = sql("--executor=/nowhere", "select 1")
