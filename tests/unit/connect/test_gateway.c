@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "connect/gateway/gateway_internal.h"
 #include "connect/proto/spark.h"
@@ -390,6 +391,125 @@ static void test_releasing_a_running_operation_cancels_it(void **state)
     tear_down(&w);
 }
 
+static void test_detached_operation_is_dropped_in_time(void **state)
+{
+    World w;
+    DataHeader h;
+    uint64_t now = clock_now_usec();
+    set_up(&w);
+    assert_int_equal(next_frame(&w, &h), DATA_EXECUTE);
+    w.operation->detached_usec = now; /* its client has gone */
+    session_tick(w.session, now + DETACHED_USEC - 1);
+    assert_int_equal(w.session->n_operations, 1);
+    session_tick(w.session, now + DETACHED_USEC + 1);
+    assert_int_equal(w.session->n_operations, 0);
+    assert_int_equal(next_frame(&w, &h), DATA_CANCEL);
+    session_tick(w.session, clock_now_usec() + IDLE_SESSION_USEC - USEC_PER_SEC);
+    assert_int_equal(w.session->state, SESSION_STATE_READY);
+    session_tick(w.session, clock_now_usec() + IDLE_SESSION_USEC + USEC_PER_SEC);
+    assert_int_equal(w.session->state, SESSION_STATE_CLOSED);
+    tear_down(&w);
+}
+
+static void test_interrupt_wins_over_the_loss_of_the_executor(void **state)
+{
+    World w;
+    _cleanup_error_ GatewayError lost = {.code = GRPC_INTERNAL,
+                                         .error_class = "BERTH_EXECUTOR_LOST"};
+    set_up(&w);
+    operation_interrupt(w.operation); /* the executor is told, and dies before it answers */
+    assert_int_equal(w.operation->state, OPERATION_STATE_RUNNING);
+    operation_fail(w.operation, &lost);
+    assert_string_equal(w.operation->error.error_class, "OPERATION_CANCELED");
+    tear_down(&w);
+
+    set_up(&w);
+    channel_close(&w.session->channel);
+    operation_interrupt(w.operation); /* nobody is there to be told */
+    assert_string_equal(w.operation->error.error_class, "OPERATION_CANCELED");
+    tear_down(&w);
+}
+
+static void test_descriptors_are_divided(void **state)
+{
+    Gateway g = {0};
+    gateway_set_limits(&g, OTHER_FDS + 200);
+    assert_int_equal(g.max_clients, 100);
+    assert_int_equal(g.max_sessions, 100);
+    gateway_set_limits(&g, 8);
+    assert_int_equal(g.max_clients, 1);
+    gateway_set_limits(&g, UINT64_MAX);
+    assert_int_equal(g.max_clients, CLIENTS_MAX);
+    assert_int_equal(g.max_sessions, SESSIONS_MAX);
+}
+
+/* ---- a call, without sockets ---- */
+
+static void on_ended(void *userdata, GrpcCall *call, const GrpcStatus *status)
+{
+    *(GrpcCode *)userdata = status->code;
+}
+
+static void exchange(GrpcConnection *a, GrpcConnection *b)
+{
+    for (bool moved = true; moved;) {
+        const uint8_t *out;
+        ssize_t n;
+        moved = false;
+        while ((n = grpc_connection_send(a, &out)) > 0)
+            moved = grpc_connection_receive(b, out, (size_t)n) == 0 || moved;
+        while ((n = grpc_connection_send(b, &out)) > 0)
+            moved = grpc_connection_receive(a, out, (size_t)n) == 0 || moved;
+    }
+}
+
+static GrpcCode release_session(Client *c, const char *id)
+{
+    static const GrpcHandlers handlers = {.ended = on_ended};
+    GrpcCode code = _GRPC_CODE_MAX;
+    GrpcAccount account = {.limit = 1 << 20};
+    GrpcConnection *peer;
+    GrpcCall *call;
+    uint8_t request[2 + UUID_TEXT - 1] = {0x0a, UUID_TEXT - 1};
+    memcpy(request + 2, id, UUID_TEXT - 1);
+    assert_int_equal(grpc_connection_new(false, &handlers, &code, &account, 1 << 20, &peer), 0);
+    assert_int_equal(
+        grpc_connection_new(true, &rpc_handlers, c, &c->tenant->inbound, 1 << 20, &c->connection),
+        0);
+    assert_int_equal(grpc_call_start(peer, "x", "/spark.connect.SparkConnectService/ReleaseSession",
+                                     NULL, 0, NULL, &call),
+                     0);
+    GrpcBuffer *b = grpc_buffer_new(NULL, 0, sizeof(request));
+    assert_int_equal(grpc_buffer_append(&b, request, sizeof(request)), 0);
+    assert_int_equal(grpc_call_send(call, b), 0);
+    grpc_buffer_unref(b);
+    grpc_call_finish(call, NULL);
+    exchange(peer, c->connection);
+    c->connection = grpc_connection_free(c->connection);
+    grpc_connection_free(peer);
+    return code;
+}
+
+/* What waits for its reader is the reader's (GW-5), answers to small calls included. */
+static void test_answers_are_on_the_account(void **state)
+{
+    World w;
+    set_up(&w);
+    Client c = {.gateway = &w.gateway,
+                .fd = -EBADF,
+                .source.fd = -EBADF,
+                .tenant = w.tenant,
+                .identity = IDENTITY_STATE_KNOWN};
+    list_init(&c.dirty);
+    assert_int_equal(release_session(&c, "00000000-0000-4000-8000-000000000000"), GRPC_OK);
+    w.tenant->outbound.limit = 8;
+    assert_int_equal(release_session(&c, "00000000-0000-4000-8000-000000000000"),
+                     GRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(w.tenant->outbound.n_bytes, 0);
+    list_remove(&c.dirty);
+    tear_down(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +526,10 @@ int main(void)
         cmocka_unit_test(test_bad_frames_end_the_channel),
         cmocka_unit_test(test_full_account_pauses_the_executor),
         cmocka_unit_test(test_releasing_a_running_operation_cancels_it),
+        cmocka_unit_test(test_detached_operation_is_dropped_in_time),
+        cmocka_unit_test(test_interrupt_wins_over_the_loss_of_the_executor),
+        cmocka_unit_test(test_descriptors_are_divided),
+        cmocka_unit_test(test_answers_are_on_the_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
