@@ -207,9 +207,7 @@ static int find_by_hash(Aggregation *a, AggregateLocal *l, const uint16_t *sel, 
         r = hash_keys(a, l, sel, n);
     if (r == 0)
         r = build_keys(&a->keys, l->keys, a->n_groups, sel, n, l->hashes, l->key_rows);
-    for (uint32_t i = 0; r == 0 && i < n; i++)
-        r = group_table_find(&l->part->table, l->key_rows + (size_t)i * a->keys.size, &numbers[i]);
-    return r;
+    return r ? r : group_table_find_rows(&l->part->table, l->key_rows, n, numbers);
 }
 
 /* --- small numbers --- */

@@ -7,6 +7,8 @@
  * meet before they are counted.
  */
 
+#define MERGE_AHEAD 16u /* groups asked for before they are merged */
+
 static int merge_group(Aggregation *a, GroupTable *to, const uint8_t *row)
 {
     uint32_t number;
@@ -144,6 +146,8 @@ int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task)
         uint32_t end = part->order ? part->starts[task + 1] : part->table.n_groups;
         for (uint32_t k = from; r == 0 && k < end; k++) {
             const uint8_t *row = group_row(&part->table, part->order ? part->order[k] : k);
+            if (part->order && k + MERGE_AHEAD < end) /* in no order of addresses */
+                __builtin_prefetch(group_row(&part->table, part->order[k + MERGE_AHEAD]));
             if (!part->order && group_hash(row) >> AGGREGATE_PARTITION_SHIFT != task)
                 continue;
             r = merge_group(a, to, row);

@@ -57,6 +57,13 @@ static inline uint64_t group_hash(const uint8_t *row)
  * Return: 0; MEM_E_*; negative errno.
  */
 int group_table_find(GroupTable *t, const uint8_t *key, uint32_t *ret_number);
+/**
+ * group_table_find_rows() - the groups of many keys
+ * @keys:         @n rows as above, @keys->size bytes each
+ * @ret_numbers:  u32[@n]
+ * What a large table has in memory only is asked for ahead of its use.
+ */
+int group_table_find_rows(GroupTable *t, const uint8_t *keys, uint32_t n, uint32_t *ret_numbers);
 /* Without a key: the one group. */
 int group_table_single(GroupTable *t, uint32_t *ret_number);
 uint64_t group_table_bytes(const GroupTable *t);
