@@ -30,7 +30,7 @@ class Berth:
 
     def __init__(self, program, data, threads):
         self.process = subprocess.Popen(
-            [program, "sql", "--embedded", "--json", "--timing", "--keep-going", "--quiet", "--no-progress",
+            [program, "sql", "--embedded", "--json", "--timing", "--quiet", "--no-progress",
              f"--threads={threads}", f"--data={data}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pending = ""
@@ -54,7 +54,6 @@ class Berth:
         """Returns (rows as lists of values, seconds)."""
         self.process.stdin.write(statement.rstrip() + "\n;\n")
         self.process.stdin.flush()
-        rows = []
         text = ""
         while True:
             line = self.process.stdout.readline()
@@ -64,8 +63,9 @@ class Berth:
             if line.startswith('{"rows"') and '"elapsed_ms"' in line:
                 timing = json.loads(line)
                 body = text[:-len(line)].strip()
-                if body:
-                    rows = decode(body)
+                if not body:  # even no rows are an array: it failed, and the reason went to standard error
+                    raise RuntimeError(f"the statement failed: {statement.strip()[:200]}")
+                rows = decode(body)
                 if timing["rows"] != len(rows):
                     raise RuntimeError(f"{timing['rows']} rows were announced, {len(rows)} came")
                 return rows, timing["elapsed_ms"] / 1000
