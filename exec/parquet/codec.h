@@ -33,3 +33,10 @@ int codec_decompress(Codec *codec, uint8_t kind, const uint8_t *src, size_t n_sr
  * Return: 0; -EBADMSG.
  */
 int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_dst);
+
+/**
+ * snappy_stored() - the content of a block that is nothing but one literal
+ * Packed dictionary codes do not compress, so most pages of codes are such blocks.
+ * Return: where in @src the @n_dst bytes are; NULL when it is any other block, or broken.
+ */
+const uint8_t *snappy_stored(const uint8_t *src, size_t n_src, size_t n_dst);

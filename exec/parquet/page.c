@@ -216,6 +216,13 @@ static int page_expand(ParquetReader *reader, const uint8_t *body, size_t n_in, 
     return r == -EBADMSG ? reader_bad(reader, error, "a page cannot be decompressed") : r;
 }
 
+/* The page's content where it lies, when it need not be decompressed. */
+static const uint8_t *page_in_place(const ParquetReader *reader, const uint8_t *body, size_t n_in,
+                                    size_t n_out)
+{
+    return reader->chunk->codec == PARQUET_CODEC_SNAPPY ? snappy_stored(body, n_in, n_out) : NULL;
+}
+
 static int load_dictionary(ParquetReader *reader, const PageHeader *header, const uint8_t *body,
                            QueryError *error)
 {
@@ -234,6 +241,10 @@ static int load_dictionary(ParquetReader *reader, const PageHeader *header, cons
         (uint64_t)header->n_values > PARQUET_DICTIONARY_ENTRIES_MAX)
         return reader_bad(reader, error, "its dictionary is larger than 64 MiB or 4 Mi entries");
     if (reader->chunk->codec != PARQUET_CODEC_NONE) {
+        bytes = page_in_place(reader, body, n_bytes, (size_t)header->n_uncompressed);
+        n_bytes = bytes ? (size_t)header->n_uncompressed : n_bytes;
+    }
+    if (!bytes) {
         r = page_expand(reader, body, n_bytes, (size_t)header->n_uncompressed, 0,
                         &reader->dict_page, error);
         if (r != 0)
@@ -460,10 +471,15 @@ int page_start(ParquetReader *reader, const PageHeader *header, QueryError *erro
     } else {
         size_t n_plain = is_v2 ? (size_t)(header->n_definition + header->n_repetition) : 0;
 
+        const uint8_t *content = n_plain ? NULL : page_in_place(reader, body, n_in, n_out);
+
         /* Pages of v2 without a value may leave out even the empty compressed block. */
         if (is_v2 && n_in == n_plain && n_out == n_plain) {
             reader->data = body;
             reader->data_end = body + n_in;
+        } else if (content) {
+            reader->data = content;
+            reader->data_end = content + n_out;
         } else {
             r = page_expand(reader, body, n_in, n_out, n_plain, &reader->page, error);
             if (r != 0)

@@ -241,3 +241,24 @@ int snappy_decompress(const uint8_t *src, size_t n_src, uint8_t *dst, size_t n_d
         return -EBADMSG;
     return decode_elements(ip, (size_t)(src + n_src - ip), dst, n_dst);
 }
+
+const uint8_t *snappy_stored(const uint8_t *src, size_t n_src, size_t n_dst)
+{
+    const uint8_t *ip = src, *end = src + n_src;
+    uint64_t n, length;
+
+    if (!read_length(&ip, end, &n) || n != n_dst || n == 0 || ip >= end || (*ip & 3) != 0)
+        return NULL;
+    length = (uint64_t)(*ip++ >> 2) + 1;
+    if (length > 60) {
+        uint32_t n_bytes = (uint32_t)length - 60;
+
+        if (n_bytes > (uint64_t)(end - ip))
+            return NULL;
+        length = 0;
+        for (uint32_t i = 0; i < n_bytes; i++)
+            length |= (uint64_t)*ip++ << 8 * i;
+        length++;
+    }
+    return length == n && length == (uint64_t)(end - ip) ? ip : NULL;
+}

@@ -349,6 +349,41 @@ static void test_snappy_refuses_what_reaches_outside(void **state)
                          -EBADMSG);
 }
 
+/* One literal of the whole output is found in place; whatever differs by a byte is not. */
+static void test_snappy_stored(void **state)
+{
+    static uint8_t in[70010], got[70000 + CODEC_SLOP];
+    static const uint32_t lengths[] = {1, 59, 60, 61, 255, 256, 257, 65536, 65537, 70000};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+        uint32_t n = lengths[i], rest = n, extra = n > 65536 ? 3 : n > 256 ? 2 : n > 60 ? 1 : 0;
+        size_t at = 0, start;
+
+        for (; rest >= 128; rest >>= 7)
+            in[at++] = (uint8_t)(rest | 0x80);
+        in[at++] = (uint8_t)rest;
+        in[at++] = (uint8_t)((extra ? 59 + extra : n - 1) << 2);
+        for (uint32_t k = 0; k < extra; k++)
+            in[at++] = (uint8_t)((n - 1) >> 8 * k);
+        start = at;
+        for (uint32_t k = 0; k < n; k++)
+            in[at + k] = (uint8_t)rnd(256);
+        at += n;
+        assert_ptr_equal(snappy_stored(in, at, n), in + start);
+        assert_int_equal(snappy_decompress(in, at, got, n), 0);
+        assert_memory_equal(got, in + start, n);
+        assert_null(snappy_stored(in, at, n - 1));
+        assert_null(snappy_stored(in, at, n + 1));
+        assert_null(snappy_stored(in, at - 1, n));
+        assert_null(snappy_stored(in, at + 1, n));
+        for (size_t cut = 0; cut <= start; cut++)
+            assert_null(snappy_stored(in, cut, n));
+        in[start - 1 - extra] |= 1; /* a copy */
+        assert_null(snappy_stored(in, at, n));
+    }
+    assert_null(snappy_stored((const uint8_t *)"\0", 1, 0));
+}
+
 /* --- LZ4 in Hadoop's framing, which no library of the other tests writes --------------------- */
 
 static size_t hadoop_block(uint8_t *to, const uint8_t *from, uint32_t n)
@@ -394,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lz4_of_hadoop),
+        cmocka_unit_test(test_snappy_stored),
         cmocka_unit_test(test_unpack_equals_its_twin),
         cmocka_unit_test(test_hybrid_is_read_in_any_pieces),
         cmocka_unit_test(test_validity_bits_at_any_offset),
