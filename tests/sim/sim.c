@@ -22,9 +22,11 @@
 #include <assert.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -40,6 +42,15 @@
 #define WAIT_BOUND_USEC (900 * USEC_PER_SEC)
 
 static uint64_t current_seed;
+static char repeat[96]; /* the line that on_fatal() writes */
+
+/* Most invariants are asserted by the scheduler itself, which knows nothing of seeds. */
+static void on_fatal(int sig)
+{
+    (void)!write(STDERR_FILENO, repeat, strlen(repeat));
+    (void)signal(sig, SIG_DFL);
+    (void)raise(sig);
+}
 
 #define CHECK(cond)                                                                                \
     do {                                                                                           \
@@ -919,6 +930,9 @@ static uint64_t run(uint64_t seed, uint64_t n_events, bool trace, bool verbose)
     World *w = calloc(1, sizeof(*w));
     assert(w);
     current_seed = seed;
+    (void)snprintf(repeat, sizeof(repeat),
+                   "failed; to see it again: sim --seed %" PRIu64 " --events %" PRIu64 " --trace\n",
+                   seed, n_events);
     w->rng = seed * UINT64_C(0xd1342543de82ef95) + 1;
     w->hash = UINT64_C(0xcbf29ce484222325);
     w->trace = trace;
@@ -961,6 +975,8 @@ int main(int argc, char **argv)
         {"trace", no_argument, NULL, 't'},
         {NULL, 0, NULL, 0},
     };
+    (void)signal(SIGABRT, on_fatal);
+    (void)signal(SIGSEGV, on_fatal);
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
         if (c == 's') {
             from = to = strtoull(optarg, NULL, 10);
