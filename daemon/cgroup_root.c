@@ -15,6 +15,7 @@
 #include "sandbox/cgroup/cgroup.h"
 
 #define CGROUP_MOUNT "/sys/fs/cgroup"
+#define SUPERVISOR_WEIGHT 10000u
 #define SUPERVISOR "supervisor"
 #define STALE_WAIT_MSEC 5000
 
@@ -156,6 +157,10 @@ static int open_tree(const char *configured, CgroupRoot *root)
                  root->path, strerror(-r));
         return r < 0 ? r : -ENOENT;
     }
+    /* What berthd does for a session must not wait for the CPU behind the sessions' own work. */
+    if (root->controllers & CGROUP_CONTROLLER_CPU &&
+        cgroup_cpu_set(supervisor, SUPERVISOR_WEIGHT, false) != 0)
+        log_line(LOG_WARNING, "cannot raise the CPU weight of %s/" SUPERVISOR, root->path);
     root->fd = TAKE_FD(fd);
     return 0;
 }

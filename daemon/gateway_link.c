@@ -20,7 +20,7 @@
 #include "daemon/session/session.h"
 
 #define FRAMES_USEC (50 * USEC_PER_MSEC)
-#define FRAMES_MAX 500u
+#define FRAMES_MAX 200u
 
 struct GatewayPeer {
     ListNode node;

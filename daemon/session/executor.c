@@ -30,7 +30,7 @@
 #define FILTER_STAGES 2
 /* A query sends three frames and one for each growth of its memory. */
 #define FRAMES_USEC (50 * USEC_PER_MSEC)
-#define FRAMES_MAX 200u
+#define FRAMES_MAX 25u
 
 static void executor_free(Executor *e);
 

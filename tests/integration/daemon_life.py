@@ -7,14 +7,16 @@
 """Sessions from SESSION_OPEN to their end: who they belong to, what kills them, and that nothing is left (D-7, D-12)."""
 
 import os
+import re
 import signal
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _berthd import (Channel, Clients, Gateway, LOST, READY, REFUSED, check, close, run, wait_for)  # noqa: E402
 
-ALICE, BOB = 2001, 2002
+ALICE, BOB, CAROL = 2001, 2002, 2003
 CONFIG = "Budget=60%\n[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n"
 
 
@@ -37,6 +39,10 @@ def executors():
         except OSError:
             pass
     return found
+
+
+def pid_of(b, ready):
+    return int(re.search(r'"Pid" u (\d+)', b.call("DescribeSession", "s", str(ready.session))[1])[1])
 
 
 def main(b):
@@ -126,6 +132,30 @@ def main(b):
     check("the gateway's end ends its sessions", wait_for(lambda: len(executors()) == 2 < n), executors())
     g = Gateway(b.socket)
     check("and a new gateway is served", g.open(alice, "after").type == READY)
+
+    # Many at once, so that even on one CPU berthd has never read all that is there.
+    clients.connect(CAROL)  # what `dialled` has left in the queue
+    carol = clients.connect(CAROL)
+    noisy = [g.open(who, f"noisy-{i}") for i, who in enumerate([carol] * 3)]
+    victim = g.open(bob, "victim")
+    if check("four sessions, three of them noisy", all(s.type == READY for s in [*noisy, victim]), [*noisy, victim]):
+        pid = pid_of(b, victim)
+        for session in noisy:
+            Channel(session).tell("flood")
+        time.sleep(1)
+        begin = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        try:
+            g.wait(LOST, session=victim.session, timeout=5)
+            ended = True
+        except (OSError, EOFError):
+            ended = False
+        check("executors that send without pause hide no other's end", ended, time.monotonic() - begin)
+        check("nor keep D-Bus waiting", b.busctl("get-property", "org.berth.Berth1", "/org/berth/Berth1",
+                                                 "org.berth.Berth1.Manager", "NSessions")[0] == 0)
+    for session in [*noisy, victim]:
+        if session.type == READY:
+            g.close_session(session.session)
 
     # berthd itself is killed: its successor removes what it left, and what still runs in there.
     b.stop(signal.SIGKILL)

@@ -11,6 +11,7 @@
  *   end QUERY              QUERY_END
  *   hello                  EXECUTOR_HELLO again, which has no place there
  *   garbage                a datagram that is no frame
+ *   flood                  sends frames without pause until it is ended
  *   hangup                 closes the control socket and goes on
  *   segv, sys, exit N      dies
  *
@@ -42,6 +43,15 @@ static void say(int fd, const char *text)
 static void tell(ControlFrame *frame)
 {
     (void)control_send(CONTROL_EXECUTOR_FD, frame, NULL, 0);
+}
+
+static void flood(void)
+{
+    ControlFrame frame;
+
+    control_init(&frame, CONTROL_MEMORY_RETURN, UINT64_MAX);
+    while (control_send(CONTROL_EXECUTOR_FD, &frame, NULL, 0) == 0)
+        ;
 }
 
 /* Waits for @type; shrinks are answered on the way as an executor would. */
@@ -147,6 +157,8 @@ static void obey(const PeerInside *inside, const char *line)
         tell(&frame);
     } else if (strcmp(line, "garbage") == 0)
         (void)!write(CONTROL_EXECUTOR_FD, "garbage", 7);
+    else if (strcmp(line, "flood") == 0)
+        flood();
     else if (strcmp(line, "hangup") == 0)
         close(CONTROL_EXECUTOR_FD);
     else if (strcmp(line, "segv") == 0)
