@@ -34,6 +34,7 @@ After=multi-user.target
 AllowIsolate=yes
 """
 
+# The disk is found by its number on the controller: newer kernels name namespaces in the order in which they answer.
 JOB_SERVICE = """\
 [Unit]
 Description=Run the job and power off
@@ -43,7 +44,8 @@ Requires=dbus.service
 [Service]
 Type=oneshot
 TimeoutStartSec=infinity
-ExecStart=/bin/sh -c 'mkdir -p /run/berth-bed && mount /dev/nvme0n2 /run/berth-bed && exec /run/berth-bed/job/qemu-job'
+ExecStart=/bin/sh -c 'mkdir -p /run/berth-bed; for d in /sys/class/block/nvme0n*; do \\
+    [ "$$(cat $$d/nsid)" != 2 ] || mount /dev/$${d##*/} /run/berth-bed; done; exec /run/berth-bed/job/qemu-job'
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0

@@ -45,7 +45,7 @@ def job_disk(job, folders):
     job.write_script(os.path.join(stage, "job", "job.sh"), "/var/tmp/berth-out")
     with open(os.path.join(stage, "job", "folders"), "w") as f:
         for number, folder in enumerate(folders, start=4):
-            f.write(f"/dev/nvme0n{number} {folder}\n")
+            f.write(f"{number} {folder}\n")
     with open(os.path.join(stage, "job", "places"), "w") as f:
         f.write(f"checkout={common.CHECKOUT}\nbuild={job.build}\n")
     disk = os.path.join(job.dir, "job.ext4")
