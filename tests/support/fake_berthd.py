@@ -297,7 +297,7 @@ class Daemon:
         self.listener.listen(4)
         self.link = None
         self.sessions = {}
-        self.by_id = {}
+        self.owners = {}
         self.last_handle = int(time.time()) << 20
         # What the tests want next, as lines on standard input: {"refuse": "text"} until {"refuse": ""}, {"no_retry": 1}, {"admin": 1}
         self.wishes = {}
@@ -350,6 +350,10 @@ class Daemon:
             if s.family == socket.AF_UNIX:
                 uid = struct.unpack("iii", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
             uid = self.wishes.get("uid", uid)
+            # As the kernel has it: a socket does not change its owner.
+            socket_number = os.fstat(s.fileno()).st_ino
+            uid = self.owners.setdefault(socket_number, uid) if kind == SESSION_OPEN else uid
+            self.owners[socket_number] = uid
             s.close()
         if kind == IDENTIFY:
             log(event="identify")

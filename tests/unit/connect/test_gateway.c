@@ -430,6 +430,24 @@ static void test_interrupt_wins_over_the_loss_of_the_executor(void **state)
     tear_down(&w);
 }
 
+/* GW-1: the socket that opened the session has another owner than the one who asked. */
+static void test_another_owner_is_refused(void **state)
+{
+    World w;
+    int none = -EBADF;
+    ControlSessionReady ready = {.header.serial = 5, .session = 9, .uid = 1001, .generation = 1};
+    set_up(&w);
+    channel_close(&w.session->channel);
+    w.session->state = SESSION_STATE_OPENING;
+    w.session->serial = 5;
+    session_on_ready(&w.gateway, &ready, &none);
+    assert_true(w.operation->failed);
+    assert_int_equal(w.operation->error.code, GRPC_UNAUTHENTICATED);
+    assert_int_equal(w.session->state, SESSION_STATE_NEW);
+    assert_int_equal(w.session->handle, 0);
+    tear_down(&w);
+}
+
 static void test_descriptors_are_divided(void **state)
 {
     Gateway g = {0};
@@ -528,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_releasing_a_running_operation_cancels_it),
         cmocka_unit_test(test_detached_operation_is_dropped_in_time),
         cmocka_unit_test(test_interrupt_wins_over_the_loss_of_the_executor),
+        cmocka_unit_test(test_another_owner_is_refused),
         cmocka_unit_test(test_descriptors_are_divided),
         cmocka_unit_test(test_answers_are_on_the_account),
     };
