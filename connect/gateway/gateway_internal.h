@@ -252,6 +252,7 @@ struct Session {
     uint32_t generation;
     uint32_t profile, performance;
     uint64_t state_usec, used_usec;
+    uint64_t client; /* id of the connection that used it last */
     Channel channel;
     Config config;
     ListNode operations;
@@ -277,6 +278,9 @@ Session *session_find(Gateway *g, uint32_t uid, const char *id);
 /* Return: 0; -ENOMEM. */
 int session_new(Gateway *g, Tenant *t, const char *id, Session **ret_session);
 bool session_has_tombstone(Gateway *g, uint32_t uid, const char *id);
+/* Ends the tenant's session that has been idle longest and whose client has gone. Return: whether
+ * there was one. */
+bool session_evict(Gateway *g, Tenant *t);
 /* Makes sure that an executor is on its way. @client: whose socket names the user. */
 void session_want_executor(Session *s, Client *client);
 /* Every operation ends with @e; the executor goes; @tombstone: the id may not come back. */

@@ -238,7 +238,8 @@ static Session *make_session(Rpc *rpc, const char *id)
     Gateway *g = rpc->client->gateway;
     Tenant *t = rpc->client->tenant;
     Session *s;
-    if (t->n_sessions >= SESSIONS_PER_TENANT_MAX) {
+    /* Scripts that end without stop() leave their sessions behind. */
+    if (t->n_sessions >= SESSIONS_PER_TENANT_MAX && !session_evict(g, t)) {
         _cleanup_error_ GatewayError e = {0};
         gateway_error_set(&e, GRPC_RESOURCE_EXHAUSTED, GATEWAY_ERROR_SPARK,
                           "BERTH_TOO_MANY_SESSIONS", "53300",
@@ -257,6 +258,7 @@ static Session *make_session(Rpc *rpc, const char *id)
     }
     s->profile = rpc->profile;
     s->performance = rpc->performance;
+    s->client = rpc->client->id;
     return s;
 }
 
@@ -291,8 +293,10 @@ Session *rpc_session(Rpc *rpc, const Envelope *e, SessionNeed need)
     }
     if (!s)
         s = make_session(rpc, id);
-    if (s)
+    if (s) {
         s->used_usec = clock_now_usec();
+        s->client = rpc->client->id;
+    }
     return s;
 }
 

@@ -227,6 +227,32 @@ void session_end(Session *s, const GatewayError *e, bool tombstone, bool tell_da
     set_state(s, SESSION_STATE_CLOSED);
 }
 
+static bool is_connected(const Gateway *g, uint64_t client)
+{
+    list_for_each (pos, &g->clients) {
+        const Client *c = container_of(pos, Client, node);
+        if (c->id == client)
+            return !c->dead;
+    }
+    return false;
+}
+
+bool session_evict(Gateway *g, Tenant *t)
+{
+    Session *oldest = NULL;
+    list_for_each (pos, &g->sessions) {
+        Session *s = container_of(pos, Session, node);
+        if (s->tenant == t && s->state != SESSION_STATE_CLOSED && list_empty(&s->operations) &&
+            (!oldest || s->used_usec < oldest->used_usec) && !is_connected(g, s->client))
+            oldest = s;
+    }
+    if (!oldest)
+        return false;
+    _cleanup_error_ GatewayError e = {0};
+    session_end(oldest, &e, true, true); /* and counts until the sweep */
+    return true;
+}
+
 /* ---- an executor for it ---- */
 
 /* Any live connection of the same user will do: its socket says who it is. */

@@ -575,6 +575,26 @@ class Misbehaviour(Case):
         for i in ids:
             self.stub.ReleaseSession(pb.ReleaseSessionRequest(session_id=i))
 
+    def test_sessions_that_were_left_make_room(self):
+        # Scripts that end without stop(): the 65th is not refused, and what is in use stays.
+        self.stub.Interrupt(pb.InterruptRequest(session_id=self.id, interrupt_type=1))
+        running = self.stub.ExecutePlan(sql_request(self.id, "/* sleep=60 */ select 1"))
+        left = []
+        for _ in range(80):
+            channel = grpc.insecure_channel("127.0.0.1:%d" % self.port, [("grpc.use_local_subchannel_pool", 1)])
+            left.append(str(uuid.uuid4()))
+            base_pb2_grpc.SparkConnectServiceStub(channel).Interrupt(pb.InterruptRequest(session_id=left[-1], interrupt_type=1), timeout=20)
+            channel.close()
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.stub.Interrupt(pb.InterruptRequest(session_id=left[0], interrupt_type=1))
+        self.assertIn("SESSION_CLOSED", caught.exception.details())
+        status = pb.GetStatusRequest(session_id=self.id)
+        status.operation_status.SetInParent()
+        self.assertEqual(len(self.stub.GetStatus(status).operation_statuses), 1)
+        running.cancel()
+        for i in left:
+            self.stub.ReleaseSession(pb.ReleaseSessionRequest(session_id=i))
+
     def test_too_many_operations_ask_to_come_again(self):
         requests = [sql_request(self.id, "/* sleep=30 */ select 1") for _ in range(128)]
         streams = [self.stub.ExecutePlan(r) for r in requests]
