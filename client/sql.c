@@ -378,9 +378,12 @@ static int reopen(Sql *s)
 {
     s->connection = connection_close(s->connection);
     int r = open_connection(s);
-    if (r == 0 && !s->options.quiet)
-        fputs("Connected again, to a new session: temporary views and settings of the old one are "
-              "gone.\n",
+    if (r != 0)
+        s->connection = connection_close(s->connection);
+    if (!s->options.quiet)
+        fputs(r == 0 ? "Connected again, to a new session: temporary views and settings of the old "
+                       "one are gone.\n"
+                     : "The next statement tries it again.\n",
               stderr);
     return r;
 }
@@ -393,9 +396,11 @@ static int run_pending(Sql *s, StatementSplitter *splitter, bool at_end, bool *f
         int r = statement_splitter_next(splitter, at_end, &statement);
         if (r <= 0)
             return r;
-        r = run_statement(s, statement);
-        if (r == CONNECTION_E_LOST && s->interactive)
-            r = reopen(s) == 0 ? CONNECTION_E_STATEMENT : r;
+        r = s->connection || reopen(s) == 0 ? run_statement(s, statement) : CONNECTION_E_STATEMENT;
+        if (r == CONNECTION_E_LOST && s->interactive) {
+            (void)reopen(s);
+            r = CONNECTION_E_STATEMENT;
+        }
         if (r == CONNECTION_E_STATEMENT) {
             *failed = true;
             if (s->interactive || s->options.keep_going)
