@@ -160,7 +160,7 @@ def measure(args, queries):
 def main():
     p = argparse.ArgumentParser(prog="tests/bench/run tpch", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--queries", default="1,3,5,6,10,12,14,19", help="numbers, comma between (default: all eight)")
+    p.add_argument("--queries", default="1,3,5,6,10,12,14,19", help="numbers, comma between, or all (default: the eight of %(default)s)")
     p.add_argument("--runs", type=int, default=7, help="counted rounds, at least 5 (default: 7)")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--scale", default="1", help="scale factor (default: 1)")
@@ -176,7 +176,7 @@ def main():
         subprocess.run([os.path.join(top, "tests", "support", "tpch-data"), "--venv", os.path.dirname(os.path.dirname(sys.executable)),
                         args.scale, args.data], check=True)
     queries = {}
-    for number in args.queries.split(","):
+    for number in range(1, 23) if args.queries == "all" else args.queries.split(","):
         with open(os.path.join(HERE, f"q{int(number):02d}.sql")) as f:
             queries[int(number)] = "".join(line for line in f if not line.startswith("--"))
 
