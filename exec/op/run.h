@@ -68,9 +68,8 @@ typedef struct QueryRun {
 /**
  * exec_run() - run a plan to its end
  *
- * With one thread, or little to do, the caller's thread works; else it waits for those of the team.
- * None of them works for this query any more when it returns, and everything that it allocated is
- * given back.
+ * The caller's thread works, and threads of the team beside it. None of them works for this query
+ * any more when it returns, and everything that it allocated is given back.
  *
  * Return: 0; QUERY_E_FAILED with *run->error (out of memory is one of those, DATA_ERROR_MEMORY);
  * QUERY_E_CANCELLED; negative errno.

@@ -15,9 +15,9 @@
 typedef struct Job {
     const TeamRounds *rounds;
     void *userdata;
-    uint32_t n_begun, n_ended; /* in this round */
-    bool closed;               /* one member found nothing more to do */
-    bool finished;             /* all rounds; nobody looks at the job any more */
+    uint32_t n_wanted, n_begun, n_ended; /* in this round */
+    bool closed;                         /* one member found nothing more to do */
+    bool finished;                       /* all rounds; nobody looks at the job any more */
     pthread_cond_t done;
 } Job;
 
@@ -110,11 +110,9 @@ static bool start_locked(ExecTeam *team, Job *job)
     return true;
 }
 
-/* Lowest numbers first, so that a session's next query meets the same threads. Return: how many. */
-static uint32_t hire_locked(ExecTeam *team, Job *job, uint32_t n)
+/* Lowest numbers first, so that a session's next query meets the same threads. */
+static void hire_locked(ExecTeam *team, Job *job, uint32_t n)
 {
-    uint32_t n_wanted = n;
-
     for (uint32_t i = 0; i < team->n_threads && n > 0; i++) {
         Thread *t = team->threads[i];
 
@@ -126,7 +124,6 @@ static uint32_t hire_locked(ExecTeam *team, Job *job, uint32_t n)
     }
     while (n > 0 && start_locked(team, job))
         n--;
-    return n_wanted - n;
 }
 
 /* The next round that wants several members; those of one are done on the way. */
@@ -147,8 +144,20 @@ static void dismiss_locked(ExecTeam *team, const Job *job)
             team->threads[i]->job = NULL;
 }
 
-/* One member of the round; who is the last to end goes on with the next round, and so on. */
-static void job_run_locked(ExecTeam *team, Job *job)
+static void job_open_locked(ExecTeam *team, Job *job, uint32_t n, bool is_caller)
+{
+    job->n_wanted = n;
+    job->n_begun = job->n_ended = 0;
+    job->closed = false;
+    hire_locked(team, job, is_caller ? n : n - 1);
+}
+
+/*
+ * One member of the round; who is the last to end goes on with the next round, and so on.
+ * The caller of exec_team_run() does not wait for others to wake up, and calls one more than he has
+ * need of: who first gets a processor begins, and who would have shared the caller's does not.
+ */
+static void job_run_locked(ExecTeam *team, Job *job, bool is_caller)
 {
     for (;;) {
         uint32_t member = job->n_begun++, n;
@@ -168,9 +177,7 @@ static void job_run_locked(ExecTeam *team, Job *job)
             pthread_cond_signal(&job->done);
             return;
         }
-        job->n_begun = job->n_ended = 0;
-        job->closed = false;
-        (void)hire_locked(team, job, n - 1);
+        job_open_locked(team, job, n, is_caller);
     }
 }
 
@@ -186,8 +193,8 @@ static void *thread_main(void *userdata)
         if (!t->job)
             break;
         t->running = true;
-        if (!t->job->closed)
-            job_run_locked(team, t->job);
+        if (!t->job->closed && t->job->n_begun < t->job->n_wanted)
+            job_run_locked(team, t->job, false);
         t->running = false;
         t->job = NULL;
     }
@@ -204,8 +211,8 @@ void exec_team_run(ExecTeam *team, const TeamRounds *rounds, void *userdata)
         return;
     (void)pthread_cond_init(&job.done, NULL);
     pthread_mutex_lock(&team->lock);
-    if (hire_locked(team, &job, n) == 0)
-        job_run_locked(team, &job);
+    job_open_locked(team, &job, n, true);
+    job_run_locked(team, &job, true);
     while (!job.finished)
         pthread_cond_wait(&job.done, &team->lock);
     pthread_mutex_unlock(&team->lock);
