@@ -14,7 +14,6 @@ import json
 import os
 import pwd
 import re
-import select
 import subprocess
 import sys
 import threading
@@ -141,28 +140,28 @@ class Show:
             argv = [self.env["BERTH"], "sql", "--json", "--no-progress"]
         children = {u: self.as_user(u, argv) for u in USERS}
         output = {u: [] for u in USERS}
+        ready = {u: threading.Event() for u in USERS}
+        readers = [threading.Thread(target=self.collect, args=(children[u].stdout, "waiting" if pyspark else '"total"', output[u], ready[u]))
+                   for u in USERS]
+        for reader in readers:
+            reader.start()
         if not pyspark:
             for child in children.values():
                 child.stdin.write(f"select count(*) as n, sum(o_totalprice) as total from parquet.`{SHARED}/orders.parquet`;\n")
                 child.stdin.flush()
-        ready = "waiting" if pyspark else '"total"'
         deadline = time.monotonic() + 180
-        waiting = set(USERS)
-        while waiting and time.monotonic() < deadline:
-            for user in list(waiting):
-                if select.select([children[user].stdout], [], [], 0.1)[0]:
-                    line = children[user].stdout.readline()
-                    output[user].append(line.rstrip())
-                    if ready in line or not line:
-                        waiting.discard(user)
+        for user in USERS:
+            ready[user].wait(max(0, deadline - time.monotonic()))
         self.show_sessions()
         for user, child in children.items():
             try:
-                rest, _ = child.communicate("", timeout=120)
+                child.stdin.close() # what they wait for
+                child.wait(timeout=120)
             except (subprocess.TimeoutExpired, BrokenPipeError):
                 child.kill()
-                rest = "no end"
-            output[user] += rest.splitlines()
+                output[user].append("no end")
+        for reader in readers:
+            reader.join()
         for line in output[USERS[0]]:
             self.say(f"   {USERS[0]}: {line}")
         answers = [[line for line in output[u] if line.startswith("answer") or '"total"' in line] for u in USERS]
@@ -172,6 +171,14 @@ class Show:
                 self.say(f"   {USERS[1]}: {line}")
         self.result(what, OK if good else FAILED,
                     f"{len(answers[0])} answers each, equal" if good else "the scripts failed or disagree")
+
+    def collect(self, stream, last, lines, ready):
+        """All lines of one user's script; @ready when @last has come, or the end."""
+        for line in stream:
+            lines.append(line.rstrip())
+            if last in line:
+                ready.set()
+        ready.set()
 
     def show_sessions(self):
         self.title("what confines each session (berthd on D-Bus, and the kernel in /proc)")
