@@ -61,12 +61,13 @@ int query_result(Query *q, int r)
 {
     if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
         return r;
-    return query_error_set(q->error, DATA_ERROR_MEMORY, "OUT_OF_MEMORY", "53200",
-                           "Not enough memory for %s: %s (peak %llu bytes, limit %llu bytes). Ask "
-                           "for less at once, or let an administrator raise the limit.",
-                           mem_pool_last_operator(q->pool), mem_pool_reason(q->pool),
-                           (unsigned long long)mem_pool_peak(q->pool),
-                           (unsigned long long)mem_pool_limit(q->pool));
+    char why[MEM_REASON_MAX];
+    return query_error_set(
+        q->error, DATA_ERROR_MEMORY, "OUT_OF_MEMORY", "53200",
+        "Not enough memory for %s: %s (peak %llu bytes, limit %llu bytes). Ask "
+        "for less at once, or let an administrator raise the limit.",
+        mem_pool_last_operator(q->pool), mem_pool_reason(q->pool, why, sizeof(why)),
+        (unsigned long long)mem_pool_peak(q->pool), (unsigned long long)mem_pool_limit(q->pool));
 }
 
 /* ---- planning ---- */

@@ -21,6 +21,8 @@
 typedef struct MemPool MemPool;
 typedef struct MemArena MemArena;
 
+#define MEM_REASON_MAX 512u
+
 enum {
     MEM_E_SPILL = 1,   /* not granted now: give memory back (spill), then ask again */
     MEM_E_REFUSED = 2, /* not to be had: fail the query; mem_pool_reason() says why */
@@ -63,8 +65,10 @@ void mem_uncharge(MemPool *pool, uint64_t bytes);
 uint64_t mem_pool_reserved(const MemPool *pool);
 uint64_t mem_pool_peak(const MemPool *pool);
 uint64_t mem_pool_limit(const MemPool *pool);
-/* Why the last charge was refused, and the operator that asked; "" when none was. */
-const char *mem_pool_reason(const MemPool *pool);
+/* Why the last charge was refused, into @buf (MEM_REASON_MAX is enough); "" when none was. Return:
+ * @buf. */
+char *mem_pool_reason(MemPool *pool, char *buf, size_t size);
+/* The operator that asked last; "" when none did. */
 const char *mem_pool_last_operator(const MemPool *pool);
 
 /**

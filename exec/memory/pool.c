@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 /*
  * The account. A charge walks from the pool to its root and adds at every level; a level that is
@@ -16,7 +17,6 @@
  * Callers charge whole blocks, so two atomic additions per charge do not show.
  */
 
-#define POOL_REASON_MAX 512
 #define POOL_DEPTH_MAX 8
 
 struct MemPool {
@@ -30,7 +30,8 @@ struct MemPool {
     _Atomic(const char *) last_operator;
     pthread_mutex_t ask_lock;
     char name[48];
-    char reason[POOL_REASON_MAX];
+    pthread_mutex_t reason_lock; /* not ask_lock: an answer may take long */
+    char reason[MEM_REASON_MAX];
 };
 
 int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool **ret_pool)
@@ -39,10 +40,9 @@ int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool
 
     if (!pool)
         return -ENOMEM;
-    if (pthread_mutex_init(&pool->ask_lock, NULL) != 0) {
-        free(pool);
-        return -ENOMEM;
-    }
+    /* Cannot fail without attributes. */
+    (void)pthread_mutex_init(&pool->ask_lock, NULL);
+    (void)pthread_mutex_init(&pool->reason_lock, NULL);
     pool->ask = ask;
     pool->userdata = userdata;
     atomic_init(&pool->limit, limit_bytes);
@@ -67,6 +67,7 @@ MemPool *mem_pool_free(MemPool *pool)
         return NULL;
     assert(atomic_load(&pool->reserved) == 0);
     pthread_mutex_destroy(&pool->ask_lock);
+    pthread_mutex_destroy(&pool->reason_lock);
     free(pool);
     return NULL;
 }
@@ -107,13 +108,23 @@ static bool pool_try_add(MemPool *pool, uint64_t bytes)
     }
 }
 
+static void pool_set_reason(MemPool *pool, const char *reason)
+{
+    pthread_mutex_lock(&pool->reason_lock);
+    (void)text_copy(pool->reason, sizeof(pool->reason), reason);
+    pthread_mutex_unlock(&pool->reason_lock);
+}
+
 static int pool_refuse(MemPool *pool, uint64_t bytes, const char *operator_name)
 {
-    (void)snprintf(pool->reason, sizeof(pool->reason),
+    char reason[MEM_REASON_MAX];
+
+    (void)snprintf(reason, sizeof(reason),
                    "%s asked for %llu bytes with %llu reserved of a limit of %llu",
                    operator_name ? operator_name : "an operator", (unsigned long long)bytes,
                    (unsigned long long)atomic_load(&pool->reserved),
                    (unsigned long long)atomic_load(&pool->limit));
+    pool_set_reason(pool, reason);
     return MEM_E_REFUSED;
 }
 
@@ -121,6 +132,7 @@ static int pool_refuse(MemPool *pool, uint64_t bytes, const char *operator_name)
 static int pool_ask_locked(MemPool *pool, uint64_t bytes, const char *operator_name)
 {
     uint64_t now, total, granted = 0;
+    char reason[MEM_REASON_MAX] = "";
     int r;
 
     if (pool_try_add(pool, bytes))
@@ -130,9 +142,8 @@ static int pool_ask_locked(MemPool *pool, uint64_t bytes, const char *operator_n
     now = atomic_load(&pool->reserved);
     if (__builtin_add_overflow(now, bytes, &total))
         return pool_refuse(pool, bytes, operator_name);
-    pool->reason[0] = '\0';
-    r = pool->ask(pool->userdata, total, total, operator_name, &granted, pool->reason,
-                  sizeof(pool->reason));
+    r = pool->ask(pool->userdata, total, total, operator_name, &granted, reason, sizeof(reason));
+    pool_set_reason(pool, reason);
     if (r != 0)
         return r;
     atomic_store(&pool->limit, granted);
@@ -219,12 +230,15 @@ uint64_t mem_pool_limit(const MemPool *pool)
     return limit;
 }
 
-const char *mem_pool_reason(const MemPool *pool)
+char *mem_pool_reason(MemPool *pool, char *buf, size_t size)
 {
-    for (; pool; pool = pool->parent)
-        if (pool->reason[0])
-            return pool->reason;
-    return "";
+    buf[0] = '\0';
+    for (; pool && !buf[0]; pool = pool->parent) {
+        pthread_mutex_lock(&pool->reason_lock);
+        (void)text_copy(buf, size, pool->reason);
+        pthread_mutex_unlock(&pool->reason_lock);
+    }
+    return buf;
 }
 
 const char *mem_pool_last_operator(const MemPool *pool)

@@ -65,9 +65,9 @@ int context_fail(ExecContext *context, Worker *worker, int r, const char *operat
     if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
         return r;
 
-    char peak[32], limit[32];
+    char peak[32], limit[32], why[MEM_REASON_MAX];
     const char *who = mem_pool_last_operator(context->pool);
-    const char *why = mem_pool_reason(context->pool);
+    mem_pool_reason(context->pool, why, sizeof(why));
     format_bytes(mem_pool_peak(context->pool), peak, sizeof(peak));
     format_bytes(mem_pool_limit(context->pool), limit, sizeof(limit));
     return query_error_set(
@@ -77,7 +77,7 @@ int context_fail(ExecContext *context, Worker *worker, int r, const char *operat
         "or aggregate before joining.%s%s",
         operator_name, who && *who && strcmp(who, operator_name) != 0 ? ", asked by " : "",
         who && *who && strcmp(who, operator_name) != 0 ? who : "", peak, limit,
-        why && *why ? " Reason: " : "", why ? why : "");
+        *why ? " Reason: " : "", why);
 }
 
 /* The first failure decides what the query returns, and stops everybody. */

@@ -20,6 +20,7 @@
 static void test_limit_is_held_and_refusal_changes_nothing(void **state)
 {
     MemPool *root, *child;
+    char why[MEM_REASON_MAX];
 
     assert_int_equal(mem_pool_new(1000, NULL, NULL, &root), 0);
     assert_int_equal(mem_pool_new_child(root, "query", &child), 0);
@@ -27,7 +28,7 @@ static void test_limit_is_held_and_refusal_changes_nothing(void **state)
     assert_int_equal(mem_charge(child, 401, "hash join build"), MEM_E_REFUSED);
     assert_int_equal(mem_pool_reserved(child), 600);
     assert_int_equal(mem_pool_reserved(root), 600);
-    assert_non_null(strstr(mem_pool_reason(child), "hash join build"));
+    assert_non_null(strstr(mem_pool_reason(child, why, sizeof(why)), "hash join build"));
     assert_string_equal(mem_pool_last_operator(child), "hash join build");
     assert_int_equal(mem_charge(child, 400, "a"), 0);
     mem_uncharge(child, 1000);
@@ -53,6 +54,7 @@ static int ask_once(void *userdata, uint64_t total, uint64_t minimum, const char
 static void test_broker_is_asked_when_the_limit_is_met(void **state)
 {
     MemPool *root;
+    char why[MEM_REASON_MAX];
     int n = 0;
 
     assert_int_equal(mem_pool_new(100, ask_once, &n, &root), 0);
@@ -63,7 +65,7 @@ static void test_broker_is_asked_when_the_limit_is_met(void **state)
     assert_int_equal(mem_charge(root, 100, "a"), 0);
     assert_int_equal(n, 1);
     assert_int_equal(mem_charge(root, 1, "a"), MEM_E_SPILL);
-    assert_string_equal(mem_pool_reason(root), "quota");
+    assert_string_equal(mem_pool_reason(root, why, sizeof(why)), "quota");
     mem_uncharge(root, 300);
     mem_pool_free(root);
 }
