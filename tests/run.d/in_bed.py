@@ -45,7 +45,8 @@ def show_data(source):
 
 def berth_environment(bed):
     """What `start-berth env` says: where the programs, the socket and the log are."""
-    out = subprocess.run([START_BERTH, "env"], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run([START_BERTH, "env"], check=True, capture_output=True, text=True,
+                         env=dict(os.environ, BERTH_BED=bed)).stdout
     return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
 
