@@ -7,10 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 
-/* Shortest decimal text that reads back as the same number; Java writes ".0" on whole ones, and so
- * do we. */
+/*
+ * The shortest decimal text that reads back as the same number, in Java's form, as Spark's show()
+ * has it: plain with at least one digit behind the point from 0.001 up to ten millions, "1.0E20"
+ * beyond.
+ */
 static void print_double(FILE *out, double v, int digits_max)
 {
     if (isnan(v)) {
@@ -21,15 +25,35 @@ static void print_double(FILE *out, double v, int digits_max)
         fputs(v > 0 ? "Infinity" : "-Infinity", out);
         return;
     }
-    char text[40];
-    for (int digits = 1; digits <= digits_max; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, v);
-        if (digits_max == 9 ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
+    char text[40], digits[24] = "";
+    for (int n = 0; n < digits_max; n++) {
+        (void)snprintf(text, sizeof(text), "%.*e", n, fabs(v));
+        if (digits_max == 9 ? strtof(text, NULL) == (float)fabs(v) : strtod(text, NULL) == fabs(v))
             break;
     }
-    fputs(text, out);
-    if (!strpbrk(text, ".en"))
-        fputs(".0", out);
+    int n_digits = 0;
+    for (const char *p = text; *p && *p != 'e'; p++)
+        if (*p != '.')
+            digits[n_digits++] = *p;
+    int exponent = atoi(strchr(text, 'e') + 1);
+
+    if (signbit(v))
+        fputc('-', out);
+    bool plain = v == 0 || (exponent >= -3 && exponent < 7);
+    int before = plain ? exponent + 1 : 1; /* digits in front of the point */
+    if (before <= 0)
+        fputc('0', out);
+    for (int i = 0; i < before; i++)
+        fputc(i < n_digits ? digits[i] : '0', out);
+    fputc('.', out);
+    for (int i = before; i < 0; i++)
+        fputc('0', out);
+    if (before >= n_digits)
+        fputc('0', out);
+    else
+        fputs(digits + MAX(before, 0), out);
+    if (!plain)
+        fprintf(out, "E%d", exponent);
 }
 
 static void print_decimal(FILE *out, const uint8_t *bytes, int32_t scale)

@@ -64,6 +64,37 @@ static char *print_twice(ResultFormat format, uint64_t max_rows, size_t *ret_n)
     return text;
 }
 
+/* As show() and CAST write them. */
+static void doubles_are_written_as_java_does(void **state)
+{
+    static const ArrowField field = {.name = "f", .type = ARROW_TYPE_DOUBLE};
+    static const double values[] = {180,  1000, 9999999, 1e7,  1234567.875, 12345678.5,
+                                    1e20, 0.1,  0.001,   1e-5, 9.9e-4,      1.7976931348623157e308,
+                                    0.0,  -0.0, -123.456};
+    ArrowColumn column = {.length = 15, .data = values};
+    ArrowWriter *w;
+    ResultPrinter *p;
+    char *text = NULL;
+    size_t n_text;
+
+    assert_int_equal(arrow_writer_new(&field, 1, &w), 0);
+    size_t n = arrow_writer_measure(w, &column, 15);
+    uint8_t *stream = malloc(n);
+    arrow_writer_write(w, &column, 15, stream, n);
+    arrow_writer_free(w);
+    FILE *out = open_memstream(&text, &n_text);
+    assert_int_equal(result_printer_new(out, RESULT_FORMAT_CSV, 20, &p), 0);
+    assert_int_equal(result_printer_add(p, stream, n), 0);
+    assert_int_equal(result_printer_finish(p), 0);
+    result_printer_free(p);
+    fclose(out);
+    assert_string_equal(text, "f\n180.0\n1000.0\n9999999.0\n1.0E7\n1234567.875\n1.23456785E7\n"
+                              "1.0E20\n0.1\n0.001\n1.0E-5\n9.9E-4\n1.7976931348623157E308\n"
+                              "0.0\n-0.0\n-123.456\n");
+    free(text);
+    free(stream);
+}
+
 static void csv(void **state)
 {
     size_t n;
@@ -117,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv),
+        cmocka_unit_test(doubles_are_written_as_java_does),
         cmocka_unit_test(json),
         cmocka_unit_test(box_counts_what_it_does_not_show),
         cmocka_unit_test(arrow_is_one_stream),
