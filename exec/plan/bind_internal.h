@@ -145,6 +145,22 @@ bool function_is_aggregate(const char *name);
 Expr *bind_case(Binder *b, Type type, Expr *const *args, uint32_t n);
 Expr *bind_binary(Binder *b, const UExpr *e, FunctionId function, Expr *left, Expr *right);
 
+/* bind_source.c */
+Bound *bind_table(Binder *b, const URel *rel);
+Bound *bind_files(Binder *b, const URel *rel);
+Bound *bind_one_row(Binder *b);
+Bound *bind_range(Binder *b, const URel *rel);
+Bound *bind_local(Binder *b, const URel *rel);
+Bound *bind_values(Binder *b, const URel *rel);
+
+/* bind_set_op.c */
+Bound *bind_set_op(Binder *b, const URel *rel);
+Bound *bind_distinct(Binder *b, const URel *rel);
+
+/* bind_null.c */
+Bound *bind_na_drop(Binder *b, const URel *rel);
+Bound *bind_na_fill(Binder *b, const URel *rel);
+
 /* bind_aggregate.c */
 Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e);
 Bound *bind_aggregate(Binder *b, const URel *rel);
@@ -157,6 +173,10 @@ Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
 /* bind_relation.c */
 Bound *bind_relation(Binder *b, const URel *rel);
 Bound *bound_new(Binder *b, PlanNode *node);
+/* Over @node with the names of @input. */
+Bound *bound_over(Binder *b, const Bound *input, PlanNode *node);
+/* Without the columns that were only carried along. */
+Bound *bound_visible(Binder *b, Bound *bound);
 PlanNode *bind_node(Binder *b, PlanKind kind, PlanNode *input, uint32_t n_fields);
 /* A projection of @exprs; @names [n]. */
 PlanNode *bind_project_node(Binder *b, PlanNode *input, Expr **exprs, const char **names,

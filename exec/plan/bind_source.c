@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Relations that come from somewhere: tables, views, files, ranges, values. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/bind_internal.h"
+
+static void *table_not_found(Binder *b, const URel *rel)
+{
+    char name[300];
+    size_t n = 0;
+    name[0] = '\0';
+    for (uint32_t i = 0; i < rel->n_parts && n + 4 < sizeof(name); i++)
+        n +=
+            (size_t)snprintf(name + n, sizeof(name) - n, "%s`%.100s`", i ? "." : "", rel->parts[i]);
+    bind_error(b, rel->position, rel->stop, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
+               "The table or view %s cannot be found. Verify the spelling and correctness of the "
+               "schema and catalog. If you did not qualify the name with a schema, verify the "
+               "current_schema() output, or qualify the name with the correct schema and catalog. "
+               "To tolerate the error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS.",
+               name);
+    query_error_parameters(b->context->error, "relationName", name, "searchPath",
+                           "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]",
+                           NULL);
+    return NULL;
+}
+
+static Bound *with_qualifier(Bound *bound, const char *qualifier)
+{
+    for (uint32_t i = 0; bound && i < bound->n_columns; i++)
+        bound->columns[i].qualifier = qualifier;
+    return bound;
+}
+
+static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
+{
+    if (b->view_depth >= BIND_VIEW_DEPTH_MAX)
+        return bind_error(b, rel->position, rel->stop, "VIEW_EXCEED_MAX_NESTED_DEPTH", "54K00",
+                          "The depth of view `%.100s` exceeds the maximum view resolution depth "
+                          "(%u).",
+                          view->name, BIND_VIEW_DEPTH_MAX);
+    /* A view sees neither the CTEs nor the outer query of whoever reads it. */
+    Cte *ctes = b->ctes;
+    uint32_t n_ctes = b->n_ctes;
+    Scope *outer = b->outer;
+    uint32_t n_plan_ids = b->n_plan_ids;
+    b->n_ctes = 0;
+    b->ctes = NULL;
+    b->ctes_capacity = 0;
+    b->outer = NULL;
+    b->view_depth++;
+    Bound *bound = bind_relation(b, view->tree);
+    b->view_depth--;
+    b->outer = outer;
+    b->ctes = ctes;
+    b->n_ctes = b->ctes_capacity = n_ctes;
+    b->n_plan_ids = n_plan_ids;
+    if (!bound)
+        return NULL;
+    /* The view's own columns: its hidden ones end here. */
+    Bound *named = bind_alloc(b, 1, sizeof(*named));
+    BoundColumn *columns = bind_alloc(b, bound->n_columns, sizeof(*columns));
+    if (!named || !columns)
+        return NULL;
+    *named = (Bound){.node = bound->node, .columns = columns};
+    for (uint32_t i = 0; i < bound->n_columns; i++)
+        if (!bound->columns[i].hidden)
+            columns[named->n_columns++] = (BoundColumn){.name = bound->columns[i].name,
+                                                        .attribute = ++b->next_attribute,
+                                                        .index = bound->columns[i].index};
+    return with_qualifier(named, view->name);
+}
+
+/* A reference for as long as the context lives. */
+static bool hold_view(Binder *b, const PlanView *view)
+{
+    PlanContext *c = b->context;
+    if (c->n_views == c->views_capacity) {
+        uint32_t capacity = c->views_capacity ? c->views_capacity * 2 : 8;
+        const PlanView **grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown) {
+            plan_view_unref(view);
+            return false;
+        }
+        if (c->n_views > 0)
+            memcpy(grown, c->views, c->n_views * sizeof(*grown));
+        c->views = grown;
+        c->views_capacity = capacity;
+    }
+    c->views[c->n_views++] = view;
+    return true;
+}
+
+static Bound *bind_cte(Binder *b, const Cte *cte)
+{
+    uint32_t n_ctes = b->n_ctes;
+    b->n_ctes = cte->n_visible;
+    Bound *bound = bind_relation(b, cte->rel);
+    b->n_ctes = n_ctes;
+    return bound;
+}
+
+Bound *bind_table(Binder *b, const URel *rel)
+{
+    if (rel->view)
+        return bind_view(b, rel, rel->view);
+    if (rel->n_parts == 1) {
+        for (uint32_t i = b->n_ctes; i > 0; i--)
+            if (names_equal(b, b->ctes[i - 1].name, rel->parts[0]))
+                return bind_cte(b, &b->ctes[i - 1]);
+        const PlanView *view =
+            b->context->session ? plan_session_view(b->context->session, rel->parts[0]) : NULL;
+        if (view)
+            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+    }
+    return table_not_found(b, rel);
+}
+
+static PlanNode *scan_node(Binder *b, const URel *rel, const SourceInfo *source)
+{
+    PlanNode *node = bind_node(b, PLAN_SCAN, NULL, source->n_columns);
+    uint32_t *columns = bind_alloc(b, source->n_columns, sizeof(*columns));
+    if (!node || !columns)
+        return NULL;
+    node->scan.format = source->format;
+    node->scan.files = source->files;
+    node->scan.n_files = source->n_files;
+    node->scan.columns = columns;
+    node->scan.source = source;
+    node->rows = (double)source->rows;
+    for (uint32_t i = 0; i < source->n_columns; i++) {
+        const SourceColumn *c = &source->columns[i];
+        node->fields[i] = (PlanField){c->name, c->type, true};
+        columns[i] = i;
+    }
+    return node;
+}
+
+/*
+ * The path that source_open() wants: a relative one starts where the client says that it stands
+ * (spark.berth.directory, set by `berth sql`); without that it stays as it is and is refused by
+ * name. NULL: no memory.
+ */
+static const char *absolute_path(Binder *b, const char *path)
+{
+    PlanContext *c = b->context;
+    char *directory = NULL;
+    if (path[0] == '/' || strncmp(path, "file:", 5) == 0 || !c->session ||
+        plan_session_get_conf(c->session, PLAN_DIRECTORY_KEY, &directory) != 0)
+        return path;
+    size_t n_directory = strlen(directory), n_path = strlen(path);
+    char *joined = directory[0] == '/' ? bind_alloc(b, n_directory + n_path + 2, 1) : NULL;
+    if (joined)
+        (void)snprintf(joined, n_directory + n_path + 2, "%s/%s", directory, path);
+    else if (directory[0] != '/')
+        joined = (char *)path;
+    free(directory);
+    return joined;
+}
+
+Bound *bind_files(Binder *b, const URel *rel)
+{
+    PlanContext *c = b->context;
+    if (!c->files)
+        return bind_unsupported(b, rel->position, rel->stop, "reading files here");
+    if (rel->n_paths == 0)
+        return bind_error(b, rel->position, rel->stop, "UNABLE_TO_INFER_SCHEMA", "42KD9",
+                          "Unable to infer schema for %.40s. It must be specified manually.",
+                          rel->format);
+    PlanNode **inputs = bind_alloc(b, rel->n_paths, sizeof(*inputs));
+    if (!inputs)
+        return NULL;
+    for (uint32_t i = 0; i < rel->n_paths; i++) {
+        SourceInfo *source;
+        const char *path = absolute_path(b, rel->paths[i]);
+        if (!path)
+            return NULL;
+        int r = source_open(c->files, path, rel->format, b->arena, &source, c->error);
+        if (r != 0)
+            return bind_fail(b, r);
+        inputs[i] = scan_node(b, rel, source);
+        if (!inputs[i])
+            return NULL;
+        bool same = inputs[i]->n_fields == inputs[0]->n_fields;
+        for (uint32_t k = 0; same && k < inputs[i]->n_fields; k++)
+            same = type_equal(inputs[i]->fields[k].type, inputs[0]->fields[k].type) &&
+                   strcmp(inputs[i]->fields[k].name, inputs[0]->fields[k].name) == 0;
+        if (!same)
+            return bind_unsupported(b, rel->position, rel->stop,
+                                    "paths whose files have different columns");
+    }
+    if (rel->n_paths == 1)
+        return bound_new(b, inputs[0]);
+    PlanNode *node = bind_pass_node(b, PLAN_UNION, inputs[0]);
+    if (!node)
+        return NULL;
+    node->input = NULL;
+    node->union_all.inputs = inputs;
+    node->union_all.n_inputs = rel->n_paths;
+    return bound_new(b, node);
+}
+
+Bound *bind_one_row(Binder *b)
+{
+    PlanNode *node = bind_node(b, PLAN_VALUES, NULL, 0);
+    Batch *batch = bind_alloc(b, 1, sizeof(*batch));
+    if (!node || !batch)
+        return NULL;
+    batch->n_rows = batch->n_selected = 1;
+    node->values.batches = batch;
+    node->values.n_batches = 1;
+    return bound_new(b, node);
+}
+
+Bound *bind_range(Binder *b, const URel *rel)
+{
+    PlanNode *node = bind_node(b, PLAN_RANGE, NULL, 1);
+    if (!node)
+        return NULL;
+    node->fields[0] = (PlanField){"id", TYPE(LONG), false};
+    node->range.start = rel->start;
+    node->range.end = rel->end;
+    node->range.step = rel->step;
+    if (rel->step == 0)
+        return bind_error(b, rel->position, rel->stop, "INVALID_PARAMETER_VALUE", "22023",
+                          "The value of the parameter `step` in `range` is invalid: it is 0.");
+    return bound_new(b, node);
+}
+
+Bound *bind_local(Binder *b, const URel *rel)
+{
+    PlanNode *node = bind_node(b, PLAN_VALUES, NULL, rel->n_fields);
+    if (!node)
+        return NULL;
+    for (uint32_t i = 0; i < rel->n_fields; i++)
+        node->fields[i] = rel->fields[i];
+    node->values.batches = rel->batches;
+    node->values.n_batches = rel->n_batches;
+    return bound_new(b, node);
+}
+
+/* VALUES: one projection of one row for each row, all in one union; rows of literals become
+ * batches in the optimiser. */
+Bound *bind_values(Binder *b, const URel *rel)
+{
+    uint32_t n = rel->n_columns, n_rows = rel->n_exprs / n;
+    Bound *one = bind_one_row(b);
+    Expr **cells = bind_alloc(b, rel->n_exprs, sizeof(*cells));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    if (!one || !cells || !names)
+        return NULL;
+    Scope scope = {.bound = one, .clause = "VALUES"};
+    for (uint32_t i = 0; i < rel->n_exprs; i++) {
+        cells[i] = bind_expr(b, &scope, rel->exprs[i]);
+        if (!cells[i])
+            return NULL;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        Type type = cells[k]->type;
+        for (uint32_t row = 1; row < n_rows; row++)
+            if (!type_wider(type, cells[row * n + k]->type, &type))
+                return bind_error(b, rel->position, rel->stop,
+                                  "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                                  "42000",
+                                  "Invalid inline table. Found incompatible types in the column "
+                                  "`col%u` for inline table.",
+                                  k + 1);
+        for (uint32_t row = 0; row < n_rows; row++)
+            cells[row * n + k] = bind_cast_to(b, cells[row * n + k], type);
+        char *name = bind_alloc(b, 1, 16);
+        if (!name)
+            return NULL;
+        snprintf(name, 16, "col%u", k + 1);
+        names[k] = name;
+    }
+    PlanNode **inputs = bind_alloc(b, n_rows, sizeof(*inputs));
+    if (!inputs)
+        return NULL;
+    for (uint32_t row = 0; row < n_rows; row++) {
+        inputs[row] = bind_project_node(b, one->node, cells + (size_t)row * n, names, n);
+        if (!inputs[row])
+            return NULL;
+    }
+    if (n_rows == 1)
+        return bound_new(b, inputs[0]);
+    PlanNode *node = bind_pass_node(b, PLAN_UNION, inputs[0]);
+    if (!node)
+        return NULL;
+    node->input = NULL;
+    node->union_all.inputs = inputs;
+    node->union_all.n_inputs = n_rows;
+    for (uint32_t row = 1; row < n_rows; row++)
+        for (uint32_t k = 0; k < n; k++)
+            node->fields[k].nullable |= inputs[row]->fields[k].nullable;
+    return bound_new(b, node);
+}
