@@ -82,7 +82,17 @@ typedef struct RuntimeFilter {
     const uint64_t *bitmap; /* exact: bit (value - min); NULL: use bloom */
     const uint64_t *bloom;  /* u64[bloom_mask + 1] */
     uint64_t bloom_mask;
+    /*
+     * A bound that gets narrower while the scan runs: what a top-N has found so far. Ready from the
+     * beginning; only the two values and the number of changes count, and nulls may pass.
+     */
+    bool moving, nulls_pass;
+    atomic_int_fast64_t moving_min, moving_max;
+    atomic_uint version;
 } RuntimeFilter;
+
+/* From now on nothing above @value (@from_below: below it) is wanted. */
+void runtime_filter_narrow(RuntimeFilter *filter, bool from_below, int64_t value);
 
 static inline uint64_t runtime_filter_hash(int64_t value)
 {

@@ -187,6 +187,48 @@ static int build_join(Query *q, const PlanNode *node, Operator *next, uint32_t d
     return r ? r : query_add_pipeline(q, unmatched, next, finishes);
 }
 
+/* The scan of the same pipeline that a top-N's first key comes from. */
+static const PlanNode *find_streaming_scan(const PlanNode *node, uint32_t column,
+                                           uint32_t *ret_column)
+{
+    for (;;) {
+        if (node->kind == PLAN_PROJECT && node->project.exprs[column]->kind == EXPR_COLUMN)
+            column = node->project.exprs[column]->column;
+        else if (node->kind == PLAN_JOIN &&
+                 (column >= node->input->n_fields || node->join.type == JOIN_RIGHT ||
+                  node->join.type == JOIN_FULL))
+            return NULL;
+        else if (node->kind == PLAN_SCAN || (node->kind != PLAN_FILTER && node->kind != PLAN_JOIN))
+            break;
+        node = node->input;
+    }
+    *ret_column = column;
+    return node->kind == PLAN_SCAN ? node : NULL;
+}
+
+static int add_moving_bound(Query *q, const PlanNode *node, Operator *sort)
+{
+    const SortKey *key = &node->sort.keys[0];
+    PhysKind phys = node->sort.n_keys > 0 ? type_phys(key->expr->type) : PHYS_NESTED;
+    uint32_t column;
+
+    if (phys < PHYS_I8 || phys > PHYS_I64 || key->expr->kind != EXPR_COLUMN)
+        return 0;
+    const PlanNode *scan = find_streaming_scan(node->input, key->expr->column, &column);
+    if (!scan)
+        return 0;
+    RuntimeFilter *filter = mem_arena_new_of(q->context.arena, RuntimeFilter);
+    if (!filter)
+        return mem_arena_error(q->context.arena);
+    filter->column = column;
+    filter->moving = true;
+    filter->nulls_pass = key->nulls_first;
+    atomic_init(&filter->moving_min, INT64_MIN);
+    atomic_init(&filter->moving_max, INT64_MAX);
+    atomic_init(&filter->ready, true);
+    return sort_set_bound(sort, filter) ? add_pending_filter(q, scan, filter) : 0;
+}
+
 static int build_blocking(Query *q, const PlanNode *node, Operator *next, uint32_t depth,
                           bool finishes)
 {
@@ -195,6 +237,8 @@ static int build_blocking(Query *q, const PlanNode *node, Operator *next, uint32
     Source *source;
     int r = sort ? sort_new(q, node, &sink) : aggregate_new(q, node, &sink);
 
+    if (r == 0 && sort)
+        r = add_moving_bound(q, node, sink);
     if (r == 0)
         r = build_node(q, node->input, sink, depth + 1, true);
     if (r == 0)

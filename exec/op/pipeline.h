@@ -85,6 +85,8 @@ int result_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_source_new(Query *query, Operator *aggregate, Source **ret);
 int sort_new(Query *query, const PlanNode *node, Operator **ret);
+/* The filter is narrowed as a top-N gets on. Return: false when the sort keeps all rows. */
+bool sort_set_bound(Operator *sort, RuntimeFilter *filter);
 int sort_source_new(Query *query, Operator *sort, Source **ret);
 int join_build_new(Query *query, const PlanNode *node, Operator **ret);
 int join_probe_new(Query *query, const PlanNode *node, Operator *build, Operator *next,

@@ -15,6 +15,18 @@ static inline int64_t value_at(const Vector *v, uint32_t at)
     }
 }
 
+void runtime_filter_narrow(RuntimeFilter *f, bool from_below, int64_t value)
+{
+    atomic_int_fast64_t *bound = from_below ? &f->moving_min : &f->moving_max;
+    int_fast64_t now = atomic_load(bound);
+
+    while (from_below ? value > now : value < now)
+        if (atomic_compare_exchange_weak(bound, &now, value)) {
+            atomic_fetch_add(&f->version, 1);
+            return;
+        }
+}
+
 /* The two cases that matter, without a branch per row. */
 static uint32_t select_bitmap(const RuntimeFilter *f, const int64_t *values, const uint32_t *codes,
                               const uint16_t *sel, uint32_t n, uint16_t *out)
@@ -61,6 +73,8 @@ uint32_t runtime_filter_select(const RuntimeFilter *f, const Vector *v, const ui
 
 bool runtime_filter_range(const RuntimeFilter *f, int64_t min, int64_t max)
 {
+    if (f->moving)
+        return max >= atomic_load(&f->moving_min) && min <= atomic_load(&f->moving_max);
     if (f->empty || max < f->min || min > f->max)
         return false;
     if (!f->bitmap)

@@ -330,6 +330,13 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
 
     local->done = 0;
     local->emitted = false;
+    /* A bound that has moved since the scan was opened may leave the row group unread. */
+    if (scan->filters.n_moving > 0 &&
+        !scan_filters_may_pass(&scan->filters, &scan->source.node->scan, group->file,
+                               group->row_group)) {
+        local->done = local->morsel->n_rows;
+        return 0;
+    }
     pthread_mutex_lock(&group->lock);
     if (!group->fetch)
         r = group_start(scan, group, lazy, worker);
@@ -476,6 +483,8 @@ static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
         return r == OP_E_END || !group ? r : fetch_failed(group, r, &worker->error);
     }
     atomic_fetch_add(&progress->rows_scanned, local->morsel->n_rows);
+    if (local->done == local->morsel->n_rows)
+        return 0;
     r = morsel_is_empty(scan, local, &empty, worker);
     if (r == 0 && empty)
         local->done = local->morsel->n_rows;

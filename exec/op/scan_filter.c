@@ -256,6 +256,7 @@ int scan_filters_build(MemArena *arena, const PlanNode *node, RuntimeFilter *con
             return mem_arena_error(arena);
         filter->predicates[filter->n_predicates++] =
             (ScanPredicate){.kind = SCAN_RUNTIME, .runtime = runtime[i]};
+        all.n_moving += runtime[i]->moving;
     }
     *ret_filters = all;
     return r;
@@ -413,6 +414,19 @@ static void runtime_values(const ScanPredicate *p, PhysKind phys, const void *va
 {
     const RuntimeFilter *f = p->runtime;
 
+    if (f->moving) {
+        int64_t lo = atomic_load(&f->moving_min), hi = atomic_load(&f->moving_max);
+
+        if (phys == PHYS_I64)
+            COMPARE_LOOP(int64_t, (v[i] >= lo) & (v[i] <= hi));
+        else if (phys == PHYS_I32)
+            COMPARE_LOOP(int32_t, (v[i] >= lo) & (v[i] <= hi));
+        else if (phys == PHYS_I16)
+            COMPARE_LOOP(int16_t, (v[i] >= lo) & (v[i] <= hi));
+        else
+            COMPARE_LOOP(int8_t, (v[i] >= lo) & (v[i] <= hi));
+        return;
+    }
     if (phys == PHYS_I64) {
         COMPARE_LOOP(int64_t, runtime_filter_test(f, v[i]));
     } else if (phys == PHYS_I32) {
@@ -473,6 +487,18 @@ static int pass_room(ScanFilterContext *context, ScanFilterState *state, uint32_
     return 0;
 }
 
+/* What the verdicts about a dictionary depend on beside it. */
+static uint32_t filter_version(const ScanFilter *filter)
+{
+    uint32_t version = 0;
+
+    for (uint32_t i = 0; i < filter->n_predicates; i++)
+        if (filter->predicates[i].kind == SCAN_RUNTIME && filter->predicates[i].runtime->moving)
+            version +=
+                atomic_load_explicit(&filter->predicates[i].runtime->version, memory_order_relaxed);
+    return version;
+}
+
 /* Entries whose evaluation fails are left to the rows that use them, so the map is not usable. */
 static bool any_error(const uint8_t *pass, uint32_t n)
 {
@@ -492,6 +518,7 @@ int scan_filter_dictionary(ScanFilterContext *context, ScanFilterState *state, c
         return r;
     more = state->pass + ALIGN_UP((size_t)n, (size_t)64);
     state->dict_id = dict->dict_id;
+    state->dict_version = filter_version(state->filter);
     state->pass_usable = true;
     memset(state->pass, 1, n);
     for (uint32_t i = 0; i < state->filter->n_predicates; i++) {
@@ -669,7 +696,7 @@ int scan_filter_apply(ScanFilterContext *context, ScanFilterState *state, const 
         dict.encoding = VEC_FLAT;
         dict.has_nulls = false;
         dict.valid = NULL;
-        if (state->dict_id != v->dict_id) {
+        if (state->dict_id != v->dict_id || state->dict_version != filter_version(state->filter)) {
             r = scan_filter_dictionary(context, state, &dict);
             if (r != 0)
                 return r;
@@ -691,7 +718,8 @@ int scan_filter_state_init(ScanFilterContext *context, const ScanFilter *filter,
     *state = (ScanFilterState){.filter = filter, .null_passes = filter->n_columns == 1};
     for (uint32_t i = 0; i < filter->n_predicates && filter->n_columns == 1; i++) {
         const ScanPredicate *p = &filter->predicates[i];
-        bool passes = p->kind == SCAN_IS_NULL;
+        bool passes = p->kind == SCAN_IS_NULL ||
+                      (p->kind == SCAN_RUNTIME && p->runtime->moving && p->runtime->nulls_pass);
 
         if (p->kind == SCAN_EXPR) {
             int r = expr_select_null(context->exprs[p->expr_number], 0, &passes);

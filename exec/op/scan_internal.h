@@ -44,7 +44,8 @@ typedef struct ScanFilter {
 typedef struct ScanFilters {
     ScanFilter *filters;
     uint32_t n_filters;
-    uint32_t n_exprs; /* of kind SCAN_EXPR */
+    uint32_t n_exprs;  /* of kind SCAN_EXPR */
+    uint32_t n_moving; /* bounds that get narrower */
 } ScanFilters;
 
 /**
@@ -61,7 +62,8 @@ bool scan_filters_may_pass(const ScanFilters *filters, const PlanScan *scan,
 /* One worker's state of one filter. */
 typedef struct ScanFilterState {
     const ScanFilter *filter;
-    uint64_t dict_id; /* @pass is about this dictionary; 0: none */
+    uint64_t dict_id;      /* @pass is about this dictionary; 0: none */
+    uint32_t dict_version; /* and about the bounds as they were then */
     uint8_t *pass;
     size_t n_pass_block;
     bool pass_usable;

@@ -91,6 +91,9 @@ static bool may_pass(const Bounds *b, const ScanPredicate *p)
                 return true;
         return false;
     case SCAN_RUNTIME:
+        if (p->runtime->moving && p->runtime->nulls_pass &&
+            !(b->s.has_null_count && b->s.null_count == 0))
+            return true;
         if (all_null || p->runtime->empty)
             return false;
         return !(b->s.has_min && b->s.has_max && b->phys <= PHYS_I64) ||

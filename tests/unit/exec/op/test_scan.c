@@ -600,6 +600,94 @@ static void test_no_columns_still_counts_rows(void **state)
     source->class->close(source);
 }
 
+/* --- top-N over a scan: its bound must leave out no row that belongs to the best --- */
+
+#define TOP_ROWS 25
+
+typedef struct TopCheck {
+    uint32_t column, n;
+    bool is_null[TOP_ROWS];
+    int64_t values[TOP_ROWS];
+} TopCheck;
+
+static int keep_top(void *userdata, const Batch *batch, QueryError *error)
+{
+    TopCheck *c = userdata;
+    const Vector *v = &batch->columns[c->column];
+
+    for (uint32_t i = 0; i < batch->n_selected && c->n < TOP_ROWS; i++, c->n++) {
+        uint32_t at = batch->sel ? batch->sel[i] : i;
+
+        c->is_null[c->n] = vec_row_is_null(v, at);
+        if (c->is_null[c->n])
+            continue;
+        c->values[c->n] = v->phys == PHYS_I64 ? ((const int64_t *)v->values)[vec_index(v, at)]
+                                              : ((const int32_t *)v->values)[vec_index(v, at)];
+    }
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* What the rows in front must be: as many nulls as there are or fit, and the ends of the values. */
+static void expect_top(Bed *bed, uint32_t column, SortKey key, uint32_t n_threads)
+{
+    int64_t *sorted = malloc(N_ROWS * sizeof(int64_t));
+    uint64_t n = 0, n_nulls = 0;
+    PlanNode sort = {.kind = PLAN_SORT, .n_fields = bed->node.n_fields, .fields = bed->node.fields};
+    TopCheck check = {.column = column};
+    QueryError error = {0};
+
+    assert_non_null(sorted);
+    for (uint64_t row = 0; row < N_ROWS; row++)
+        if (is_null(column, row))
+            n_nulls++;
+        else
+            sorted[n++] = columns[column].number(row);
+    qsort(sorted, n, sizeof(int64_t), compare_numbers);
+    sort.input = &bed->node;
+    sort.sort.keys = &key;
+    sort.sort.n_keys = 1;
+    sort.sort.limit = TOP_ROWS;
+    QueryRun r = {.plan = &sort,
+                  .pool = bed->pool,
+                  .n_threads = n_threads,
+                  .scan_new = scan_source_new,
+                  .result = keep_top,
+                  .userdata = &check,
+                  .error = &error};
+    assert_int_equal(exec_run(&r), 0);
+    assert_int_equal(check.n, TOP_ROWS);
+    n_nulls = key.nulls_first ? n_nulls : 0;
+    for (uint32_t i = 0; i < TOP_ROWS; i++) {
+        assert_int_equal(check.is_null[i], i < n_nulls);
+        if (i >= n_nulls)
+            assert_int_equal(check.values[i],
+                             key.descending ? sorted[n - 1 - (i - n_nulls)] : sorted[i - n_nulls]);
+    }
+    free(sorted);
+}
+
+static void test_top_rows_of_a_scan(void **state)
+{
+    Bed *bed = *state;
+
+    bed->node.scan.n_filters = 0;
+    for (uint32_t column = 0; column < N_COLUMNS; column++)
+        for (uint32_t kind = 0; columns[column].number && kind < 4; kind++)
+            for (uint32_t threads = 1; threads <= 3; threads += 2)
+                expect_top(bed, column,
+                           (SortKey){.expr = column_of(bed, column),
+                                     .descending = kind & 1,
+                                     .nulls_first = kind & 2},
+                           threads);
+}
+
 static void test_refused_memory_leaves_nothing(void **state)
 {
     Bed *bed = *state;
@@ -660,6 +748,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_no_row_needs_is_not_read, setup_many_groups,
                                         teardown),
         T(test_no_columns_still_counts_rows),
+        T(test_top_rows_of_a_scan),
+        cmocka_unit_test_setup_teardown(test_top_rows_of_a_scan, setup_many_groups, teardown),
         T(test_refused_memory_leaves_nothing),
         T(test_a_broken_page_is_an_error_with_the_file_in_it),
     };
