@@ -33,6 +33,21 @@ static inline void sum_add(uint8_t *state, i128 x)
     memcpy(state, &s, sizeof(s));
 }
 
+/* As a SumInt, at a multiple of 8. */
+typedef struct SumIntAt8 {
+    i128 sum;
+    int64_t count;
+    int64_t overflowed;
+} __attribute__((packed, aligned(8), may_alias)) SumIntAt8;
+
+/* No number of rows that a machine holds makes 64-bit values overflow 128 bits. */
+static inline void sum_add_i64(uint8_t *state, int64_t x)
+{
+    SumIntAt8 *s = (SumIntAt8 *)(void *)state;
+    s->sum += x;
+    s->count++;
+}
+
 static inline uint8_t *target(const StateInput *in, uint32_t i, uint32_t offset)
 {
     return (in->rows ? in->rows[i] : in->single) + offset;
@@ -109,8 +124,21 @@ static void update_sum_int(const State *st, const StateInput *in)
         return;
     if (v->phys == PHYS_I64) {
         const int64_t *values = v->values;
+        if (in->rows && !v->has_nulls && v->encoding == VEC_FLAT) {
+            for (uint32_t i = 0; i < in->n; i++)
+                sum_add_i64(in->rows[i] + st->offset, values[in->sel ? in->sel[i] : i]);
+        } else if (in->rows && !v->has_nulls && v->encoding == VEC_DICT) {
+            for (uint32_t i = 0; i < in->n; i++)
+                sum_add_i64(in->rows[i] + st->offset, values[v->codes[in->sel ? in->sel[i] : i]]);
+        } else {
+            FOR_VALUES(in, i, row)
+            sum_add_i64(target(in, i, st->offset), values[vec_index(v, row)]);
+        }
+        return;
+    }
+    if (v->phys != PHYS_I128) {
         FOR_VALUES(in, i, row)
-        sum_add(target(in, i, st->offset), values[vec_index(v, row)]);
+        sum_add_i64(target(in, i, st->offset), (int64_t)load_int(v, vec_index(v, row)));
         return;
     }
     FOR_VALUES(in, i, row)
@@ -193,10 +221,53 @@ static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const vo
     return 0;
 }
 
+/* MIN and MAX of integers in one group each: a load, a compare, seldom a store. */
+#define EXTREME_LOOP(type)                                                                         \
+    do {                                                                                           \
+        const type *values = v->values;                                                            \
+        FOR_VALUES(in, i, row)                                                                     \
+        {                                                                                          \
+            Extreme *e = (Extreme *)(void *)target(in, i, st->offset);                             \
+            type x = values[vec_index(v, row)], now;                                               \
+            memcpy(&now, e->value, sizeof(now));                                                   \
+            if (!e->seen || (st->kind == STATE_MIN ? x < now : x > now)) {                         \
+                memcpy(e->value, &x, sizeof(x));                                                   \
+                e->seen = 1;                                                                       \
+            }                                                                                      \
+        }                                                                                          \
+    } while (0)
+
+static bool update_extreme_int(const State *st, const StateInput *in)
+{
+    const Vector *v = in->v;
+
+    if (st->kind == STATE_FIRST || v->phys != st->phys)
+        return false;
+    switch (v->phys) {
+    case PHYS_I8:
+        EXTREME_LOOP(int8_t);
+        return true;
+    case PHYS_I16:
+        EXTREME_LOOP(int16_t);
+        return true;
+    case PHYS_I32:
+        EXTREME_LOOP(int32_t);
+        return true;
+    case PHYS_I64:
+        EXTREME_LOOP(int64_t);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int update_extreme(const State *st, const StateInput *in)
 {
     const Vector *v = in->v;
     size_t size = phys_size(v->phys);
+
+    if (update_extreme_int(st, in))
+        return 0;
 
     FOR_VALUES(in, i, row)
     {
