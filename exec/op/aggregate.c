@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/aggregate.h"
 
+#include "exec/op/group_dense.h"
+
 /*
- * Grouping: every worker fills a table of its own. Three ways from a row to its group, the first
+ * Grouping: every worker fills a table of its own. Four ways from a row to its group, the first
  * that applies:
  *
  *   no key           there is one group
  *   small numbers    all keys are dictionary codes with few values: an index made of the codes'
  *                    numbers looks the group up in an array
+ *   one integer      whose values lie close together: an array from value to group
  *   hash             key rows are built for the batch and looked up in the group table
  *
  * With at most 15 groups in the second way, sums and counts run as vectorised kernels over the
@@ -33,6 +36,8 @@ typedef struct AggregateLocal {
     uint8_t *few_without_nulls;
     void *scratch;
     uint16_t *sel;
+    MemPool *pool;
+    GroupDense dense;
     bool direct; /* small numbers still possible */
     uint32_t direct_bits;
     KeyIds *ids;      /* per key */
@@ -44,6 +49,7 @@ static void aggregate_local_free(Operator *op, void *local)
 {
     AggregateLocal *l = local;
     expr_state_free(l->state);
+    group_dense_done(&l->dense, op->context->pool);
     aggregate_part_free((Aggregation *)op, l->part);
     mem_arena_free(l->arena);
 }
@@ -125,6 +131,8 @@ static int aggregate_local_new(Operator *op, Worker *worker, void **ret_local)
     if (!l->keys || !l->caches || !l->hashes || !l->numbers || !l->rows || !l->few ||
         !l->few_without_nulls || !l->scratch || !l->sel)
         return mem_arena_error(arena);
+    l->pool = op->context->pool;
+    l->dense.usable = a->n_groups == 1;
     r = direct_init(a, l);
     if (r == 0)
         r = part_new(a, &l->part);
@@ -291,6 +299,75 @@ static int find_direct(Aggregation *a, AggregateLocal *l, const uint16_t *sel, u
             l->groups[l->index[i]] = ++group;
         }
         l->numbers[i] = group - 1;
+    }
+    *ret_done = true;
+    return 0;
+}
+
+/* --- one integer key, values close together --- */
+
+static int dense_new_group(Aggregation *a, AggregateLocal *l, uint16_t row, uint32_t *ret_group)
+{
+    int r = key_rows_buffer(a, l);
+    if (r == 0)
+        r = hash_keys(a, l, &row, 1);
+    if (r == 0)
+        r = build_keys(&a->keys, l->keys, 1, &row, 1, l->hashes, l->key_rows);
+    if (r == 0)
+        r = group_table_add(&l->part->table, l->key_rows, ret_group);
+    return r;
+}
+
+#define DENSE_LOOP(type)                                                                           \
+    do {                                                                                           \
+        const type *values = v->values;                                                            \
+        for (uint32_t i = 0; i < n; i++) {                                                         \
+            uint32_t row = sel ? sel[i] : i;                                                       \
+            bool is_null = v->has_nulls && vec_row_is_null(v, row);                                \
+            uint32_t *group =                                                                      \
+                is_null ? &d->null_group : &d->groups[(uint64_t)values[vec_index(v, row)] - base]; \
+            if (unlikely(*group == 0)) {                                                           \
+                uint32_t made;                                                                     \
+                int r = dense_new_group(a, l, (uint16_t)row, &made);                               \
+                if (r)                                                                             \
+                    return r;                                                                      \
+                *group = made + 1;                                                                 \
+            }                                                                                      \
+            l->numbers[i] = *group - 1;                                                            \
+        }                                                                                          \
+    } while (0)
+
+/* Return: 0 with *ret_done; false when the batch must be hashed, as all after it. */
+static int find_dense(Aggregation *a, AggregateLocal *l, const uint16_t *sel, uint32_t n,
+                      bool *ret_done)
+{
+    GroupDense *d = &l->dense;
+    const Vector *v = &l->keys[0];
+    int64_t min, max;
+
+    *ret_done = false;
+    if (v->phys != a->keys.phys[0] || v->phys < PHYS_I8 || v->phys > PHYS_I64)
+        d->usable = false;
+    else if (group_dense_range(v, sel, n, &min, &max))
+        group_dense_cover(d, l->pool, min, max, n);
+    if (!d->usable) {
+        group_dense_done(d, l->pool);
+        return 0;
+    }
+    uint64_t base = (uint64_t)d->base;
+    switch (v->phys) {
+    case PHYS_I8:
+        DENSE_LOOP(int8_t);
+        break;
+    case PHYS_I16:
+        DENSE_LOOP(int16_t);
+        break;
+    case PHYS_I32:
+        DENSE_LOOP(int32_t);
+        break;
+    default:
+        DENSE_LOOP(int64_t);
+        break;
     }
     *ret_done = true;
     return 0;
@@ -509,6 +586,8 @@ static int aggregate_execute(Operator *op, void *local, Worker *worker, const Ba
         r = group_table_single(&l->part->table, &number);
     else if (l->direct)
         r = find_direct(a, l, batch->sel, n, &done);
+    if (r == 0 && !done && l->dense.usable)
+        r = find_dense(a, l, batch->sel, n, &done);
     if (r == 0 && a->n_groups > 0 && !done)
         r = find_by_hash(a, l, batch->sel, n, l->numbers);
     if (r == 0 && a->n_states > 0)

@@ -75,8 +75,12 @@ static int add_block(GroupTable *t)
 
 static int grow_slots(GroupTable *t)
 {
-    uint64_t n = t->n_slots ? t->n_slots * 2 : SLOTS_FIRST;
+    uint64_t n = t->n_slots ? t->n_slots : SLOTS_FIRST / 2;
     void *block;
+
+    do
+        n *= 2;
+    while ((uint64_t)t->n_groups * 2 >= n);
     int r = mem_block_alloc(t->pool, sizeof(uint64_t) * n, t->operator_name, &block);
     if (r)
         return r;
@@ -198,6 +202,16 @@ int group_table_find(GroupTable *t, const uint8_t *key, uint32_t *ret_number)
     return 0;
 }
 
+int group_table_add(GroupTable *t, const uint8_t *key, uint32_t *ret_number)
+{
+    if (t->n_slots)
+        return group_table_find(t, key, ret_number);
+    int r = add_group(t, key);
+    if (r == 0)
+        *ret_number = t->n_groups - 1;
+    return r;
+}
+
 /*
  * Slots first, then the rows that they point to: the misses of each step overlap. Inlined by force:
  * gcc 12 takes a function that does nothing but prefetch for one without effect and drops the call.
@@ -221,6 +235,11 @@ int group_table_find_rows(GroupTable *t, const uint8_t *keys, uint32_t n, uint32
 {
     size_t size = t->keys->size;
 
+    if ((uint64_t)t->n_groups * 2 >= t->n_slots) {
+        int r = grow_slots(t);
+        if (r)
+            return r;
+    }
     for (uint32_t i = 0; i < n; i++) {
         const uint8_t *key = keys + i * size;
 

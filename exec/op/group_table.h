@@ -64,6 +64,12 @@ int group_table_find(GroupTable *t, const uint8_t *key, uint32_t *ret_number);
  * What a large table has in memory only is asked for ahead of its use.
  */
 int group_table_find_rows(GroupTable *t, const uint8_t *keys, uint32_t n, uint32_t *ret_numbers);
+/**
+ * group_table_add() - a group that is known to be new
+ * As long as nobody looks a key up by its hash the slots are left out; group_table_find() makes
+ * them when it is first called. Return: as group_table_find().
+ */
+int group_table_add(GroupTable *t, const uint8_t *key, uint32_t *ret_number);
 /* Without a key: the one group. */
 int group_table_single(GroupTable *t, uint32_t *ret_number);
 uint64_t group_table_bytes(const GroupTable *t);
