@@ -331,7 +331,7 @@ static PlanNode *top_n(Optimiser *o, PlanNode *limit)
     return top;
 }
 
-/* Bottom up: constants, VALUES, top-N. */
+/* Bottom up: constants, VALUES, DISTINCT values, top-N. */
 static PlanNode *simplify(Optimiser *o, PlanNode *node)
 {
     PlanNode *copy = opt_copy(o, node);
@@ -353,6 +353,8 @@ static PlanNode *simplify(Optimiser *o, PlanNode *node)
         return NULL;
     if (!fold_node(o, copy))
         return NULL;
+    if (copy->kind == PLAN_AGGREGATE)
+        return opt_two_level_distinct(o, copy);
     return copy->kind == PLAN_LIMIT ? top_n(o, copy) : copy;
 }
 

@@ -20,6 +20,8 @@ PlanNode *opt_project_columns(Optimiser *o, PlanNode *input, const uint32_t *col
                               const PlanField *fields, uint32_t n);
 Expr *opt_fold(Optimiser *o, Expr *e);
 
+/* distinct.c: aggregates over DISTINCT values in two levels. */
+PlanNode *opt_two_level_distinct(Optimiser *o, PlanNode *node);
 /* push.c: filters down, joins in order. */
 PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 /* join_order.c: an inner join cluster. */
