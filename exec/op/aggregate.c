@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/aggregate.h"
 
-#include "exec/op/group_dense.h"
-
 /*
  * Grouping: every worker fills a table of its own. Four ways from a row to its group, the first
  * that applies:
@@ -306,6 +304,56 @@ static int find_direct(Aggregation *a, AggregateLocal *l, const uint16_t *sel, u
 
 /* --- one integer key, values close together --- */
 
+bool aggregate_dense_key(const Aggregation *a, const uint8_t *row, int64_t *ret_value)
+{
+    const uint8_t *at = row + a->keys.offsets[0];
+
+    if (row_is_null(&a->keys, row, 0))
+        return false;
+    switch (a->keys.phys[0]) {
+    case PHYS_I8:
+        *ret_value = *(const int8_t *)at;
+        break;
+    case PHYS_I16: {
+        int16_t x;
+        memcpy(&x, at, 2);
+        *ret_value = x;
+        break;
+    }
+    case PHYS_I32: {
+        int32_t x;
+        memcpy(&x, at, 4);
+        *ret_value = x;
+        break;
+    }
+    default:
+        memcpy(ret_value, at, 8);
+    }
+    return true;
+}
+
+/* Groups that were found in another way before. The slots are not needed any more. */
+static void dense_take_over(Aggregation *a, AggregateLocal *l)
+{
+    GroupTable *t = &l->part->table;
+    GroupDense *d = &l->dense;
+    int64_t value = 0, min = INT64_MAX, max = INT64_MIN;
+
+    for (uint32_t g = 0; g < t->n_groups; g++)
+        if (aggregate_dense_key(a, group_row(t, g), &value)) {
+            min = MIN(min, value);
+            max = MAX(max, value);
+        }
+    if (min <= max)
+        group_dense_cover(d, l->pool, min, max, 0);
+    for (uint32_t g = 0; d->usable && g < t->n_groups; g++) {
+        bool is_null = !aggregate_dense_key(a, group_row(t, g), &value);
+        *group_dense_at(d, is_null, value) = g + 1;
+    }
+    if (d->usable)
+        group_table_drop_slots(t);
+}
+
 static int dense_new_group(Aggregation *a, AggregateLocal *l, uint16_t row, uint32_t *ret_group)
 {
     int r = key_rows_buffer(a, l);
@@ -350,6 +398,8 @@ static int find_dense(Aggregation *a, AggregateLocal *l, const uint16_t *sel, ui
         d->usable = false;
     else if (group_dense_range(v, sel, n, &min, &max))
         group_dense_cover(d, l->pool, min, max, n);
+    if (d->usable && l->part->table.n_slots > 0)
+        dense_take_over(a, l);
     if (!d->usable) {
         group_dense_done(d, l->pool);
         return 0;
@@ -628,6 +678,10 @@ static int aggregate_combine(Operator *op, void *local, Worker *worker)
         r = partition_part(l->part);
     if (r)
         return r;
+    if (l->dense.usable && l->part->table.n_slots == 0) {
+        l->part->dense = l->dense;
+        l->dense = (GroupDense){0};
+    }
     pthread_mutex_lock(&a->lock);
     if (a->n_parts == a->parts_capacity) {
         uint32_t capacity = a->parts_capacity ? a->parts_capacity * 2 : 16;
@@ -652,6 +706,7 @@ void aggregate_part_free(Aggregation *a, AggregatePart *part)
     if (!part)
         return;
     group_table_done(&part->table);
+    group_dense_done(&part->dense, a->op.context->pool);
     for (uint32_t i = 0; part->distinct && i < a->n_distinct; i++)
         group_table_done(&part->distinct[i]);
     mem_arena_free(part->arena);
@@ -665,6 +720,8 @@ static void aggregate_close(Operator *op)
         aggregate_part_free(a, a->parts[i]);
     for (uint32_t i = 0; i < AGGREGATE_PARTITIONS; i++)
         group_table_done(&a->results[i]);
+    for (uint32_t i = 0; i < AGGREGATE_PARTITIONS; i++)
+        mem_arena_free(a->task_strings[i]);
     pthread_mutex_destroy(&a->lock);
 }
 

@@ -5,6 +5,7 @@
  * the workers have and puts it out. */
 
 #include "exec/op/accumulate.h"
+#include "exec/op/group_dense.h"
 #include "exec/op/key_hash.h"
 #include "exec/op/key_ids.h"
 #include "exec/op/pipeline.h"
@@ -25,6 +26,9 @@ typedef struct AggregatePart {
     MemArena *arena;      /* this struct and the lists below */
     uint32_t *order;      /* groups sorted by partition; NULL: not partitioned */
     uint32_t starts[AGGREGATE_PARTITIONS + 1];
+    GroupDense dense;      /* covers all groups when the table has no slots */
+    uint8_t *is_elsewhere; /* per group: an earlier part has taken it in; NULL: none */
+    uint32_t n_elsewhere;  /* under the aggregation's lock */
 } AggregatePart;
 
 typedef struct Aggregation {
@@ -46,10 +50,14 @@ typedef struct Aggregation {
     AggregatePart **parts;
     uint32_t n_parts, parts_capacity;
 
-    uint32_t n_results; /* 1 or AGGREGATE_PARTITIONS */
+    bool in_place; /* the results are the parts, each without what is elsewhere */
+    MemArena *task_strings[AGGREGATE_PARTITIONS]; /* in place: for states that keep strings */
+    uint32_t n_results;                           /* 1 or AGGREGATE_PARTITIONS */
     GroupTable results[AGGREGATE_PARTITIONS];
 } Aggregation;
 
 int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks);
 int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task);
+/* The integer key of a group. Return: false when it is null. */
+bool aggregate_dense_key(const Aggregation *a, const uint8_t *row, int64_t *ret_value);
 void aggregate_part_free(Aggregation *a, AggregatePart *part);

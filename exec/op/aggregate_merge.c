@@ -3,11 +3,13 @@
 
 /*
  * The workers' tables become one: each partition of the hash is merged by one task. A single table
- * is taken as it is. With DISTINCT everything is merged at once, because the values of a group must
- * meet before they are counted.
+ * is taken as it is. A few tables are left where they are: a group that an earlier one has as well
+ * is taken in there, so that no row moves. With DISTINCT everything is merged at once, because the
+ * values of a group must meet before they are counted.
  */
 
-#define MERGE_AHEAD 16u /* groups asked for before they are merged */
+#define MERGE_AHEAD 16u   /* groups asked for before they are merged */
+#define IN_PLACE_PARTS 4u /* with more, looking into each of them costs more than moving rows */
 
 static int merge_group(Aggregation *a, GroupTable *to, const uint8_t *row)
 {
@@ -90,6 +92,107 @@ static int merge_distinct(Aggregation *a, GroupTable *to, uint32_t d, uint8_t *k
     return 0;
 }
 
+/* --- in place --- */
+
+static bool part_lookup(const Aggregation *a, AggregatePart *part, const uint8_t *row,
+                        uint32_t *ret_number)
+{
+    int64_t value = 0;
+
+    if (!part->dense.usable)
+        return group_table_lookup(&part->table, row, ret_number);
+    bool is_null = !aggregate_dense_key(a, row, &value);
+    const uint32_t *at = group_dense_at(&part->dense, is_null, value);
+    if (!at || *at == 0)
+        return false;
+    *ret_number = *at - 1;
+    return true;
+}
+
+static void part_prefetch(const Aggregation *a, AggregatePart *part, const uint8_t *row)
+{
+    int64_t value = 0;
+
+    if (!part->dense.usable) {
+        group_table_prefetch(&part->table, row);
+    } else if (aggregate_dense_key(a, row, &value)) {
+        const uint32_t *at = group_dense_at(&part->dense, false, value);
+        if (at)
+            __builtin_prefetch(at);
+    }
+}
+
+/* Several parts, each of which can be searched. */
+static int start_in_place(Aggregation *a)
+{
+    if (a->n_parts < 2 || a->n_parts > IN_PLACE_PARTS)
+        return 0;
+    for (uint32_t i = 0; i < a->n_parts; i++)
+        if (a->parts[i]->table.n_slots == 0 && !a->parts[i]->dense.usable)
+            return 0;
+    for (uint32_t i = 1; i < a->n_parts; i++) {
+        AggregatePart *part = a->parts[i];
+        part->is_elsewhere = mem_arena_zalloc(part->arena, part->table.n_groups + 1, 1);
+        if (!part->is_elsewhere)
+            return mem_arena_error(part->arena);
+    }
+    a->in_place = true;
+    return 0;
+}
+
+static int take_in(Aggregation *a, uint8_t *to, const uint8_t *row, uint32_t task)
+{
+    if (!a->task_strings[task]) {
+        int r = mem_arena_new(a->op.context->pool, "aggregate", &a->task_strings[task]);
+        if (r)
+            return r;
+    }
+    for (uint32_t i = 0; i < a->n_states; i++) {
+        int r = state_merge(&a->states[i], to, row, a->task_strings[task]);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* The groups of one partition that part @p and an earlier one both have. */
+static int merge_in_place(Aggregation *a, uint32_t p, uint32_t task)
+{
+    AggregatePart *part = a->parts[p];
+    uint32_t from = part->order ? part->starts[task] : 0, n_elsewhere = 0;
+    uint32_t end = part->order ? part->starts[task + 1] : part->table.n_groups;
+
+    for (uint32_t k = from; k < end; k++) {
+        uint32_t g = part->order ? part->order[k] : k, number;
+        const uint8_t *row = group_row(&part->table, g);
+
+        if (part->order && k + 2 * MERGE_AHEAD < end)
+            __builtin_prefetch(group_row(&part->table, part->order[k + 2 * MERGE_AHEAD]));
+        if (k + MERGE_AHEAD < end)
+            part_prefetch(a, a->parts[0],
+                          group_row(&part->table,
+                                    part->order ? part->order[k + MERGE_AHEAD] : k + MERGE_AHEAD));
+        if (!part->order && group_hash(row) >> AGGREGATE_PARTITION_SHIFT != task)
+            continue;
+        if ((k & 4095) == 0 && context_stopped(a->op.context))
+            return QUERY_E_CANCELLED;
+        for (uint32_t i = 0; i < p; i++) {
+            if (!part_lookup(a, a->parts[i], row, &number))
+                continue;
+            int r = take_in(a, group_row(&a->parts[i]->table, number), row, task);
+            if (r)
+                return r;
+            part->is_elsewhere[g] = 1;
+            n_elsewhere++;
+            break;
+        }
+    }
+    pthread_mutex_lock(&a->lock);
+    part->n_elsewhere += n_elsewhere;
+    pthread_mutex_unlock(&a->lock);
+    return 0;
+}
+
 int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
 {
     Aggregation *a = (Aggregation *)op;
@@ -104,6 +207,11 @@ int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
     }
     if (worker->metrics && op->node->id < op->context->n_nodes)
         worker->metrics[op->node->id].bytes += bytes;
+    if (partitioned) {
+        r = start_in_place(a);
+        if (r)
+            return r;
+    }
     if (partitioned && a->n_parts > 1) {
         a->n_results = AGGREGATE_PARTITIONS;
         *ret_n_tasks = AGGREGATE_PARTITIONS;
@@ -138,7 +246,13 @@ int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task)
 {
     Aggregation *a = (Aggregation *)op;
     GroupTable *to = &a->results[task];
-    int r = group_table_init(to, op->context->pool, "aggregate", &a->keys, a->row_size);
+    int r = 0;
+
+    for (uint32_t p = 1; r == 0 && a->in_place && p < a->n_parts; p++)
+        r = merge_in_place(a, p, task);
+    if (r || a->in_place)
+        return r;
+    r = group_table_init(to, op->context->pool, "aggregate", &a->keys, a->row_size);
 
     for (uint32_t i = 0; r == 0 && i < a->n_parts; i++) {
         AggregatePart *part = a->parts[i];
@@ -186,6 +300,16 @@ static int aggregate_source_open(Source *source)
     AggregateSource *s = (AggregateSource *)source;
     Aggregation *a = s->aggregation;
 
+    for (uint32_t i = 0; a->in_place && i < a->n_parts; i++) {
+        GroupTable *t = &a->parts[i]->table;
+        group_table_drop_slots(t);
+        group_dense_done(&a->parts[i]->dense, source->context->pool);
+        a->results[i] = *t;
+        *t = (GroupTable){0};
+        source->rows_total -= a->parts[i]->n_elsewhere;
+    }
+    if (a->in_place)
+        a->n_results = a->n_parts;
     for (uint32_t i = 0; i < a->n_results; i++) {
         s->starts[i + 1] = s->starts[i] + batches_of(&a->results[i]);
         source->rows_total += a->results[i].n_groups;
@@ -248,9 +372,11 @@ static int aggregate_source_next(Source *source, void *local, Worker *worker, Ba
         return OP_E_END;
     const GroupTable *t = &a->results[p];
     uint32_t first = (uint32_t)(number - s->starts[p]) * VEC_ROWS_MAX;
-    uint32_t n = MIN(t->n_groups - first, VEC_ROWS_MAX);
-    for (uint32_t i = 0; i < n; i++)
-        l->rows[i] = group_row(t, first + i);
+    uint32_t end = first + MIN(t->n_groups - first, VEC_ROWS_MAX), n = 0;
+    const uint8_t *is_elsewhere = a->in_place ? a->parts[p]->is_elsewhere : NULL;
+    for (uint32_t g = first; g < end; g++)
+        if (!is_elsewhere || !is_elsewhere[g])
+            l->rows[n++] = group_row(t, g);
     for (uint32_t c = 0; c < a->n_groups; c++)
         row_gather(&a->keys, c, l->rows, n, NULL, l->values[c], l->valid[c], &l->columns[c]);
     for (uint32_t i = 0; i < a->n_aggregates; i++) {

@@ -27,4 +27,12 @@ bool group_dense_range(const Vector *v, const uint16_t *sel, uint32_t n, int64_t
  * Return: 0 with @d->usable, which is false when it does not pay or memory is refused.
  */
 void group_dense_cover(GroupDense *d, MemPool *pool, int64_t min, int64_t max, uint32_t n);
+/* The place of a value, or of null; NULL when it is not covered. */
+static inline uint32_t *group_dense_at(GroupDense *d, bool is_null, int64_t value)
+{
+    if (is_null)
+        return &d->null_group;
+    uint64_t at = (uint64_t)value - (uint64_t)d->base;
+    return at < d->size ? &d->groups[at] : NULL;
+}
 void group_dense_done(GroupDense *d, MemPool *pool);

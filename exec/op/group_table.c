@@ -176,6 +176,29 @@ static int add_group(GroupTable *t, const uint8_t *key)
     return 0;
 }
 
+void group_table_drop_slots(GroupTable *t)
+{
+    if (t->slots)
+        mem_block_free(t->pool, t->slots, sizeof(uint64_t) * t->n_slots);
+    t->slots = NULL;
+    t->n_slots = 0;
+}
+
+bool group_table_lookup(const GroupTable *t, const uint8_t *key, uint32_t *ret_number)
+{
+    if (!t->n_slots)
+        return false;
+    uint64_t h = group_hash(key), mask = t->n_slots - 1, salt = h & SALT_MASK;
+    for (uint64_t at = h & mask; t->slots[at]; at = (at + 1) & mask) {
+        uint32_t number = (uint32_t)t->slots[at] - 1;
+        if ((t->slots[at] & SALT_MASK) == salt && key_equal(t, group_row(t, number), key)) {
+            *ret_number = number;
+            return true;
+        }
+    }
+    return false;
+}
+
 int group_table_find(GroupTable *t, const uint8_t *key, uint32_t *ret_number)
 {
     if ((uint64_t)t->n_groups * 2 >= t->n_slots) {

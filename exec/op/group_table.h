@@ -70,6 +70,15 @@ int group_table_find_rows(GroupTable *t, const uint8_t *keys, uint32_t n, uint32
  * them when it is first called. Return: as group_table_find().
  */
 int group_table_add(GroupTable *t, const uint8_t *key, uint32_t *ret_number);
+/* Drop the slots: groups are added by group_table_add() from now on, or found in another way. */
+void group_table_drop_slots(GroupTable *t);
+/* Without making it. Many threads may look up at once. Return: false when there is none. */
+bool group_table_lookup(const GroupTable *t, const uint8_t *key, uint32_t *ret_number);
+static inline void group_table_prefetch(const GroupTable *t, const uint8_t *key)
+{
+    if (t->n_slots)
+        __builtin_prefetch(&t->slots[group_hash(key) & (t->n_slots - 1)]);
+}
 /* Without a key: the one group. */
 int group_table_single(GroupTable *t, uint32_t *ret_number);
 uint64_t group_table_bytes(const GroupTable *t);
