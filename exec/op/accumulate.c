@@ -23,27 +23,27 @@ uint32_t state_size(StateKind kind)
     }
 }
 
-/* States lie at multiples of 8, so 128-bit sums are read and written in two words. */
 static inline void sum_add(uint8_t *state, i128 x)
 {
-    SumInt s;
-    memcpy(&s, state, sizeof(s));
-    s.overflowed |= __builtin_add_overflow(s.sum, x, &s.sum);
-    s.count++;
-    memcpy(state, &s, sizeof(s));
+    SumInt *s = (SumInt *)(void *)state;
+    i128 sum;
+    bool overflowed = __builtin_add_overflow((i128)s->sum, x, &sum);
+    s->sum = sum;
+    s->count = (s->count + 1) | (overflowed ? SUM_OVERFLOWED : 0);
 }
 
-/* As a SumInt, at a multiple of 8. */
-typedef struct SumIntAt8 {
-    i128 sum;
-    int64_t count;
-    int64_t overflowed;
-} __attribute__((packed, aligned(8), may_alias)) SumIntAt8;
+void sum_add_many(SumInt *s, int64_t sum, int64_t count)
+{
+    i128 total;
+    bool overflowed = __builtin_add_overflow((i128)s->sum, (i128)sum, &total);
+    s->sum = total;
+    s->count = (s->count + count) | (overflowed ? SUM_OVERFLOWED : 0);
+}
 
 /* No number of rows that a machine holds makes 64-bit values overflow 128 bits. */
 static inline void sum_add_i64(uint8_t *state, int64_t x)
 {
-    SumIntAt8 *s = (SumIntAt8 *)(void *)state;
+    SumInt *s = (SumInt *)(void *)state;
     s->sum += x;
     s->count++;
 }
@@ -108,11 +108,7 @@ static bool sum_single(const State *st, const StateInput *in)
     else
         for (uint32_t i = 0; i < in->n; i++)
             sum += values[v->codes[i]];
-    SumInt s;
-    memcpy(&s, in->single + st->offset, sizeof(s));
-    s.overflowed |= __builtin_add_overflow(s.sum, (i128)sum, &s.sum);
-    s.count += in->n;
-    memcpy(in->single + st->offset, &s, sizeof(s));
+    sum_add_many((SumInt *)(void *)(in->single + st->offset), sum, in->n);
     return true;
 }
 
@@ -122,7 +118,7 @@ static void update_sum_int(const State *st, const StateInput *in)
 
     if (!in->rows && sum_single(st, in))
         return;
-    if (v->phys == PHYS_I64) {
+    if (v->phys == PHYS_I64 && st->phys != PHYS_I128) {
         const int64_t *values = v->values;
         if (in->rows && !v->has_nulls && v->encoding == VEC_FLAT) {
             for (uint32_t i = 0; i < in->n; i++)
@@ -136,7 +132,7 @@ static void update_sum_int(const State *st, const StateInput *in)
         }
         return;
     }
-    if (v->phys != PHYS_I128) {
+    if (st->phys != PHYS_I128) {
         FOR_VALUES(in, i, row)
         sum_add_i64(target(in, i, st->offset), (int64_t)load_int(v, vec_index(v, row)));
         return;
@@ -315,12 +311,14 @@ int state_merge(const State *st, uint8_t *to, const uint8_t *from, MemArena *str
         *(int64_t *)(void *)to += *(const int64_t *)(const void *)from;
         return 0;
     case STATE_SUM_INT: {
-        SumInt a, b;
-        memcpy(&a, to, sizeof(a));
-        memcpy(&b, from, sizeof(b));
-        a.overflowed |= b.overflowed | __builtin_add_overflow(a.sum, b.sum, &a.sum);
-        a.count += b.count;
-        memcpy(to, &a, sizeof(a));
+        SumInt *a = (SumInt *)(void *)to;
+        const SumInt *b = (const SumInt *)(const void *)from;
+        i128 sum;
+        bool overflowed = __builtin_add_overflow((i128)a->sum, (i128)b->sum, &sum);
+        int64_t flag = (a->count | b->count) & SUM_OVERFLOWED;
+        a->sum = sum;
+        a->count = ((a->count & ~SUM_OVERFLOWED) + (b->count & ~SUM_OVERFLOWED)) | flag |
+                   (overflowed ? SUM_OVERFLOWED : 0);
         return 0;
     }
     case STATE_SUM_F64: {
@@ -389,7 +387,7 @@ static int finalize_sum_int(const Aggregate *a, const State *st, const uint8_t *
     *ret_null = s.count == 0;
     if (s.count == 0)
         return 0;
-    if (s.overflowed)
+    if (s.count & SUM_OVERFLOWED)
         return fail_sum(error, a->type);
     if (a->type.kind == TYPE_DOUBLE || a->type.kind == TYPE_FLOAT) {
         double d = dec_to_double(s.sum, scale);

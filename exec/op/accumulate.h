@@ -22,11 +22,15 @@ typedef enum StateKind {
     STATE_VARIANCE, /* Variance */
 } StateKind;
 
+/* 24 bytes at a multiple of 8: a key of 8 bytes, a COUNT and a SUM then share a cache line. */
 typedef struct SumInt {
     i128 sum;
-    int64_t count;
-    int64_t overflowed;
-} SumInt;
+    int64_t count; /* SUM_OVERFLOWED: the sum does not hold what went in */
+} __attribute__((packed, aligned(8), may_alias)) SumInt;
+
+#define SUM_OVERFLOWED INT64_MIN
+/* @count values whose sum is @sum. */
+void sum_add_many(SumInt *s, int64_t sum, int64_t count);
 
 typedef struct SumFloat {
     double sum;

@@ -486,12 +486,7 @@ static bool update_few(AggregateLocal *l, const State *st, const StateInput *in,
     }
     l->kern->group_sum_i64(values, groups, in->n_rows, n_groups + 1, sums);
     for (uint32_t g = 0; g < n_groups; g++) {
-        SumInt s;
-        uint8_t *at = group_row(t, g) + st->offset;
-        memcpy(&s, at, sizeof(s));
-        s.overflowed |= __builtin_add_overflow(s.sum, (i128)sums[g], &s.sum);
-        s.count += counts[g];
-        memcpy(at, &s, sizeof(s));
+        sum_add_many((SumInt *)(void *)(group_row(t, g) + st->offset), sums[g], counts[g]);
     }
     return true;
 }
@@ -860,6 +855,8 @@ static int make_layouts(Aggregation *a, MemArena *arena)
         a->states[i].offset = a->row_size;
         a->row_size += state_size((StateKind)a->states[i].kind);
     }
+    if (a->row_size > 32 && a->row_size < 64)
+        a->row_size = 64; /* one cache line each, not two */
     for (uint32_t d = 0; d < a->n_distinct; d++) {
         types[a->n_groups] = a->states[a->distinct[d].state].type;
         r = row_layout_make(arena, types, a->n_groups + 1, 16, &a->distinct[d].layout);
