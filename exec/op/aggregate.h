@@ -2,7 +2,7 @@
 #pragma once
 
 /* Inside op/: the parts of aggregation. aggregate.c takes rows in, aggregate_merge.c unites what
- * the workers have and puts it out. */
+ * the workers have and puts it out, aggregate_make.c lays out the rows. */
 
 #include "exec/op/accumulate.h"
 #include "exec/op/group_dense.h"
@@ -56,6 +56,7 @@ typedef struct Aggregation {
     GroupTable results[AGGREGATE_PARTITIONS];
 } Aggregation;
 
+extern const OperatorClass aggregate_class;
 int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks);
 int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task);
 /* The integer key of a group. Return: false when it is null. */
