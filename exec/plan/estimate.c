@@ -20,6 +20,7 @@
 
 typedef struct Facts {
     const SourceColumn *column;
+    const PlanNode *scan;
     double rows; /* of the source */
 } Facts;
 
@@ -32,7 +33,8 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
             const SourceInfo *source = node->scan.source;
             if (!source || column >= node->n_fields)
                 return false;
-            *ret = (Facts){&source->columns[node->scan.columns[column]], (double)source->rows};
+            *ret =
+                (Facts){&source->columns[node->scan.columns[column]], node, (double)source->rows};
             return true;
         }
         case PLAN_PROJECT:
@@ -118,6 +120,40 @@ double opt_distinct(const PlanNode *node, const Expr *e)
     if (!expr_facts(node, NULL, e, &f))
         return MAX(node->rows / 2, 1.0);
     return distinct_of(&f);
+}
+
+/*
+ * Several keys are seldom independent of each other: a line's part and supplier are one of the
+ * pairs that there are. What a relation holds at most are as many combinations as it has rows, and
+ * the join is taken to find the combinations of the side that has fewer; but no fewer than the
+ * values of any one key.
+ */
+void opt_keys_begin(KeyCombinations *k)
+{
+    *k = (KeyCombinations){.single = 1, .left = 1, .right = 1};
+}
+
+static double combine(double product, double distinct, double rows)
+{
+    return fmin(product * distinct, fmax(rows, distinct));
+}
+
+void opt_keys_add(KeyCombinations *k, const PlanNode *left, const Expr *left_key,
+                  const PlanNode *right, const Expr *right_key)
+{
+    Facts f;
+    double a = opt_distinct(left, left_key), b = opt_distinct(right, right_key);
+    double left_rows = expr_facts(left, NULL, left_key, &f) ? f.rows : left->rows;
+    double right_rows = expr_facts(right, NULL, right_key, &f) ? f.rows : right->rows;
+
+    k->single = fmax(k->single, fmax(a, b));
+    k->left = combine(k->left, a, fmax(left_rows, k->left));
+    k->right = combine(k->right, b, fmax(right_rows, k->right));
+}
+
+double opt_keys_distinct(const KeyCombinations *k)
+{
+    return fmax(k->single, fmin(k->left, k->right));
 }
 
 /* Part of the range [min, max] of a column that lies below @value. */
@@ -282,11 +318,12 @@ static double join_rows(const PlanNode *node)
 {
     double left = node->input->rows, right = node->right->rows;
     double matches = left * right;
-    for (uint32_t i = 0; i < node->join.n_keys; i++) {
-        double a = opt_distinct(node->input, node->join.left_keys[i]);
-        double c = opt_distinct(node->right, node->join.right_keys[i]);
-        matches /= MAX(a, c);
-    }
+    KeyCombinations keys;
+    opt_keys_begin(&keys);
+    for (uint32_t i = 0; i < node->join.n_keys; i++)
+        opt_keys_add(&keys, node->input, node->join.left_keys[i], node->right,
+                     node->join.right_keys[i]);
+    matches /= opt_keys_distinct(&keys);
     if (node->join.residual)
         matches *= opt_selectivity(node->input, node->right, node->join.residual);
     switch (node->join.type) {

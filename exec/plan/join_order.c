@@ -292,6 +292,8 @@ static double candidate_rows(const Cluster *c, const Component *a, const Compone
 {
     double rows = a->node->rows * b->node->rows;
     bool connected = false;
+    KeyCombinations keys;
+    opt_keys_begin(&keys);
     for (uint32_t i = 0; i < n; i++) {
         const Predicate *p = &predicates[i];
         if (p->done || !p->is_key || (p->relations & ~(a->relations | b->relations)))
@@ -302,23 +304,28 @@ static double candidate_rows(const Cluster *c, const Component *a, const Compone
             continue;
         connected = true;
         /* Distinct values of the sides, asked of the relations that they come from. */
-        double distinct = 1;
+        Expr local[2];
+        const PlanNode *nodes[2];
+        bool simple = true;
         for (int side = 0; side < 2; side++) {
             const Expr *e = p->expr->args[side];
             uint64_t mask = side ? p->right : p->left;
-            if (!is_single(mask) || e->kind != EXPR_COLUMN) {
-                double fewer = MIN(a->node->rows, b->node->rows);
-                distinct = MAX(distinct, fewer);
-                continue;
-            }
+            simple &= is_single(mask) && e->kind == EXPR_COLUMN;
+            if (!simple)
+                break;
             const Relation *r = &c->relations[__builtin_ctzll(mask)];
-            Expr local = *e;
-            local.column -= r->base;
-            double d = opt_distinct(r->node, &local);
-            distinct = MAX(distinct, d);
+            local[side] = *e;
+            local[side].column -= r->base;
+            nodes[side] = r->node;
         }
-        rows /= distinct;
+        if (!simple)
+            rows /= MAX(MIN(a->node->rows, b->node->rows), 1);
+        else if (straight)
+            opt_keys_add(&keys, nodes[0], &local[0], nodes[1], &local[1]);
+        else
+            opt_keys_add(&keys, nodes[1], &local[1], nodes[0], &local[0]);
     }
+    rows /= opt_keys_distinct(&keys);
     return connected ? rows : -1;
 }
 

@@ -35,3 +35,14 @@ void opt_estimate_tree(PlanNode *node);
 double opt_selectivity(const PlanNode *left, const PlanNode *right, const Expr *e);
 /* Different values of @e over @node; never below 1. */
 double opt_distinct(const PlanNode *node, const Expr *e);
+
+/* Combinations of values of a join's keys. */
+typedef struct KeyCombinations {
+    double single; /* the most that one key alone has */
+    double left, right;
+} KeyCombinations;
+
+void opt_keys_begin(KeyCombinations *keys);
+void opt_keys_add(KeyCombinations *keys, const PlanNode *left, const Expr *left_key,
+                  const PlanNode *right, const Expr *right_key);
+double opt_keys_distinct(const KeyCombinations *keys);
