@@ -84,6 +84,16 @@ static const PlanNode *find_scan(const PlanNode *node, uint32_t column, uint32_t
             column -= node->input->n_fields;
             node = node->right;
             continue;
+        case PLAN_AGGREGATE: /* a group is dropped as a whole, or not at all */
+            if (column >= node->aggregate.n_groups ||
+                node->aggregate.groups[column]->kind != EXPR_COLUMN)
+                return NULL;
+            column = node->aggregate.groups[column]->column;
+            node = node->input;
+            continue;
+        case PLAN_DISTINCT:
+            node = node->input;
+            continue;
         default:
             return NULL;
         }

@@ -119,15 +119,48 @@ static PlanNode *push_scan(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 
 /* ---- outer, semi and anti joins ---- */
 
-/* Is @e never true for a row whose columns in [low, high) are all null? */
-static bool rejects_nulls(const Expr *e, uint32_t low, uint32_t high)
+/* Columns of a side whose row is missing: all null. */
+typedef struct Missing {
+    uint32_t low, high;
+} Missing;
+
+static bool is_null_there(const Missing *m, const Expr *e);
+
+static bool any_null_there(const Missing *m, const Expr *e)
 {
-    if (e->kind == EXPR_IN || e->kind == EXPR_CAST)
-        return rejects_nulls(e->args[0], low, high);
-    if (e->kind == EXPR_COLUMN)
-        return e->column >= low && e->column < high;
-    if (e->kind != EXPR_CALL)
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (is_null_there(m, e->args[i]))
+            return true;
+    return false;
+}
+
+/* All results; the conditions do not matter then. */
+static bool case_is_null_there(const Missing *m, const Expr *e)
+{
+    for (uint32_t i = 1; i < e->n_args; i += 2)
+        if (!is_null_there(m, e->args[i]))
+            return false;
+    return e->n_args % 2 == 0 || is_null_there(m, e->args[e->n_args - 1]);
+}
+
+/* Is @e null for every such row? */
+static bool is_null_there(const Missing *m, const Expr *e)
+{
+    switch (e->kind) {
+    case EXPR_COLUMN:
+        return e->column >= m->low && e->column < m->high;
+    case EXPR_LITERAL:
+        return e->literal.is_null;
+    case EXPR_CAST:
+    case EXPR_IN:
+        return is_null_there(m, e->args[0]);
+    case EXPR_CASE:
+        return case_is_null_there(m, e);
+    case EXPR_CALL:
+        break;
+    default:
         return false;
+    }
     switch (e->function) {
     case FN_EQ:
     case FN_NE:
@@ -138,25 +171,57 @@ static bool rejects_nulls(const Expr *e, uint32_t low, uint32_t high)
     case FN_ADD:
     case FN_SUBTRACT:
     case FN_MULTIPLY:
+    case FN_DIVIDE:
+    case FN_NEGATE:
+    case FN_ABS:
     case FN_LIKE:
     case FN_STARTS_WITH:
     case FN_ENDS_WITH:
     case FN_CONTAINS:
+    case FN_SUBSTRING:
+    case FN_LOWER:
+    case FN_UPPER:
+    case FN_LENGTH:
+    case FN_YEAR:
+        return any_null_there(m, e);
+    default:
+        return false;
+    }
+}
+
+/* Is the condition @e never true for such a row? False counts as well as null. */
+static bool is_never_true(const Missing *m, const Expr *e)
+{
+    if (is_null_there(m, e))
+        return true;
+    if (e->kind != EXPR_CALL)
+        return expr_is_false(e);
+    switch (e->function) {
     case FN_AND:
         for (uint32_t i = 0; i < e->n_args; i++)
-            if (rejects_nulls(e->args[i], low, high))
+            if (is_never_true(m, e->args[i]))
                 return true;
         return false;
     case FN_OR:
         for (uint32_t i = 0; i < e->n_args; i++)
-            if (!rejects_nulls(e->args[i], low, high))
+            if (!is_never_true(m, e->args[i]))
                 return false;
         return e->n_args > 0;
     case FN_IS_NOT_NULL:
-        return rejects_nulls(e->args[0], low, high);
+        return is_null_there(m, e->args[0]);
     default:
         return false;
     }
+}
+
+/* Does a conjunct drop all rows whose columns in [low, high) are missing? */
+static bool rejects_missing(const ExprList *conjuncts, uint32_t low, uint32_t high)
+{
+    Missing m = {low, high};
+    for (uint32_t i = 0; i < conjuncts->n; i++)
+        if (expr_has_columns(conjuncts->items[i]) && is_never_true(&m, conjuncts->items[i]))
+            return true;
+    return false;
 }
 
 /* RIGHT becomes LEFT with the sides changed and the columns put back in order. */
@@ -236,9 +301,7 @@ static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     case JOIN_CROSS:
         return opt_join_cluster(o, node, conjuncts);
     case JOIN_LEFT:
-        for (uint32_t i = 0; i < conjuncts->n; i++) {
-            if (!rejects_nulls(conjuncts->items[i], n_left, n_all))
-                continue;
+        if (rejects_missing(conjuncts, n_left, n_all)) {
             PlanNode *inner = opt_copy(o, node);
             if (!inner)
                 return NULL;
@@ -254,6 +317,17 @@ static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
         return left ? opt_push(o, left, conjuncts) : NULL;
     }
     default: { /* FULL: nothing passes */
+        bool with_left = rejects_missing(conjuncts, 0, n_left);
+        bool with_right = rejects_missing(conjuncts, n_left, n_all);
+        if (with_left || with_right) {
+            PlanNode *less = opt_copy(o, node);
+            if (!less)
+                return NULL;
+            less->join.type = with_left && with_right ? JOIN_INNER
+                              : with_left             ? JOIN_LEFT
+                                                      : JOIN_RIGHT;
+            return push_join(o, less, conjuncts);
+        }
         ExprList none = {0}, none_either = {0};
         PlanNode *copy = opt_copy(o, node);
         if (!copy)
