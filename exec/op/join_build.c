@@ -544,7 +544,8 @@ int join_build_new(Query *q, const PlanNode *node, Operator **ret)
         return -E2BIG;
     operator_init(&b->op, &build_class, q, node, NULL);
     b->n_keys = n_keys;
-    b->keep_nulls = node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL;
+    b->keep_nulls = node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL ||
+                    node->join.type == JOIN_RIGHT_ANTI;
     b->key_columns = mem_arena_new_array(arena, uint32_t, n_keys + 1);
     if (!b->key_columns)
         return mem_arena_error(arena);

@@ -208,6 +208,16 @@ static void find_heads(const JoinProbe *p, ProbeLocal *l, uint32_t n)
             l->heads[i] = chain_find(p, l, i, l->heads[i]);
 }
 
+static bool marks_right(const JoinProbe *p)
+{
+    return p->type == JOIN_RIGHT || p->type == JOIN_FULL || join_is_right_only(p->type);
+}
+
+static bool is_marked(const uint8_t *row)
+{
+    return __atomic_load_n(row + 16, __ATOMIC_RELAXED);
+}
+
 static void mark(const uint8_t *row)
 {
     __atomic_store_n((uint8_t *)row + 16, 1, __ATOMIC_RELAXED);
@@ -255,16 +265,17 @@ static int probe_in_place(JoinProbe *p, ProbeLocal *l, Worker *worker, const Bat
                           uint32_t n_keys)
 {
     uint32_t k = 0;
-    bool marks = p->type == JOIN_RIGHT || p->type == JOIN_FULL;
 
     for (uint32_t i = 0; i < n_keys; i++) {
         l->sel[k] = l->rows[i];
         l->pair_right[k] = l->heads[i];
         k += l->heads[i] != NULL;
     }
-    if (marks)
+    if (marks_right(p))
         for (uint32_t i = 0; i < k; i++)
             mark(l->pair_right[i]);
+    if (join_is_right_only(p->type))
+        return 0;
     if (k > 0) {
         memcpy(l->columns, batch->columns, sizeof(Vector) * p->n_left);
         int r = right_columns(p, l, l->pair_right, k, l->sel);
@@ -286,8 +297,8 @@ static int flush_pairs(JoinProbe *p, ProbeLocal *l, Worker *worker, const Batch 
 {
     uint32_t n = l->n_pairs, k = n;
     const uint16_t *sel = NULL;
-    bool only_left = p->type == JOIN_SEMI || p->type == JOIN_ANTI;
-    bool marks = p->type == JOIN_RIGHT || p->type == JOIN_FULL;
+    bool only_marks = p->type == JOIN_SEMI || p->type == JOIN_ANTI || join_is_right_only(p->type);
+    bool marks = marks_right(p);
 
     l->n_pairs = 0;
     if (n == 0)
@@ -315,14 +326,34 @@ static int flush_pairs(JoinProbe *p, ProbeLocal *l, Worker *worker, const Batch 
         if (marks)
             mark(l->pair_right[pair]);
     }
-    return only_left ? 0 : emit(p, l, worker, n, sel, k, batch->position, true);
+    return only_marks ? 0 : emit(p, l, worker, n, sel, k, batch->position, true);
+}
+
+/* Without a residual all rows of a key are marked together, so the first tells of the others. */
+static void mark_chains(const JoinProbe *p, ProbeLocal *l, uint32_t n_keys)
+{
+    for (uint32_t i = 0; i < n_keys; i++) {
+        const uint8_t *row = l->heads[i];
+        if (!row || is_marked(row))
+            continue;
+        /* From behind the first on, and that one last: who finds it marked finds all marked. */
+        for (row = chain_find(p, l, i, join_next(row)); row;
+             row = chain_find(p, l, i, join_next(row)))
+            mark(row);
+        __atomic_store_n((uint8_t *)l->heads[i] + 16, 1, __ATOMIC_RELEASE);
+    }
 }
 
 static int probe_gathered(JoinProbe *p, ProbeLocal *l, Worker *worker, const Batch *batch,
                           uint32_t n_keys)
 {
     bool only_left = p->type == JOIN_SEMI || p->type == JOIN_ANTI;
+    bool only_right = join_is_right_only(p->type);
 
+    if (only_right && !p->residual) {
+        mark_chains(p, l, n_keys);
+        return 0;
+    }
     memset(l->matched, 0, batch->n_rows);
     l->n_pairs = 0;
     for (uint32_t i = 0; i < n_keys; i++) {
@@ -332,6 +363,8 @@ static int probe_gathered(JoinProbe *p, ProbeLocal *l, Worker *worker, const Bat
             continue;
         }
         for (; row; row = chain_find(p, l, i, join_next(row))) {
+            if (only_right && is_marked(row))
+                continue;
             l->pair_left[l->n_pairs] = l->rows[i];
             l->pair_right[l->n_pairs++] = row;
             if (l->n_pairs < VEC_ROWS_MAX)
@@ -448,7 +481,7 @@ int join_probe_new(Query *q, const PlanNode *node, Operator *build, Operator *ne
     return query_add_operator(q, &p->op);
 }
 
-/* --- RIGHT and FULL: what nothing matched --- */
+/* --- RIGHT and FULL: what nothing matched; with the sides of SEMI exchanged: what was --- */
 
 typedef struct UnmatchedSource {
     Source source;
@@ -468,6 +501,13 @@ typedef struct UnmatchedLocal {
     const uint8_t **rows;
 } UnmatchedLocal;
 
+/* Columns of the other side, all null. */
+static uint32_t unmatched_left(const Source *source)
+{
+    const PlanNode *node = source->node;
+    return join_is_right_only(node->join.type) ? 0 : node->input->n_fields;
+}
+
 static void unmatched_local_free(Source *source, void *local)
 {
     mem_arena_free(((UnmatchedLocal *)local)->arena);
@@ -476,7 +516,7 @@ static void unmatched_local_free(Source *source, void *local)
 static int unmatched_local_new(Source *source, Worker *worker, void **ret_local)
 {
     const PlanNode *node = source->node;
-    uint32_t n_left = node->input->n_fields, n_right = node->right->n_fields;
+    uint32_t n_left = unmatched_left(source), n_right = node->right->n_fields;
     MemArena *arena;
     int r = mem_arena_new(source->context->pool, "hash join", &arena);
     if (r)
@@ -511,7 +551,8 @@ static int unmatched_next(Source *source, void *local, Worker *worker, Batch **r
     UnmatchedSource *s = (UnmatchedSource *)source;
     UnmatchedLocal *l = local;
     JoinBuild *b = s->build;
-    uint32_t n_left = source->node->input->n_fields, n_right = source->node->right->n_fields, n = 0;
+    uint32_t n_left = unmatched_left(source), n_right = source->node->right->n_fields, n = 0;
+    uint8_t wanted = source->node->join.type == JOIN_RIGHT_SEMI;
 
     if (!l->block || l->at == l->block->n_rows) {
         l->number = atomic_fetch_add(&s->next_block, 1);
@@ -525,7 +566,7 @@ static int unmatched_next(Source *source, void *local, Worker *worker, Batch **r
     for (; l->at < l->block->n_rows && n < VEC_ROWS_MAX; l->at++) {
         const uint8_t *row = l->block->rows + (size_t)l->at * b->layout.size;
         l->rows[n] = row;
-        n += row[16] == 0;
+        n += row[16] == wanted;
     }
     for (uint32_t c = 0; c < n_right; c++)
         row_gather(&b->layout, c, l->rows, n, NULL, l->values[c], l->valid[c],

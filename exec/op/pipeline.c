@@ -73,6 +73,10 @@ static const PlanNode *find_scan(const PlanNode *node, uint32_t column, uint32_t
             node = node->input;
             continue;
         case PLAN_JOIN:
+            if (join_is_right_only(node->join.type)) {
+                node = node->right;
+                continue;
+            }
             if (column < node->input->n_fields) {
                 if (node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL)
                     return NULL;
@@ -123,7 +127,7 @@ static bool is_selective(const PlanNode *node)
 static int add_runtime_filters(Query *q, const PlanNode *node, Operator *build)
 {
     if (node->join.type != JOIN_INNER && node->join.type != JOIN_SEMI &&
-        node->join.type != JOIN_RIGHT)
+        node->join.type != JOIN_RIGHT && !join_is_right_only(node->join.type))
         return 0;
     if (!is_selective(node->right))
         return 0;
@@ -180,7 +184,8 @@ static int build_join(Query *q, const PlanNode *node, Operator *next, uint32_t d
 {
     Operator *build, *probe;
     Source *unmatched;
-    bool keeps_right = node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL;
+    bool keeps_right = node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL ||
+                       join_is_right_only(node->join.type);
     int r = join_build_new(q, node, &build);
 
     if (r == 0)
@@ -206,7 +211,7 @@ static const PlanNode *find_streaming_scan(const PlanNode *node, uint32_t column
             column = node->project.exprs[column]->column;
         else if (node->kind == PLAN_JOIN &&
                  (column >= node->input->n_fields || node->join.type == JOIN_RIGHT ||
-                  node->join.type == JOIN_FULL))
+                  node->join.type == JOIN_FULL || join_is_right_only(node->join.type)))
             return NULL;
         else if (node->kind == PLAN_SCAN || (node->kind != PLAN_FILTER && node->kind != PLAN_JOIN))
             break;

@@ -46,7 +46,9 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
             e = node->aggregate.groups[column];
             break;
         case PLAN_JOIN:
-            if (column >= node->input->n_fields) {
+            if (join_is_right_only(node->join.type)) {
+                node = node->right;
+            } else if (column >= node->input->n_fields) {
                 column -= node->input->n_fields;
                 node = node->right;
             } else {
@@ -337,6 +339,10 @@ static double join_rows(const PlanNode *node)
         return MIN(matches, left);
     case JOIN_ANTI:
         return MAX(left - matches, left * 0.1);
+    case JOIN_RIGHT_SEMI:
+        return MIN(matches, right);
+    case JOIN_RIGHT_ANTI:
+        return MAX(right - matches, right * 0.1);
     default:
         return matches;
     }

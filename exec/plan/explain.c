@@ -199,9 +199,9 @@ const char *plan_kind_name(const PlanNode *node)
 static const char *join_name(const PlanNode *node)
 {
     static const char *const names[] = {
-        [JOIN_INNER] = "Inner",   [JOIN_LEFT] = "LeftOuter",   [JOIN_SEMI] = "LeftSemi",
-        [JOIN_ANTI] = "LeftAnti", [JOIN_RIGHT] = "RightOuter", [JOIN_FULL] = "FullOuter",
-        [JOIN_CROSS] = "Cross"};
+        [JOIN_INNER] = "Inner",   [JOIN_LEFT] = "LeftOuter",       [JOIN_SEMI] = "LeftSemi",
+        [JOIN_ANTI] = "LeftAnti", [JOIN_RIGHT] = "RightOuter",     [JOIN_FULL] = "FullOuter",
+        [JOIN_CROSS] = "Cross",   [JOIN_RIGHT_SEMI] = "RightSemi", [JOIN_RIGHT_ANTI] = "RightAnti"};
     return names[node->join.type];
 }
 

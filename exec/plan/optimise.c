@@ -395,6 +395,9 @@ int plan_optimise(PlanContext *context, PlanNode *plan, PlanNode **ret_plan)
     if (!node)
         return o.result ? o.result : -ENOMEM;
     opt_estimate_tree(node);
+    node = opt_exchange_sides(&o, node);
+    if (!node)
+        return o.result ? o.result : -ENOMEM;
     uint32_t next = 0;
     number_nodes(node, &next);
     *ret_plan = node;

@@ -96,7 +96,18 @@ typedef enum JoinType {
     JOIN_RIGHT, /* the optimiser turns these into LEFT where it can; FULL and CROSS stay */
     JOIN_FULL,
     JOIN_CROSS,
+    /*
+     * SEMI and ANTI with their sides exchanged by the optimiser: the right side, which is built, is
+     * the one whose rows come out; output = right columns.
+     */
+    JOIN_RIGHT_SEMI,
+    JOIN_RIGHT_ANTI,
 } JoinType;
+
+static inline bool join_is_right_only(unsigned type)
+{
+    return type == JOIN_RIGHT_SEMI || type == JOIN_RIGHT_ANTI;
+}
 
 typedef enum PlanKind {
     PLAN_SCAN,   /* files */
