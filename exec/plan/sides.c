@@ -21,9 +21,29 @@ static double built_bytes(const PlanNode *node)
 static bool better_exchanged(const PlanNode *node)
 {
     if (node->kind != PLAN_JOIN || node->join.n_keys == 0 || node->join.null_aware ||
-        (node->join.type != JOIN_SEMI && node->join.type != JOIN_ANTI))
+        (node->join.type != JOIN_SEMI && node->join.type != JOIN_ANTI &&
+         node->join.type != JOIN_LEFT))
         return false;
     return built_bytes(node->input) < built_bytes(node->right) * SMALLER;
+}
+
+/* LEFT becomes RIGHT; a projection puts the columns back in order. */
+static PlanNode *restore_columns(Optimiser *o, PlanNode *join, const PlanField *fields,
+                                 uint32_t n_left, uint32_t n_right)
+{
+    uint32_t n = n_left + n_right, *columns = opt_alloc(o, n, sizeof(*columns));
+    join->fields = opt_alloc(o, n, sizeof(*join->fields));
+    if (!columns || !join->fields)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        columns[i] = i < n_left ? n_right + i : i - n_left;
+        join->fields[columns[i]] = fields[i];
+    }
+    join->join.unused = NULL;
+    PlanNode *project = opt_project_columns(o, join, columns, fields, n);
+    if (project)
+        opt_estimate(project);
+    return project;
 }
 
 /* Changes @join, which nobody else has seen. */
@@ -43,7 +63,9 @@ static bool exchange(Optimiser *o, PlanNode *join)
         if (!join->join.residual)
             return opt_fail(o), false;
     }
-    join->join.type = join->join.type == JOIN_SEMI ? JOIN_RIGHT_SEMI : JOIN_RIGHT_ANTI;
+    join->join.type = join->join.type == JOIN_SEMI   ? JOIN_RIGHT_SEMI
+                      : join->join.type == JOIN_ANTI ? JOIN_RIGHT_ANTI
+                                                     : JOIN_RIGHT;
     join->input = join->right;
     join->right = left;
     join->join.left_keys = join->join.right_keys;
@@ -66,7 +88,13 @@ PlanNode *opt_exchange_sides(Optimiser *o, PlanNode *node)
         copy->input = opt_exchange_sides(o, copy->input);
     if (copy->right)
         copy->right = opt_exchange_sides(o, copy->right);
-    if (o->result != 0 || (better_exchanged(copy) && !exchange(o, copy)))
+    if (o->result != 0)
         return NULL;
-    return copy;
+    if (!better_exchanged(copy))
+        return copy;
+    uint32_t n_left = copy->input->n_fields, n_right = copy->right->n_fields;
+    const PlanField *fields = copy->fields;
+    if (!exchange(o, copy))
+        return NULL;
+    return copy->join.type == JOIN_RIGHT ? restore_columns(o, copy, fields, n_left, n_right) : copy;
 }
