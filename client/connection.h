@@ -49,6 +49,7 @@ struct Connection {
 typedef struct EmbeddedOptions {
     const char *executor; /* path, or NULL: look for it */
     const char *memory;   /* as typed, or NULL */
+    const char *spill;    /* directory, or NULL */
     const char *threads;
     const char *io;
     const char *const *read_dirs; /* besides the defaults */

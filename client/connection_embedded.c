@@ -307,6 +307,8 @@ static int build_arguments(const EmbeddedOptions *o, const char *path, Arguments
         r = argument_add(a, "--embedded", NULL);
     if (r == 0 && o->memory)
         r = argument_add(a, "--memory=", o->memory);
+    if (r == 0 && o->spill)
+        r = argument_add(a, "--spill-dir=", o->spill);
     if (r == 0 && o->threads)
         r = argument_add(a, "--threads=", o->threads);
     if (r == 0 && o->io)

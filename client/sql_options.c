@@ -34,6 +34,7 @@ static void usage(FILE *out)
         "      --data=DIR           another directory that may be read; may be repeated\n"
         "      --output=DIR         a directory that may be written; may be repeated\n"
         "      --memory=SIZE        limit of the executor (default: half of the machine)\n"
+        "      --spill-dir=DIR      for what does not fit in memory (default: $TMPDIR, /var/tmp)\n"
         "      --threads=N          threads of a query (default: all CPUs)\n"
         "      --io=ring|pread      how files are read\n"
         "      --executor=PATH      the executor's binary\n"
@@ -56,6 +57,7 @@ enum {
     OPT_DATA,
     OPT_OUTPUT,
     OPT_MEMORY,
+    OPT_SPILL,
     OPT_THREADS,
     OPT_IO,
     OPT_EXECUTOR,
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"output", required_argument, NULL, OPT_OUTPUT},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"spill-dir", required_argument, NULL, OPT_SPILL},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"io", required_argument, NULL, OPT_IO},
     {"executor", required_argument, NULL, OPT_EXECUTOR},
@@ -116,6 +119,11 @@ static int parse_executor_option(SqlOptions *o, int c)
         e->memory = optarg;
         if (text_parse_bytes(optarg, &number) < 0 || number == 0)
             return bad_option("memory", optarg, "expected a size, as in 4G or 512M");
+        break;
+    case OPT_SPILL:
+        e->spill = optarg;
+        if (optarg[0] != '/')
+            return bad_option("spill-dir", optarg, "expected an absolute path");
         break;
     case OPT_THREADS:
         e->threads = optarg;

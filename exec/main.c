@@ -44,6 +44,7 @@ typedef struct Options {
     bool quiet;
     uint64_t memory_bytes;
     uint64_t n_threads;
+    const char *spill_directory;
 } Options;
 
 static void usage(FILE *out)
@@ -62,6 +63,9 @@ static void usage(FILE *out)
         "none\n"
         "  --memory=SIZE    limit of an embedded executor (default: half of the machine)\n"
         "  --threads=N      threads of an embedded query (default: the CPUs this process may use)\n"
+        "  --spill-dir=DIR  where an embedded executor writes what does not fit in memory "
+        "(default: "
+        "$TMPDIR or /var/tmp)\n"
         "  --read=DIR       directory the session may read; may be repeated\n"
         "  --write=DIR      directory the session may also write; may be repeated\n"
         "  --quiet          no notice of what an embedded executor cannot confine\n"
@@ -74,6 +78,7 @@ enum {
     OPT_IO,
     OPT_MEMORY,
     OPT_THREADS,
+    OPT_SPILL,
     OPT_READ,
     OPT_WRITE,
     OPT_QUIET,
@@ -89,6 +94,7 @@ static int parse_options(int argc, char **argv, Options *o)
         {"io", required_argument, NULL, OPT_IO},
         {"memory", required_argument, NULL, OPT_MEMORY},
         {"threads", required_argument, NULL, OPT_THREADS},
+        {"spill-dir", required_argument, NULL, OPT_SPILL},
         {"read", required_argument, NULL, OPT_READ},
         {"write", required_argument, NULL, OPT_WRITE},
         {"quiet", no_argument, NULL, OPT_QUIET},
@@ -116,6 +122,10 @@ static int parse_options(int argc, char **argv, Options *o)
             if (r == 0 && o->n_threads == 0)
                 r = -ERANGE;
             break;
+        case OPT_SPILL:
+            o->spill_directory = optarg;
+            r = optarg[0] == '/' ? 0 : -EINVAL;
+            break;
         case OPT_READ:
         case OPT_WRITE:
             break; /* sandbox_roots_from_argv() */
@@ -136,6 +146,7 @@ static int parse_options(int argc, char **argv, Options *o)
             fprintf(stderr, "berth-executor: --%s=%s: %s\n",
                     c == OPT_IO       ? "io"
                     : c == OPT_MEMORY ? "memory"
+                    : c == OPT_SPILL  ? "spill-dir"
                                       : "threads",
                     optarg, strerror(-r));
             return 2;
@@ -157,6 +168,8 @@ static void make_io(Ring *ring, IoContext **ret_io, int *ret_error)
 static void set_process_defaults(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    /* So is a spill file that reaches its limit. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     /* Ctrl-C in the terminal goes to the whole group; the client turns it into a CANCEL frame. */
     (void)signal(SIGINT, SIG_IGN);
     struct rlimit none = {0, 0};
@@ -248,7 +261,8 @@ static int run_pooled(const Options *o, const SandboxRoots *roots)
                             .control_fd = CONTROL_EXECUTOR_FD,
                             .memory_bytes = handout.memory_grant_bytes,
                             .n_threads = handout.n_threads,
-                            .io = io};
+                            .io = io,
+                            .spill_fd = spill_fd};
     r = server_run(&server);
     io_context_free(io);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -283,6 +297,14 @@ static void print_missing(uint32_t missing)
     fputs("\n", stderr);
 }
 
+/* A temporary directory of the machine's on disk, when none is named. */
+static const char *spill_directory(const Options *o)
+{
+    const char *named = o->spill_directory ? o->spill_directory : getenv("TMPDIR");
+
+    return named && *named == '/' ? named : "/var/tmp";
+}
+
 static int run_embedded(Options *o, const SandboxRoots *roots)
 {
     if (o->memory_bytes == 0)
@@ -293,15 +315,24 @@ static int run_embedded(Options *o, const SandboxRoots *roots)
     Ring ring = RING_INIT;
     ControlExecutorHello hello;
     uint32_t missing = 0, missing_lock = 0;
-    int r = sandbox_embed(roots, o->pread_only ? NULL : &ring_options, &ring, &hello, &missing);
+    int spill_fd = -EBADF;
+    int r = sandbox_embed(roots, o->pread_only ? NULL : &ring_options, spill_directory(o), &ring,
+                          &hello, &spill_fd, &missing);
     if (r < 0) {
         fprintf(stderr, "berth-executor: cannot confine itself: %s\n", strerror(-r));
         return EXIT_FAILURE;
     }
     ControlExecutorLocked locked;
     SandboxStep step = SANDBOX_STEP_NONE;
-    SandboxLockOptions lock = {
-        .roots = roots, .spill_fd = -EBADF, .ring = ring.fd >= 0 ? &ring : NULL, .embedded = true};
+    if (spill_fd < 0 && o->spill_directory) {
+        fprintf(stderr, "berth-executor: --spill-dir=%s: %s\n", o->spill_directory,
+                strerror(-spill_fd));
+        return EXIT_FAILURE;
+    }
+    SandboxLockOptions lock = {.roots = roots,
+                               .spill_fd = spill_fd,
+                               .ring = ring.fd >= 0 ? &ring : NULL,
+                               .embedded = true};
     r = sandbox_lock(&lock, &locked, &missing_lock, &step);
     if (r < 0) {
         fprintf(stderr, "berth-executor: cannot confine itself (%s): %s\n",
@@ -320,7 +351,8 @@ static int run_embedded(Options *o, const SandboxRoots *roots)
                             .control_fd = -EBADF,
                             .memory_bytes = o->memory_bytes,
                             .n_threads = (uint32_t)o->n_threads,
-                            .io = io};
+                            .io = io,
+                            .spill_fd = spill_fd};
     r = server_run(&server);
     io_context_free(io);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

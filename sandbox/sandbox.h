@@ -241,7 +241,9 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
  * sandbox_embed() - the executor's own start without berthd and without root
  * @roots:       what shall be visible; must exist by now (spill and output directories too)
  * @ring:        as sandbox_warm()
+ * @spill_path:  directory for spill files, or NULL
  * @ret_ring, @ret_hello: as sandbox_warm()
+ * @ret_spill_fd: out, owned by the caller; negative errno: it cannot be had
  * @ret_missing: out, what the kernel did not allow
  *
  * Tries a user namespace (the caller's uid mapped to itself) with the same namespaces and the same
@@ -252,5 +254,6 @@ int sandbox_lock(const SandboxLockOptions *options, ControlExecutorLocked *ret_l
  *
  * Return: 0; negative errno only for what has no way out (-EINVAL, -ENOMEM).
  */
-int sandbox_embed(const SandboxRoots *roots, const RingOptions *ring, Ring *ret_ring,
-                  ControlExecutorHello *ret_hello, uint32_t *ret_missing);
+int sandbox_embed(const SandboxRoots *roots, const RingOptions *ring, const char *spill_path,
+                  Ring *ret_ring, ControlExecutorHello *ret_hello, int *ret_spill_fd,
+                  uint32_t *ret_missing);

@@ -166,7 +166,8 @@ int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
                     .error = q->error,
                     .metrics = q->metrics,
                     .n_metrics = q->n_metrics,
-                    .progress = &progress};
+                    .progress = &progress,
+                    .spill = q->session->host.spill};
     ProgressTeller teller = {0};
     if (!q->operation->replay && q->operation->emit &&
         (estimate.rows >= ROWS_FOR_PROGRESS || estimate.scan_bytes >= BYTES_FOR_PROGRESS))

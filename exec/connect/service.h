@@ -60,8 +60,9 @@ typedef struct ServiceUsage {
  * several. */
 typedef struct ServiceHost {
     void *userdata;
-    MemPool *pool;       /* account of the process; borrowed */
-    SessionFiles *files; /* borrowed */
+    MemPool *pool;                 /* account of the process; borrowed */
+    SessionFiles *files;           /* borrowed */
+    const struct ExecSpill *spill; /* where queries write what does not fit; NULL: nowhere */
     /**
      * @grant: ask for what a query needs; blocks until the answer
      * @operation: ServiceOperation.userdata of the asking operation

@@ -115,6 +115,13 @@ static void *arena_alloc_slow(MemArena *arena, size_t bytes)
         return block ? (uint8_t *)block + sizeof(ArenaBlock) : NULL;
     }
     block = arena_add_block(arena, MAX(arena->n_next, bytes + sizeof(ArenaBlock)));
+    if (!block && (arena->error == MEM_E_SPILL || arena->error == MEM_E_REFUSED) &&
+        arena->n_next > ARENA_BLOCK_FIRST) {
+        /* Where memory is short, grow by what is needed. */
+        arena->n_next = MAX(ARENA_BLOCK_FIRST, bytes + sizeof(ArenaBlock));
+        arena->error = 0;
+        block = arena_add_block(arena, arena->n_next);
+    }
     if (!block)
         return NULL;
     if (!arena->first)

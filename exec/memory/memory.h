@@ -55,6 +55,29 @@ MemPool *mem_pool_free(MemPool *pool);
  * charge asks. */
 void mem_pool_set_limit(MemPool *pool, uint64_t limit_bytes);
 
+/* What can be done about a charge that was refused. */
+typedef enum MemRelief {
+    MEM_RELIEF_NONE,    /* nothing: the charge fails */
+    MEM_RELIEF_RETRY,   /* something was given back: try again */
+    MEM_RELIEF_COVERED, /* the asker had reserved as much before, which now stands for this charge
+                         */
+} MemRelief;
+
+/*
+ * Called by the thread whose charge to this very pool was refused, before it fails; @attempt counts
+ * from 0. It may block, give memory of the pool back, and charge it.
+ */
+typedef MemRelief (*MemRelieve)(void *userdata, uint64_t bytes, uint32_t attempt);
+
+/* While nobody charges. NULL: nobody is asked. */
+void mem_pool_set_relief(MemPool *pool, MemRelieve relieve, void *userdata);
+
+/**
+ * mem_pool_make_room() - could @bytes be charged now? Asks the broker for as much if they could not
+ * Nothing is charged and no peak noted. Return: 0; MEM_E_SPILL; MEM_E_REFUSED; negative errno.
+ */
+int mem_pool_make_room(MemPool *pool, uint64_t bytes, const char *operator_name);
+
 /**
  * mem_charge() - reserve @bytes before allocating them
  * @operator_name:  static text, named in messages ("hash join build")

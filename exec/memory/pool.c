@@ -23,6 +23,8 @@ struct MemPool {
     MemPool *parent;
     MemBrokerAsk ask;
     void *userdata;
+    MemRelieve relieve;
+    void *relieve_userdata;
     _Atomic uint64_t limit;
     _Atomic uint64_t reserved;
     _Atomic uint64_t peak;
@@ -101,10 +103,8 @@ static bool pool_try_add(MemPool *pool, uint64_t bytes)
         if (bytes > limit || now > limit - bytes)
             return false;
         if (atomic_compare_exchange_weak_explicit(&pool->reserved, &now, now + bytes,
-                                                  memory_order_relaxed, memory_order_relaxed)) {
-            pool_note_peak(pool, now + bytes);
+                                                  memory_order_relaxed, memory_order_relaxed))
             return true;
-        }
     }
 }
 
@@ -183,7 +183,55 @@ static void pool_sub(MemPool *pool, uint64_t bytes)
     (void)before;
 }
 
-int mem_charge(MemPool *pool, uint64_t bytes, const char *operator_name)
+void mem_pool_set_relief(MemPool *pool, MemRelieve relieve, void *userdata)
+{
+    pool->relieve = relieve;
+    pool->relieve_userdata = userdata;
+}
+
+static bool pool_has_room(const MemPool *pool, uint64_t bytes)
+{
+    uint64_t now = atomic_load_explicit(&pool->reserved, memory_order_relaxed);
+    uint64_t limit = atomic_load_explicit(&pool->limit, memory_order_relaxed);
+
+    return bytes <= limit && now <= limit - bytes;
+}
+
+static int pool_ask_room(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    uint64_t total, granted = 0;
+    char reason[MEM_REASON_MAX] = "";
+    int r = 0;
+
+    pthread_mutex_lock(&pool->ask_lock);
+    if (!pool_has_room(pool, bytes)) {
+        if (!pool->ask || __builtin_add_overflow(atomic_load(&pool->reserved), bytes, &total))
+            r = MEM_E_REFUSED;
+        else
+            r = pool->ask(pool->userdata, total, total, operator_name, &granted, reason,
+                          sizeof(reason));
+        if (r == 0) {
+            atomic_store(&pool->limit, granted);
+            r = pool_has_room(pool, bytes) ? 0 : MEM_E_SPILL;
+        }
+    }
+    pthread_mutex_unlock(&pool->ask_lock);
+    return r;
+}
+
+int mem_pool_make_room(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    for (; pool; pool = pool->parent)
+        if (unlikely(!pool_has_room(pool, bytes))) {
+            int r = pool_ask_room(pool, bytes, operator_name);
+
+            if (r != 0)
+                return r;
+        }
+    return 0;
+}
+
+static int charge_levels(MemPool *pool, uint64_t bytes, const char *operator_name)
 {
     MemPool *root = pool;
 
@@ -202,7 +250,28 @@ int mem_charge(MemPool *pool, uint64_t bytes, const char *operator_name)
             return r;
         }
     }
+    /* What was refused is in no peak. */
+    for (MemPool *p = pool; p; p = p->parent)
+        pool_note_peak(p, atomic_load_explicit(&p->reserved, memory_order_relaxed));
     return 0;
+}
+
+int mem_charge(MemPool *pool, uint64_t bytes, const char *operator_name)
+{
+    for (uint32_t attempt = 0;; attempt++) {
+        int r = charge_levels(pool, bytes, operator_name);
+
+        if (likely(r != MEM_E_SPILL && r != MEM_E_REFUSED) || !pool->relieve)
+            return r;
+        switch (pool->relieve(pool->relieve_userdata, bytes, attempt)) {
+        case MEM_RELIEF_COVERED:
+            return 0;
+        case MEM_RELIEF_RETRY:
+            continue;
+        default:
+            return r;
+        }
+    }
 }
 
 void mem_uncharge(MemPool *pool, uint64_t bytes)

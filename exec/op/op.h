@@ -25,6 +25,7 @@
  * negative errno. The first error wins and stops all workers at their next batch.
  */
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,8 @@ enum {
     OP_E_END = 2000, /* source: no more batches for this worker. stream: no more rows are wanted */
 };
 
+typedef struct Operator Operator;
+
 typedef struct Worker {
     uint32_t index; /* 0..context->n_threads-1 */
     ExecContext *context;
@@ -48,6 +51,16 @@ typedef struct Worker {
     uint64_t position;    /* of the batch that it works on */
     uint32_t node;        /* whose time is running, and since when */
     uint64_t node_since;
+
+    /* What memory pressure needs (pressure.h). */
+    uint64_t reserve;          /* charged for what cannot stop half-way */
+    _Atomic(uintptr_t) thread; /* that works for this worker; 0: none */
+    pthread_mutex_t sink_lock; /* of the sink's local */
+    Operator *sink;            /* whose local may be spilled, under sink_lock; or NULL */
+    bool in_sink;              /* a batch is in it, or it is being spilled, by this thread */
+    bool can_retry;            /* inside the sink: it handles a refusal itself */
+    void *spill_buffer;
+    uint32_t n_batches; /* into sinks; for tests */
 } Worker;
 
 /* Shared by all workers of a query. Const while pipelines run, except the atomics. */
@@ -59,6 +72,7 @@ struct ExecContext {
     atomic_bool stop;       /* an error, a cancel, or nobody wants more */
     ExecProgress *progress; /* never NULL */
     uint32_t n_nodes;
+    struct SpillSpace *spill; /* NULL: nothing is written to disk */
 };
 
 /* To be asked between batches, and inside loops that run longer than a few milliseconds. */
@@ -162,8 +176,6 @@ struct Source {
     RuntimeFilter *filters[SOURCE_RUNTIME_FILTERS_MAX];
 };
 
-typedef struct Operator Operator;
-
 typedef struct OperatorClass {
     const char *name; /* "hash join build" */
     int (*open)(Operator *op);
@@ -183,8 +195,10 @@ typedef struct OperatorClass {
     int (*finish)(Operator *op, Worker *worker, uint32_t *ret_n_tasks);
     int (*finish_task)(Operator *op, Worker *worker, uint32_t task);
     /*
-     * Spill point: give back memory. Called by the sink itself when a charge comes back with
-     * MEM_E_SPILL. Return: 0 something was given back, try again; MEM_E_REFUSED it cannot.
+     * Spill point: write the local's rows to disk and give their memory back. Called by the sink
+     * itself when a charge is refused, and between its batches on any worker's thread: @worker is
+     * the one that runs, the local may be another's (pressure.h). Return: 0 something was given
+     * back; MEM_E_REFUSED there is too little to be worth it; as above.
      * NULL: cannot.
      */
     int (*spill)(Operator *op, void *local, Worker *worker);
@@ -201,6 +215,9 @@ struct Operator {
     uint32_t number; /* distance from the sink: index into the worker's locals */
 };
 
+/* One batch into @op: its execute(), and for a sink that can spill what memory pressure asks for.
+ */
+int op_execute(Operator *op, Worker *worker, const Batch *batch);
 /* Push @batch into the operator after @op. Counts @op's rows. */
 int op_emit(Operator *op, Worker *worker, const Batch *batch);
 

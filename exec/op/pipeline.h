@@ -57,6 +57,8 @@ struct Query {
     uint64_t *positions; /* per worker: no batch before this will come from it */
     uint32_t n_order;    /* workers in the running pipeline */
     bool order_needed;
+
+    bool pressure_init; /* the workers' locks are made */
 };
 
 static inline Query *query_of(ExecContext *context)

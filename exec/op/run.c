@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "exec/op/pipeline.h"
+#include "exec/op/pressure.h"
 #include "exec/op/team.h"
 
 /*
@@ -45,7 +46,7 @@ int op_emit(Operator *op, Worker *worker, const Batch *batch)
         worker->metrics[op->node->id].batches++;
     }
     worker_switch(worker, next->node->id);
-    int r = next->class->execute(next, worker->locals[next->number], worker, batch);
+    int r = op_execute(next, worker, batch);
     worker_switch(worker, node);
     return r;
 }
@@ -149,6 +150,15 @@ int worker_wait_turn(Worker *worker)
 
 /* --- one pipeline, one worker --- */
 
+static Operator *pipeline_sink(const Pipeline *p)
+{
+    Operator *sink = p->first;
+
+    while (sink->next)
+        sink = sink->next;
+    return sink;
+}
+
 static int make_locals(Pipeline *p, Worker *worker, void **ret_source_local)
 {
     for (Operator *op = p->first; op; op = op->next) {
@@ -190,7 +200,7 @@ static int push_all(Query *q, Pipeline *p, Worker *worker, void *source_local)
             worker->metrics[source_node].batches++;
         }
         worker_switch(worker, first->node->id);
-        r = first->class->execute(first, worker->locals[first->number], worker, batch);
+        r = op_execute(first, worker, batch);
         if (r == OP_E_END) {
             atomic_store(&p->done, true);
             return 0;
@@ -208,7 +218,7 @@ static int finish_worker(Pipeline *p, Worker *worker)
         if (op->class->flush)
             r = op->class->flush(op, worker->locals[op->number], worker);
         if (r == 0 && op->class->combine)
-            r = op->class->combine(op, worker->locals[op->number], worker);
+            r = pressure_combine(op, worker);
         if (r && r != OP_E_END)
             return context_fail(worker->context, worker, r, op->class->name);
     }
@@ -223,10 +233,13 @@ static void pipeline_worker(Query *q, Worker *worker, Pipeline *p)
     worker_set_position(q, worker, 0);
     memset(worker->locals, 0, sizeof(void *) * p->depth);
     int r = make_locals(p, worker, &source_local);
-    if (r == 0)
+    if (r == 0) {
+        pressure_sink_open(worker, pipeline_sink(p));
         r = push_all(q, p, worker, source_local);
+    }
     if (r == 0)
         r = finish_worker(p, worker);
+    pressure_sink_close(worker);
     if (r)
         query_fail(q, worker, r, p->source->class->name);
     worker_set_position(q, worker, UINT64_MAX);
@@ -322,10 +335,8 @@ static uint32_t pipeline_prepare(Query *q, const Pipeline *p)
 /* Return: number of tasks that follow. */
 static uint32_t pipeline_finish(Query *q, const Pipeline *p, Tasks *tasks)
 {
-    Operator *sink = p->first;
+    Operator *sink = pipeline_sink(p);
 
-    while (sink->next)
-        sink = sink->next;
     *tasks = (Tasks){.sink = sink};
     if (!p->finishes || !sink->class->finish || context_stopped(&q->context))
         return 0;
@@ -363,15 +374,17 @@ static void rounds_work(void *userdata, uint32_t member)
     Rounds *rounds = userdata;
     Query *q = rounds->query;
 
+    pressure_enter(&q->workers[member]);
     if (rounds->tasks.sink)
         task_worker(q, &q->workers[member], &rounds->tasks);
     else
         pipeline_worker(q, &q->workers[member], &q->pipelines[rounds->at]);
+    pressure_leave(&q->workers[member]);
 }
 
 static int query_init(Query *q, QueryRun *run, ExecProgress *progress, uint32_t max_depth)
 {
-    uint32_t n = run->n_threads;
+    uint32_t n = run->spill ? pressure_threads(run->pool, run->n_threads) : run->n_threads;
     int r = mem_arena_new(run->pool, "query", &q->context.arena);
     if (r)
         return r;
@@ -455,7 +468,9 @@ static void query_close(Query *q)
             to->batches += from->batches;
             to->nanoseconds += from->nanoseconds;
             to->bytes += from->bytes;
+            to->spilled += from->spilled;
         }
+    pressure_done(q);
     mem_arena_free(q->context.arena);
     pthread_mutex_destroy(&q->lock);
     pthread_mutex_destroy(&q->result_lock);
@@ -479,6 +494,8 @@ int exec_run(QueryRun *run)
         memset(run->metrics, 0, sizeof(NodeMetrics) * run->n_metrics);
 
     int r = query_init(&q, run, &progress, 0);
+    if (r == 0)
+        r = pressure_init(&q);
     if (r == 0)
         r = query_prepare(&q);
     if (r == 0)

@@ -26,7 +26,8 @@ typedef struct NodeMetrics {
     uint64_t rows;    /* put out */
     uint64_t batches; /* put out */
     uint64_t nanoseconds;
-    uint64_t bytes; /* read (scan) or held at the peak (join, aggregate, sort) */
+    uint64_t bytes;   /* read (scan) or held at the peak (join, aggregate, sort) */
+    uint64_t spilled; /* bytes written to disk for want of memory */
 } NodeMetrics;
 
 /* May be read by another thread while the query runs. */
@@ -50,6 +51,13 @@ typedef int (*ExecResult)(void *userdata, const Batch *batch, QueryError *error)
 /* Makes the source of a PLAN_SCAN node: scan_source_new() of exec/op/scan.h. */
 typedef int (*ExecScanNew)(ExecContext *context, const PlanNode *node, Source **ret_source);
 
+/* Where a query may write what does not fit in its memory. */
+typedef struct ExecSpill {
+    int directory_fd;   /* borrowed; files in it have no name */
+    uint64_t bytes_max; /* of one query; 0: what the file system holds */
+    uint32_t force;     /* tests: every sink spills at each @force-th batch; 0: when it must */
+} ExecSpill;
+
 typedef struct QueryRun {
     const PlanNode *plan;      /* const during the run */
     MemPool *pool;             /* of this query; balanced again when exec_run() returns */
@@ -63,6 +71,7 @@ typedef struct QueryRun {
     NodeMetrics *metrics; /* out, [n_metrics], by PlanNode.id; may be NULL */
     uint32_t n_metrics;
     ExecProgress *progress; /* may be NULL */
+    const ExecSpill *spill; /* NULL: what does not fit fails */
 } QueryRun;
 
 /**

@@ -20,6 +20,7 @@
  */
 
 #define PREFETCH_BYTES_MAX ((uint64_t)64 << 20) /* ahead of the workers, all together */
+#define PREFETCH_SHARE 16u                      /* of the limit at most */
 
 typedef struct ScanGroup {
     const ParquetFile *file;
@@ -56,6 +57,7 @@ typedef struct ScanSource {
     uint32_t n_filter_fields;
     uint32_t n_ahead;     /* groups started and not yet claimed */
     uint64_t bytes_ahead; /* theirs */
+    uint64_t ahead_max;
 } ScanSource;
 
 typedef struct ScanLocal {
@@ -212,6 +214,8 @@ static int scan_open(Source *source)
     source->rows_total = 0;
     for (uint32_t i = 0; i < plan->n_files; i++)
         add_file_groups(scan, plan->files[i].source);
+    scan->ahead_max =
+        MIN(PREFETCH_BYTES_MAX, mem_pool_limit(source->context->pool) / PREFETCH_SHARE);
     r = make_morsels(scan, arena);
     return r == 0 ? 0 : scan_fail(scan, r, NULL);
 }
@@ -288,7 +292,7 @@ static ScanGroup *choose_prefetch_locked(ScanSource *scan)
     while (scan->next_prefetch < scan->n_groups && scan->groups[scan->next_prefetch].claimed)
         scan->next_prefetch++;
     if (scan->next_prefetch == scan->n_groups || scan->n_ahead >= scan->source.context->n_threads ||
-        scan->bytes_ahead + scan->groups[scan->next_prefetch].bytes > PREFETCH_BYTES_MAX)
+        scan->bytes_ahead + scan->groups[scan->next_prefetch].bytes > scan->ahead_max)
         return NULL;
     group = &scan->groups[scan->next_prefetch++];
     scan->n_ahead++;

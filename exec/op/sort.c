@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/sort_run.h"
+#include "exec/op/sort_spill.h"
 
 /*
  * Sort: workers keep rows and sort entries of their own; the source merges the runs. With a small
@@ -52,6 +52,22 @@ static int sort_local_new(Operator *op, Worker *worker, void **ret_local)
     return r ? r : expr_state_new(s->program, pool, &l->state);
 }
 
+/* What is refused is asked for again when the rows so far are on disk. */
+static int append(Sort *s, SortLocal *l, Worker *worker, const Batch *batch, uint32_t n)
+{
+    for (uint32_t at = 0, done; at < n; at += done) {
+        worker->can_retry = l->run->n > 0;
+        int r = sort_run_append(s, l->run, batch->columns, l->keys, l->rows + at, l->prefixes + at,
+                                n - at, &done);
+        worker->can_retry = false;
+        if ((r == MEM_E_SPILL || r == MEM_E_REFUSED) && s->op.context->spill && l->run->n > 0)
+            r = sort_spill_run(s, l->run, worker);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
 static int sort_execute(Operator *op, void *local, Worker *worker, const Batch *batch)
 {
     Sort *s = (Sort *)op;
@@ -69,15 +85,31 @@ static int sort_execute(Operator *op, void *local, Worker *worker, const Batch *
         l->rows[i] = (uint16_t)row;
         l->prefixes[i] = s->n_keys ? sort_prefix(&op->node->sort.keys[0], &l->keys[0], row) : 0;
     }
-    return sort_run_append(s, l->run, batch->columns, l->keys, l->rows, l->prefixes, n);
+    return append(s, l, worker, batch, n);
+}
+
+/* Called while the sink is not in the middle of a batch, perhaps by another worker. */
+static int sort_spill(Operator *op, void *local, Worker *worker)
+{
+    Sort *s = (Sort *)op;
+    SortLocal *l = local;
+
+    if (!l->run || l->run->n * s->shape.size < spill_worth(op->context))
+        return MEM_E_REFUSED;
+    return sort_spill_run(s, l->run, worker);
 }
 
 static int sort_combine(Operator *op, void *local, Worker *worker)
 {
     Sort *s = (Sort *)op;
     SortLocal *l = local;
-    int r = sort_run_sort(s, l->run);
 
+    pthread_mutex_lock(&s->lock);
+    bool spilled = s->n_spilled > 0;
+    pthread_mutex_unlock(&s->lock);
+    if (spilled && l->run->n > 0)
+        return sort_spill_run(s, l->run, worker);
+    int r = sort_run_sort(s, l->run);
     return r ? r : sort_add_run(s, worker, TAKE_PTR(l->run));
 }
 
@@ -86,6 +118,8 @@ void sort_close(Operator *op)
     Sort *s = (Sort *)op;
     for (uint32_t i = 0; i < s->n_runs; i++)
         sort_run_free(s->runs[i]);
+    for (uint32_t i = 0; i < s->n_spilled; i++)
+        spill_run_done(&s->spilled[i], op->context->spill);
     pthread_mutex_destroy(&s->lock);
 }
 
@@ -94,6 +128,7 @@ static const OperatorClass sort_class = {
     .local_new = sort_local_new,
     .execute = sort_execute,
     .combine = sort_combine,
+    .spill = sort_spill,
     .local_free = sort_local_free,
     .close = sort_close,
 };
@@ -132,6 +167,8 @@ int sort_new(Query *q, const PlanNode *node, Operator **ret)
     }
     int r = row_layout_make(arena, types, n, 0, &s->layout);
     if (r == 0)
+        r = spill_shape_of_layout(arena, &s->layout, sizeof(uint64_t), &s->shape);
+    if (r == 0)
         r = expr_compile(arena, keys, n_keys, n_columns, &q->workers[0].error, &s->program);
     if (r)
         return r;
@@ -156,7 +193,8 @@ bool sort_set_bound(Operator *op, RuntimeFilter *filter)
 typedef struct SortSource {
     Source source;
     Sort *sort;
-    uint64_t *at; /* per run */
+    SortMerge merge;
+    bool merging;
     uint64_t skip, left;
 } SortSource;
 
@@ -174,10 +212,9 @@ static int sort_source_open(Source *source)
     SortSource *s = (SortSource *)source;
     const PlanNode *node = source->node;
 
-    s->at = mem_arena_new_array(source->context->arena, uint64_t, s->sort->n_runs + 1);
     s->skip = node->sort.limit >= 0 && node->sort.offset > 0 ? (uint64_t)node->sort.offset : 0;
     s->left = node->sort.limit >= 0 ? (uint64_t)node->sort.limit : UINT64_MAX;
-    return s->at ? 0 : mem_arena_error(source->context->arena);
+    return 0;
 }
 
 static void sort_source_local_free(Source *source, void *local)
@@ -215,41 +252,35 @@ static int sort_source_local_new(Source *source, Worker *worker, void **ret_loca
     return 0;
 }
 
-/* The smallest of the runs' next entries; runs are as few as workers. NULL: all are empty. */
-static const uint8_t *next_row(SortSource *s)
-{
-    const Sort *sort = s->sort;
-    uint32_t best = UINT32_MAX;
-
-    for (uint32_t i = 0; i < sort->n_runs; i++) {
-        const SortRun *run = sort->runs[i];
-        if (s->at[i] == run->n)
-            continue;
-        if (best == UINT32_MAX ||
-            sort_entry_less(sort, &run->entries[s->at[i]], &sort->runs[best]->entries[s->at[best]]))
-            best = i;
-    }
-    return best == UINT32_MAX ? NULL : sort->runs[best]->entries[s->at[best]++].row;
-}
-
 static int sort_source_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
 {
     SortSource *s = (SortSource *)source;
     SortSourceLocal *l = local;
     Sort *sort = s->sort;
     uint32_t n = 0;
+    int r = 0;
 
-    while (n < VEC_ROWS_MAX && s->left > 0) {
-        const uint8_t *row = next_row(s);
-        if (!row)
-            break;
-        if (s->skip > 0) {
-            s->skip--;
-            continue;
-        }
-        l->rows[n++] = row;
-        s->left--;
+    if (!s->merging) {
+        s->merging = true;
+        r = sort_merge_open(sort, worker, &s->merge);
     }
+    while (r == 0 && n == 0 && s->left > 0 && !sort_merge_ended(&s->merge)) {
+        r = context_stopped(source->context) ? QUERY_E_CANCELLED
+                                             : sort_merge_begin(&s->merge, worker);
+        for (const uint8_t *row; r == 0 && n < VEC_ROWS_MAX && s->left > 0;) {
+            row = sort_merge_next(&s->merge);
+            if (!row)
+                break;
+            if (s->skip > 0) {
+                s->skip--;
+                continue;
+            }
+            l->rows[n++] = row;
+            s->left--;
+        }
+    }
+    if (r)
+        return r;
     if (n == 0)
         return OP_E_END;
     for (uint32_t c = 0; c < sort->n_columns; c++)
@@ -262,6 +293,7 @@ static int sort_source_next(Source *source, void *local, Worker *worker, Batch *
 
 static void sort_source_close(Source *source)
 {
+    sort_merge_close(&((SortSource *)source)->merge);
 }
 
 static const SourceClass sort_source_class = {

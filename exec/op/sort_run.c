@@ -142,6 +142,8 @@ int sort_run_sort(const Sort *s, SortRun *run)
     void *other;
     if (run->n < 2)
         return 0;
+    if (run->has_room)
+        return merge_sort(s, run->entries, run->entries + run->capacity, run->n);
     size_t bytes = sizeof(SortEntry) * run->n;
     int r = mem_block_alloc(run->pool, bytes, "sort", &other);
     if (r)
@@ -149,6 +151,19 @@ int sort_run_sort(const Sort *s, SortRun *run)
     r = merge_sort(s, run->entries, other, run->n);
     mem_block_free(run->pool, other, bytes);
     return r;
+}
+
+static size_t entries_bytes(const SortRun *run, uint64_t capacity)
+{
+    return sizeof(SortEntry) * capacity * (run->has_room ? 2 : 1);
+}
+
+static void entries_free(SortRun *run)
+{
+    if (run->entries)
+        mem_block_free(run->pool, run->entries, entries_bytes(run, run->capacity));
+    run->entries = NULL;
+    run->capacity = 0;
 }
 
 static int run_reserve(SortRun *run, uint64_t n)
@@ -160,13 +175,12 @@ static int run_reserve(SortRun *run, uint64_t n)
         return 0;
     while (capacity < run->n + n)
         capacity *= 2;
-    int r = mem_block_alloc(run->pool, sizeof(SortEntry) * capacity, "sort", &entries);
+    int r = mem_block_alloc(run->pool, entries_bytes(run, capacity), "sort", &entries);
     if (r)
         return r;
-    if (run->entries) {
+    if (run->n)
         memcpy(entries, run->entries, sizeof(SortEntry) * run->n);
-        mem_block_free(run->pool, run->entries, sizeof(SortEntry) * run->capacity);
-    }
+    entries_free(run);
     run->entries = entries;
     run->capacity = capacity;
     return 0;
@@ -187,8 +201,7 @@ void sort_run_free(SortRun *run)
     if (!run)
         return;
     MemPool *pool = run->pool;
-    if (run->entries)
-        mem_block_free(pool, run->entries, sizeof(SortEntry) * run->capacity);
+    entries_free(run);
     blocks_free(pool, run->blocks);
     mem_arena_free(run->strings);
     mem_block_free(pool, run, sizeof(*run));
@@ -207,7 +220,7 @@ int sort_run_new(const Sort *s, MemPool *pool, SortRun **ret)
     if (r)
         return r;
     SortRun *run = block;
-    *run = (SortRun){.pool = pool};
+    *run = (SortRun){.pool = pool, .has_room = s->op.context->spill != NULL};
     r = run_strings(s, run);
     if (r) {
         sort_run_free(run);
@@ -243,11 +256,25 @@ static int rows_reserve(const Sort *s, SortRun *run, uint32_t n, uint8_t **ret_r
     return 0;
 }
 
+static int scatter_rows(const Sort *s, SortRun *run, const Vector *columns, const Vector *keys,
+                        const uint16_t *rows, uint32_t n, uint8_t *to)
+{
+    int r = 0;
+
+    for (uint32_t c = 0; r == 0 && c < s->n_columns; c++)
+        r = row_scatter(&s->layout, c, &columns[c], rows, n, to, &run->keeper);
+    for (uint32_t i = 0; r == 0 && i < s->n_keys; i++)
+        if (s->key_columns[i] >= s->n_columns)
+            r = row_scatter(&s->layout, s->key_columns[i], &keys[i], rows, n, to, &run->keeper);
+    return r;
+}
+
 int sort_run_append(const Sort *s, SortRun *run, const Vector *columns, const Vector *keys,
-                    const uint16_t *rows, const uint64_t *prefixes, uint32_t n)
+                    const uint16_t *rows, const uint64_t *prefixes, uint32_t n, uint32_t *ret_done)
 {
     int r = run_reserve(run, n);
 
+    *ret_done = 0;
     for (uint32_t at = 0, k; r == 0 && at < n; at += k) {
         uint8_t *to;
         r = rows_reserve(s, run, n - at, &to, &k);
@@ -256,14 +283,15 @@ int sort_run_append(const Sort *s, SortRun *run, const Vector *columns, const Ve
         for (uint32_t i = 0; i < k; i++) {
             uint8_t *row = to + (size_t)i * s->layout.size;
             memset(row, 0, s->layout.head + s->layout.n_nulls);
-            run->entries[run->n++] = (SortEntry){prefixes[at + i], row};
+            run->entries[run->n + i] = (SortEntry){prefixes[at + i], row};
         }
-        for (uint32_t c = 0; r == 0 && c < s->n_columns; c++)
-            r = row_scatter(&s->layout, c, &columns[c], rows + at, k, to, &run->keeper);
-        for (uint32_t i = 0; r == 0 && i < s->n_keys; i++)
-            if (s->key_columns[i] >= s->n_columns)
-                r = row_scatter(&s->layout, s->key_columns[i], &keys[i], rows + at, k, to,
-                                &run->keeper);
+        r = scatter_rows(s, run, columns, keys, rows + at, k, to);
+        if (r) {
+            run->blocks->n_rows -= k;
+            return r;
+        }
+        run->n += k;
+        *ret_done = at + k;
     }
     return r;
 }
@@ -295,6 +323,8 @@ int sort_run_reset(const Sort *s, SortRun *run)
     blocks_free(run->pool, run->blocks);
     run->blocks = NULL;
     run->n = 0;
+    if (run->has_room) /* spilled: others want the memory */
+        entries_free(run);
     run->strings = mem_arena_free(run->strings);
     return run_strings(s, run);
 }

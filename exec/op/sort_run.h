@@ -9,6 +9,7 @@
  */
 
 #include "exec/op/pipeline.h"
+#include "exec/op/spill.h"
 
 #define SORT_PREFIX_NULL_FIRST 0u
 #define SORT_PREFIX_NULL_LAST UINT64_MAX
@@ -25,6 +26,7 @@ typedef struct SortRun {
     MemPool *pool;
     SortEntry *entries;
     uint64_t n, capacity;
+    bool has_room;     /* for the merge of its entries, behind them */
     SortBlock *blocks; /* of rows, newest first */
     MemArena *strings;
     RowStrings keeper;
@@ -41,6 +43,9 @@ typedef struct Sort {
     pthread_mutex_t lock;
     SortRun **runs;
     uint32_t n_runs, runs_capacity;
+    SpillShape shape; /* of rows on disk: the prefix, then the row */
+    SpillRun *spilled;
+    uint32_t n_spilled, spilled_capacity;
     RuntimeFilter *bound; /* top-N: of the first key, for the scan that it comes from, or NULL */
     atomic_uint_fast64_t best; /* top-N: no row of a larger prefix is wanted; UINT64_MAX: unknown */
 } Sort;
@@ -70,9 +75,11 @@ int sort_run_sort(const Sort *s, SortRun *run);
  * @keys:      vectors of the keys
  * @rows:      u16[@n], which
  * @prefixes:  u64[@n]
+ * @ret_done:  out, also on failure: rows that were kept, the first of them
+ * Return: 0; MEM_E_*.
  */
 int sort_run_append(const Sort *s, SortRun *run, const Vector *columns, const Vector *keys,
-                    const uint16_t *rows, const uint64_t *prefixes, uint32_t n);
+                    const uint16_t *rows, const uint64_t *prefixes, uint32_t n, uint32_t *ret_done);
 /* Drop all but the first @n entries, and the memory of the others. @run is sorted. */
 int sort_run_cut(const Sort *s, SortRun *run, uint64_t n);
 /* Hand a sorted run to the source. Takes @run also when it fails. */

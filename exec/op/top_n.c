@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/sort_run.h"
+#include "exec/op/sort_spill.h"
 
 /*
  * Top-N: a worker keeps at most twice as many rows as are wanted, and some. When that is full it
@@ -214,6 +214,27 @@ static int prune(Sort *s, TopLocal *l)
     return 0;
 }
 
+static int spill_rows(Sort *s, TopLocal *l, Worker *worker)
+{
+    int r = sort_run_sort(s, l->run);
+
+    if (r)
+        return r;
+    l->last = NULL; /* the rows go, what was learnt from it stays in @best */
+    l->run->n = MIN(l->run->n, s->top);
+    return sort_spill_run(s, l->run, worker);
+}
+
+static int top_spill(Operator *op, void *local, Worker *worker)
+{
+    Sort *s = (Sort *)op;
+    TopLocal *l = local;
+
+    if (!l->run || l->run->n * s->shape.size < spill_worth(op->context))
+        return MEM_E_REFUSED;
+    return spill_rows(s, l, worker);
+}
+
 static int top_execute(Operator *op, void *local, Worker *worker, const Batch *batch)
 {
     Sort *s = (Sort *)op;
@@ -232,7 +253,14 @@ static int top_execute(Operator *op, void *local, Worker *worker, const Batch *b
         return r;
     if (l->last)
         n = drop_ties(s, l, n);
-    r = sort_run_append(s, l->run, batch->columns, l->keys, l->rows, l->prefixes, n);
+    for (uint32_t at = 0, done; r == 0 && at < n; at += done) {
+        worker->can_retry = l->run->n > 0;
+        r = sort_run_append(s, l->run, batch->columns, l->keys, l->rows + at, l->prefixes + at,
+                            n - at, &done);
+        worker->can_retry = false;
+        if ((r == MEM_E_SPILL || r == MEM_E_REFUSED) && op->context->spill && l->run->n > 0)
+            r = spill_rows(s, l, worker);
+    }
     if (r == 0 && l->run->n >= 2 * s->top + 512 && l->run->n > s->top)
         r = prune(s, l);
     return r;
@@ -254,6 +282,7 @@ const OperatorClass top_n_class = {
     .local_new = top_local_new,
     .execute = top_execute,
     .combine = top_combine,
+    .spill = top_spill,
     .local_free = top_local_free,
     .close = sort_close,
 };

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "exec/connect/service.h"
+#include "exec/op/run.h"
 #include "exec/session/channel.h"
 #include "exec/session/control_link.h"
 #include "exec/session/grant.h"
@@ -338,6 +339,7 @@ static int serve(Server *s)
 int server_run(const ServerOptions *options)
 {
     Server s = {.n_operations = 0};
+    ExecSpill spill = {.directory_fd = options->spill_fd};
     _cleanup_close_ int data_fd = options->data_fd, control_fd = options->control_fd;
     list_init(&s.operations);
     pthread_mutex_init(&s.lock, NULL);
@@ -363,6 +365,7 @@ int server_run(const ServerOptions *options)
         ServiceHost host = {.userdata = &s,
                             .pool = grant_source_pool(s.grants),
                             .files = s.files,
+                            .spill = options->spill_fd >= 0 ? &spill : NULL,
                             .grant = on_grant,
                             .end = on_end};
         r = service_session_new(&host, &s.session);

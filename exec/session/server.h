@@ -16,7 +16,7 @@ typedef struct ServerOptions {
     uint64_t memory_bytes; /* the first grant; embedded: the limit */
     uint32_t n_threads;    /* embedded: of every query */
     IoContext *io;         /* borrowed */
-    int spill_fd;          /* or -EBADF */
+    int spill_fd;          /* directory for what does not fit in memory, borrowed; or -EBADF */
     const char *directory; /* that relative paths start from, or NULL */
     const char *home;
 } ServerOptions;

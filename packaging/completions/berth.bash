@@ -40,7 +40,7 @@ _berth() {
                     return
                     ;;
             esac
-            words='--host= --embedded --file= --format= --json --max-rows= --conf= --timing --no-progress --keep-going --data= --output= --memory= --threads= --io= --executor= --quiet --help'
+            words='--host= --embedded --file= --format= --json --max-rows= --conf= --timing --no-progress --keep-going --data= --output= --memory= --spill-dir= --threads= --io= --executor= --quiet --help'
             if [[ $current != -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return

@@ -96,7 +96,25 @@ static int list_roots(const SandboxRoots *roots, SandboxRoot *list, size_t *ret_
     return 0;
 }
 
-static int enter_mount_namespace(const SandboxRoots *roots, uint32_t *missing)
+/*
+ * As a detached mount where that is possible, else as a plain directory: whoever has no mount
+ * namespace of its own sees all directories anyway.
+ */
+static int open_spill(const char *path)
+{
+    _cleanup_close_ int fd = -EBADF;
+
+    if (!path)
+        return -EBADF;
+    if (sandbox_spill_open(path, &fd) < 0)
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+static int enter_mount_namespace(const SandboxRoots *roots, const char *spill_path,
+                                 int *ret_spill_fd, uint32_t *missing)
 {
     SandboxRoot list[SANDBOX_ROOTS_MAX];
     char cwd[PATH_MAX];
@@ -106,8 +124,10 @@ static int enter_mount_namespace(const SandboxRoots *roots, uint32_t *missing)
     bool has_cwd = getcwd(cwd, sizeof(cwd)) != NULL;
     _cleanup_free_ MountPlan *plan = malloc(sizeof(*plan));
     int r = plan ? list_roots(roots, list, &n) : -ENOMEM;
-    if (r >= 0 && (mount_plan_init(AT_FDCWD, NULL, list, n, plan) < 0 || unshare(CLONE_NEWNS) < 0 ||
-                   mount_plan_apply(plan, &skipped, &step) < 0))
+    bool own =
+        r >= 0 && mount_plan_init(AT_FDCWD, NULL, list, n, plan) >= 0 && unshare(CLONE_NEWNS) >= 0;
+    *ret_spill_fd = open_spill(spill_path);
+    if (r >= 0 && (!own || mount_plan_apply(plan, &skipped, &step) < 0))
         *missing |= SANDBOX_MISSING_MOUNT_NAMESPACE;
     else if (r >= 0 && has_cwd)
         (void)chdir(cwd); /* "/" stays when it is not visible */
@@ -128,8 +148,9 @@ static int leave_terminal(void)
     return 0;
 }
 
-int sandbox_embed(const SandboxRoots *roots, const RingOptions *ring, Ring *ret_ring,
-                  ControlExecutorHello *ret_hello, uint32_t *ret_missing)
+int sandbox_embed(const SandboxRoots *roots, const RingOptions *ring, const char *spill_path,
+                  Ring *ret_ring, ControlExecutorHello *ret_hello, int *ret_spill_fd,
+                  uint32_t *ret_missing)
 {
     uint32_t missing = SANDBOX_MISSING_CGROUP;
     int r = leave_terminal();
@@ -145,7 +166,7 @@ int sandbox_embed(const SandboxRoots *roots, const RingOptions *ring, Ring *ret_
         missing |= SANDBOX_MISSING_IPC_NAMESPACE;
     enter_pid_namespace(&missing);
     (void)setsid();
-    r = enter_mount_namespace(roots, &missing);
+    r = enter_mount_namespace(roots, spill_path, ret_spill_fd, &missing);
     if (r < 0)
         return r;
     if (prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -4,12 +4,15 @@
  * query_run: SQL against Parquet through parser, binder, optimiser and operators, in one process
  * without sandbox; for developers, differential tests and benchmarks.
  *
- *   query_run [-t THREADS] [-r REPEATS] [-m MIB] [-e] [-q] [-v VIEW=PATH]... SQL
+ *   query_run [-t THREADS] [-r REPEATS] [-m MIB] [-s DIRECTORY] [-f N] [-e] [-q] [-v VIEW=PATH]...
+ * SQL
  *
  * -e prints the plan with metrics, -q prints no rows. Rows are '|'-separated, nulls "NULL". With
- * repeats the times in milliseconds go to standard error.
+ * repeats the times in milliseconds go to standard error. With -s what does not fit in memory is
+ * written below that directory; with -f each sink spills at every Nth batch.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,8 @@
 typedef struct Options {
     uint32_t threads, repeats;
     uint64_t memory_mib;
+    ExecSpill spill;
+    bool spills;
     bool explain, quiet;
     const char *views[64];
     uint32_t n_views;
@@ -66,6 +71,8 @@ static int print_batch(void *userdata, const Batch *batch, QueryError *error)
 
 static void annotate(void *userdata, FILE *out, const PlanNode *node)
 {
+    if (node->id < 1024 && metrics[node->id].spilled)
+        fprintf(out, " [spilled %llu KiB]", (unsigned long long)metrics[node->id].spilled >> 10);
     if (node->id < 1024)
         fprintf(out, " [%llu rows, %.2f ms, %llu KiB]", (unsigned long long)metrics[node->id].rows,
                 (double)metrics[node->id].nanoseconds / 1e6,
@@ -137,6 +144,7 @@ static int run_once(MemPool *pool, PlanSession *session, SessionFiles *files, co
             .error = &error,
             .metrics = options->explain ? metrics : NULL,
             .n_metrics = 1024,
+            .spill = options->spills ? &options->spill : NULL,
         };
         r = exec_run(&run);
         if (r == 0 && options->explain && last)
@@ -161,7 +169,7 @@ int main(int argc, char **argv)
     PlanSession *session;
     int opt, r = 0;
 
-    while ((opt = getopt(argc, argv, "t:r:m:eqv:")) != -1)
+    while ((opt = getopt(argc, argv, "t:r:m:s:f:eqv:")) != -1)
         switch (opt) {
         case 't':
             o.threads = (uint32_t)atoi(optarg);
@@ -171,6 +179,13 @@ int main(int argc, char **argv)
             break;
         case 'm':
             o.memory_mib = (uint64_t)atoll(optarg);
+            break;
+        case 's':
+            o.spill.directory_fd = open(optarg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            o.spills = o.spill.directory_fd >= 0;
+            break;
+        case 'f':
+            o.spill.force = (uint32_t)atoi(optarg);
             break;
         case 'e':
             o.explain = true;

@@ -62,11 +62,12 @@ static void __attribute__((noreturn)) executor_main(const Tree *t, int fd)
     SandboxStep step;
     Answer a = {0};
     uint32_t missing = 0;
+    int spill_fd;
     if (fd != CONTROL_EXECUTOR_FD)
         (void)dup2(fd, CONTROL_EXECUTOR_FD);
     if (chdir(t->ro) < 0)
         _exit(1);
-    a.embed = sandbox_embed(&roots, &ring_options, &ring, &a.hello, &a.missing);
+    a.embed = sandbox_embed(&roots, &ring_options, NULL, &ring, &a.hello, &spill_fd, &a.missing);
     SandboxLockOptions options = {
         .roots = &roots, .spill_fd = -EBADF, .ring = &ring, .embedded = true};
     a.lock = a.embed < 0 ? -ECANCELED : sandbox_lock(&options, &a.locked, &missing, &step);

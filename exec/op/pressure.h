@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Inside op/: what happens when memory runs short and there is a spill directory.
+ *
+ * Who notices   A sink that can spill is asked to when less than a sixteenth of the limit is free,
+ * at its next batch. A charge that is refused anywhere, in a scan or a join probe, comes to
+ *               pressure_relieve() before it fails.
+ * Who spills    The sink of the worker that needs memory, else the sinks of others. A sink's local
+ *               is touched under its worker's sink_lock: by the worker while a batch is in the
+ * sink, by anybody who needs memory while it is not. Deadlock      Who is inside a sink only tries
+ * other locks. Who is not may wait for one, with a bound. Half-way      What cannot stop in the
+ * middle is covered by the worker's reserve, charged when the query begins and filled up again at
+ * the next batch.
+ */
+
+#include "exec/op/pipeline.h"
+#include "exec/op/spill.h"
+
+#define PRESSURE_RESERVE_BYTES (UINT64_C(1) << 20)
+
+/* Fewer workers where their buffers alone would fill the limit. */
+uint32_t pressure_threads(const MemPool *pool, uint32_t n_threads);
+/* Return: 0; -ENOMEM; MEM_E_*. Without @q->run->spill nothing is done, and nothing spills. */
+int pressure_init(Query *q);
+void pressure_done(Query *q);
+
+/* The calling thread is @worker's from here to pressure_leave(). */
+void pressure_enter(Worker *worker);
+void pressure_leave(Worker *worker);
+/* The worker's sink may be spilled; its local is made. */
+void pressure_sink_open(Worker *worker, Operator *sink);
+/* ... and no longer. */
+void pressure_sink_close(Worker *worker);
+/* Combine: nobody else touches the local meanwhile. */
+int pressure_combine(Operator *sink, Worker *worker);
+
+/* Less than this many bytes of rows are not written to disk, unless there is no other way. */
+uint64_t spill_worth(const ExecContext *context);
+/* A writer with the worker's own buffer; one at a time. */
+void worker_spill_writer(Worker *worker, const SpillShape *shape, SpillWriter *ret_writer);
+/* Counts what a node has written. */
+void worker_spilled(Worker *worker, const Operator *op, uint64_t bytes);
