@@ -4,6 +4,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "exec/expr/regex_literal.h"
+#include "exec/kernel/find.h"
 #include "exec/kernel/like.h"
 
 /*
@@ -19,6 +21,8 @@
 
 typedef struct RegexCode {
     pcre2_code *code;
+    char required[REGEX_LITERAL_MAX]; /* is in every text that matches */
+    uint32_t n_required;
 } RegexCode;
 
 /* pcre2 allocates from the program's arena and never frees: a compiled pattern lives as long. */
@@ -159,7 +163,8 @@ void expr_regex_state_free(ExprState *s)
 static int eval_rlike(ExprState *s, const Step *step, const Scope *scope, Reg *const *args,
                       Reg *out)
 {
-    pcre2_code *code = step->aux ? ((RegexCode *)step->aux)->code : NULL;
+    const RegexCode *known = step->aux;
+    pcre2_code *code = known ? known->code : NULL;
     VecString last = {0};
     const Vector *v[2];
     const uint16_t *rows;
@@ -190,6 +195,11 @@ static int eval_rlike(ExprState *s, const Step *step, const Scope *scope, Reg *c
             if (r)
                 return r;
             last = *p;
+        }
+        if (known && known->n_required &&
+            !find_bytes(vec_string_data(text), text->length, known->required, known->n_required)) {
+            values[row] = false;
+            continue;
         }
         int match = pcre2_match(code, (PCRE2_SPTR)vec_string_data(text), text->length, 0, 0,
                                 s->regex_match_data, s->regex_match_context);
@@ -240,6 +250,8 @@ int expr_bind_string(MemArena *arena, Step *step, const Step *steps, QueryError 
     int r = regex_compile(arena, text, error, &regex->code);
     if (r)
         return r;
+    regex->n_required =
+        regex_required_literal(vec_string_data(text), text->length, regex->required);
     step->aux = regex;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "exec/expr/program.h"
 
 #include "exec/expr/utf8.h"
+#include "exec/kernel/find.h"
 
 /*
  * Functions of strings. Characters are UTF-8 code points; a byte that starts none counts as one.
@@ -244,7 +245,7 @@ static int replace_one(ExprState *s, const Step *step, const VecString *x, const
         *ret = *x;
         return 0;
     }
-    for (const char *at = text; (at = memmem(at, (size_t)(end - at), needle, what->length));
+    for (const char *at = text; (at = find_bytes(at, (size_t)(end - at), needle, what->length));
          at += what->length)
         hits++;
     if (hits == 0) {
@@ -259,7 +260,7 @@ static int replace_one(ExprState *s, const Step *step, const VecString *x, const
         return mem_arena_error(s->strings);
     const char *at = text;
     for (uint64_t i = 0; i < hits; i++) {
-        const char *hit = memmem(at, (size_t)(end - at), needle, what->length);
+        const char *hit = find_bytes(at, (size_t)(end - at), needle, what->length);
         memcpy(to, at, (size_t)(hit - at));
         to += hit - at;
         memcpy(to, vec_string_data(with), with->length);
@@ -316,11 +317,11 @@ static int eval_find(ExprState *s, const Step *step, const Scope *scope, Reg *co
                                        memcmp(text + x->length - y->length, needle, y->length) == 0;
             break;
         case FN_CONTAINS:
-            ((uint8_t *)values)[row] = memmem(text, x->length, needle, y->length) != NULL;
+            ((uint8_t *)values)[row] = find_bytes(text, x->length, needle, y->length) != NULL;
             break;
         default:
             /* The character's number, from 1; 0 when absent. */
-            hit = memmem(text, x->length, needle, y->length);
+            hit = find_bytes(text, x->length, needle, y->length);
             ((int32_t *)values)[row] =
                 hit ? (int32_t)utf8_count(text, (uint32_t)(hit - text)) + 1 : 0;
         }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/kernel/like.h"
 
+#include "exec/kernel/find.h"
+
 #include <string.h>
 
 int like_compile(const char *pattern, uint32_t n, int escape, MemArena *arena,
@@ -86,7 +88,7 @@ bool like_match(const LikePattern *p, const char *text, uint32_t n)
         if (s->length == 0)
             continue;
         if (!s->any) {
-            const char *hit = memmem(text + at, n - at, s->bytes, s->length);
+            const char *hit = find_bytes(text + at, n - at, s->bytes, s->length);
             if (!hit)
                 return false;
             at = (uint32_t)(hit - text) + s->length;
