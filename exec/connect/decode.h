@@ -35,6 +35,11 @@ typedef struct Decoder {
 URel *decode_relation(Decoder *d, ProtoReader r);
 UExpr *decode_expression(Decoder *d, ProtoReader r);
 UExpr *decode_literal(Decoder *d, ProtoReader r);
+/* decode_nested.c: literals of nested types, lambdas, changed structs; @number is the message's. */
+UExpr *decode_nested_literal(Decoder *d, ProtoReader r, uint32_t number);
+UExpr *decode_lambda(Decoder *d, ProtoReader r);
+UExpr *decode_lambda_variable(Decoder *d, ProtoReader r);
+UExpr *decode_update_fields(Decoder *d, ProtoReader r);
 bool decode_type(Decoder *d, ProtoReader r, Type *ret_type);
 /* LocalRelation: an Arrow stream and a schema (DDL or JSON), both optional. */
 URel *decode_local_relation(Decoder *d, ProtoReader r);

@@ -150,11 +150,10 @@ UExpr *decode_literal(Decoder *d, ProtoReader r)
             return decode_unsupported(d, "literals of calendar intervals");
         case SPARK_LITERAL_ARRAY:
         case SPARK_LITERAL_SPECIALIZED_ARRAY:
-            return decode_unsupported(d, "array literals");
         case SPARK_LITERAL_MAP:
-            return decode_unsupported(d, "map literals");
         case SPARK_LITERAL_STRUCT:
-            return decode_unsupported(d, "struct literals");
+            return decode_enter(d, &r, &f, &inner) ? decode_nested_literal(d, inner, f.number)
+                                                   : NULL;
         case SPARK_LITERAL_TIME:
             return decode_unsupported(d, "literals of type TIME");
         default:
@@ -403,13 +402,8 @@ static const char *refused_name(uint32_t number)
     switch (number) {
     case SPARK_EXPRESSION_UNRESOLVED_REGEX:
         return "columns by regular expression (UnresolvedRegex)";
-    case SPARK_EXPRESSION_LAMBDA_FUNCTION:
-    case SPARK_EXPRESSION_UNRESOLVED_NAMED_LAMBDA_VARIABLE:
-        return "lambda functions (LambdaFunction)";
     case SPARK_EXPRESSION_WINDOW:
         return "window functions (Window)";
-    case SPARK_EXPRESSION_UPDATE_FIELDS:
-        return "changing fields of structs (UpdateFields)";
     case SPARK_EXPRESSION_COMMON_INLINE_USER_DEFINED_FUNCTION:
     case SPARK_EXPRESSION_TYPED_AGGREGATE_EXPRESSION:
         return "user-defined functions (CommonInlineUserDefinedFunction)";
@@ -459,6 +453,12 @@ UExpr *decode_expression(Decoder *d, ProtoReader r)
             return decode_extract(d, inner);
         case SPARK_EXPRESSION_SUBQUERY_EXPRESSION:
             return decode_subquery(d, inner);
+        case SPARK_EXPRESSION_LAMBDA_FUNCTION:
+            return decode_lambda(d, inner);
+        case SPARK_EXPRESSION_UNRESOLVED_NAMED_LAMBDA_VARIABLE:
+            return decode_lambda_variable(d, inner);
+        case SPARK_EXPRESSION_UPDATE_FIELDS:
+            return decode_update_fields(d, inner);
         default:
             return decode_unsupported(d, refused_name(f.number));
         }

@@ -10,6 +10,7 @@
 #include "connect/arrow/arrow.h"
 #include "connect/proto/spark_relation.h"
 #include "exec/connect/decode.h"
+#include "exec/connect/nested_arrow.h"
 #include "exec/plan/expr_build.h"
 #include "exec/sql/parser.h"
 
@@ -242,6 +243,38 @@ bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_
 
 /* ---- Arrow ---- */
 
+static bool type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type);
+
+static bool nested_type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type)
+{
+    /* A map's one child is a struct of key and value; the reader has seen to that. */
+    const ArrowField *fields = f->type == ARROW_TYPE_MAP ? f->children[0].children : f->children;
+    uint32_t n = f->type == ARROW_TYPE_MAP ? 2 : f->n_children;
+    if (n > 255)
+        return decode_unsupported(d, "a struct of more than 255 fields"), false;
+    TypeField *children = ubuilder_alloc(d->b, n, sizeof(*children));
+    if (!children)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = f->type == ARROW_TYPE_LIST  ? "element"
+                           : f->type == ARROW_TYPE_MAP ? (i ? "value" : "key")
+                           : fields[i].name            ? fields[i].name
+                                                       : "";
+        children[i].name = ubuilder_strndup(d->b, name, strlen(name));
+        children[i].nullable = fields[i].nullable && !(f->type == ARROW_TYPE_MAP && i == 0);
+        if (!children[i].name || !type_of_arrow(d, &fields[i], &children[i].type))
+            return false;
+    }
+    *ret_type = (Type){.kind = f->type == ARROW_TYPE_LIST  ? TYPE_ARRAY
+                               : f->type == ARROW_TYPE_MAP ? TYPE_MAP
+                                                           : TYPE_STRUCT,
+                       .n_children = (uint8_t)n,
+                       .children = children};
+    if (!type_is_bounded(*ret_type))
+        return decode_unsupported(d, "types nested this deep"), false;
+    return true;
+}
+
 static bool type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type)
 {
     static const uint8_t kinds[_ARROW_TYPE_MAX] = {
@@ -259,7 +292,7 @@ static bool type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type)
         return true;
     }
     if (f->type == ARROW_TYPE_LIST || f->type == ARROW_TYPE_MAP || f->type == ARROW_TYPE_STRUCT)
-        return decode_unsupported(d, "local data with nested columns"), false;
+        return nested_type_of_arrow(d, f, ret_type);
     *ret_type = (Type){.kind = kinds[f->type]};
     if (f->type == ARROW_TYPE_TIMESTAMP && !f->timezone)
         *ret_type = TYPE(TIMESTAMP_NTZ);
@@ -322,6 +355,16 @@ static bool copy_column(Decoder *d, Vector *v, const ArrowColumn *c, const Arrow
             continue;
         }
         vec_bit_set(v->valid, i);
+        if (type_is_nested(type)) {
+            NestedItem item;
+            int r = nested_from_arrow(d->b->arena, type, c, first + i, &item);
+            if (r == -EMSGSIZE)
+                return decode_unsupported(d, "a nested value of more than 2 GiB"), false;
+            if (r)
+                return ubuilder_fail(d->b, r), false;
+            ((VecString *)v->values)[i] = item.value.s;
+            continue;
+        }
         copy_value(v, c, f->type, first + i, i, &text);
     }
     if (!v->has_nulls)

@@ -9,6 +9,7 @@
 #include "connect/arrow/arrow.h"
 #include "connect/proto/spark_service.h"
 #include "connect/proto/spark_types.h"
+#include "exec/connect/nested_arrow.h"
 
 /* ---- types ---- */
 
@@ -96,6 +97,8 @@ void reply_put_type(ProtoWriter *w, uint32_t number, Type type)
 typedef struct Column {
     ArrowType type;
     uint8_t phys;
+    bool nested; /* @bytes and @offsets hold the values as exec/vec/nested.h has them */
+    Type value_type;
     void *values; /* as Arrow wants them; bits for booleans */
     size_t values_size;
     uint8_t *validity;
@@ -121,6 +124,8 @@ struct ReplyWriter {
     int64_t n_rows; /* in the buffers */
     uint64_t n_emitted;
     bool any;
+    MemArena *arena; /* the schema's nested fields */
+    MemArena *built; /* nested columns of the rows that are being emitted */
 };
 
 static const struct {
@@ -155,11 +160,19 @@ int reply_writer_new(MemPool *pool, const PlanField *fields, uint32_t n_fields,
         return -ENOMEM;
     for (uint32_t i = 0; i < n_fields; i++) {
         Type t = fields[i].type;
-        if (type_phys(t) == PHYS_NESTED)
-            return query_error_set(error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
-                                   "The feature is not supported: results of nested types (column "
-                                   "`%.100s`).",
-                                   fields[i].name);
+        if (type_is_nested(t)) {
+            int r = w->arena ? 0 : mem_arena_new(pool, "result", &w->arena);
+            if (r == 0 && !w->built)
+                r = mem_arena_new(pool, "result", &w->built);
+            if (r == 0)
+                r = nested_arrow_field(w->arena, fields[i].name, t, fields[i].nullable, time_zone,
+                                       &w->fields[i]);
+            if (r)
+                return r;
+            w->columns[i] = (Column){
+                .type = w->fields[i].type, .phys = PHYS_STRING, .nested = true, .value_type = t};
+            continue;
+        }
         w->fields[i] = (ArrowField){.name = fields[i].name,
                                     .type = arrow_types[t.kind].arrow,
                                     .nullable = fields[i].nullable || t.kind == TYPE_NULL,
@@ -186,6 +199,8 @@ ReplyWriter *reply_writer_free(ReplyWriter *w)
         free(w->columns[i].bytes);
     }
     arrow_writer_free(w->arrow);
+    mem_arena_free(w->arena);
+    mem_arena_free(w->built);
     free(w->fields);
     free(w->views);
     free(w->columns);
@@ -321,12 +336,36 @@ static size_t buffered_bytes(const ReplyWriter *w)
     return n;
 }
 
+static int set_nested_view(ReplyWriter *w, uint32_t i, int64_t first, int64_t n)
+{
+    const Column *c = &w->columns[i];
+    NestedItem *items = mem_arena_zalloc(w->built, sizeof(*items) * ((size_t)n + 1), 16);
+    if (!items)
+        return mem_arena_error(w->built);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t row = first + k;
+        items[k].is_null = !(c->validity[row / 8] >> (row % 8) & 1);
+        if (!items[k].is_null)
+            items[k].value.s = vec_string(c->bytes + c->offsets[row],
+                                          (uint32_t)(c->offsets[row + 1] - c->offsets[row]));
+    }
+    return nested_arrow_column(w->built, c->value_type, items, (uint32_t)n, &w->views[i]);
+}
+
 /* Views of rows [first, first + n) of the buffers. */
-static void set_views(ReplyWriter *w, int64_t first, int64_t n)
+static int set_views(ReplyWriter *w, int64_t first, int64_t n)
 {
     static const int32_t no_offsets[1];
+    if (w->built)
+        mem_arena_reset(w->built);
     for (uint32_t i = 0; i < w->n_columns; i++) {
         const Column *c = &w->columns[i];
+        if (c->nested) {
+            int r = set_nested_view(w, i, first, n);
+            if (r)
+                return r;
+            continue;
+        }
         bool text = c->type == ARROW_TYPE_UTF8 || c->type == ARROW_TYPE_BINARY;
         w->views[i] = (ArrowColumn){.length = n,
                                     .offset = first,
@@ -337,18 +376,21 @@ static void set_views(ReplyWriter *w, int64_t first, int64_t n)
         if (c->type == ARROW_TYPE_NULL)
             w->views[i].null_count = n;
     }
+    return 0;
 }
 
 static int emit_rows(ReplyWriter *w, int64_t first, int64_t n)
 {
-    set_views(w, first, n);
+    int r = set_views(w, first, n);
+    if (r != 0)
+        return r;
     size_t n_arrow = arrow_writer_measure(w->arrow, w->views, n);
     size_t n_inner = 1 + proto_varint_size((uint64_t)n) +
                      proto_bytes_field_size(SPARK_ARROW_BATCH_DATA, n_arrow);
     _cleanup_proto_writer_ ProtoWriter out;
     proto_writer_init(&out, DATA_PAYLOAD_MAX, NULL, NULL);
     uint64_t charge = n_inner + 64;
-    int r = mem_charge(w->pool, charge, "result");
+    r = mem_charge(w->pool, charge, "result");
     if (r != 0)
         return r;
     proto_put_header(&out, SPARK_RESPONSE_ARROW_BATCH, n_inner);
@@ -414,7 +456,7 @@ int reply_writer_add(ReplyWriter *w, const Batch *batch)
         Column *c = &w->columns[i];
         const Vector *v = &batch->columns[i];
         int r = 0;
-        if (c->type == ARROW_TYPE_UTF8 || c->type == ARROW_TYPE_BINARY)
+        if (c->type == ARROW_TYPE_UTF8 || c->type == ARROW_TYPE_BINARY || c->nested)
             r = add_strings(w, c, v, batch);
         else if (c->type == ARROW_TYPE_BOOL)
             r = add_bools(w, c, v, batch);
@@ -450,7 +492,9 @@ int reply_writer_finish(ReplyWriter *w)
 
 int reply_writer_take_stream(ReplyWriter *w, uint8_t **ret_data, size_t *ret_n)
 {
-    set_views(w, 0, w->n_rows);
+    int r = set_views(w, 0, w->n_rows);
+    if (r != 0)
+        return r;
     size_t n = arrow_writer_measure(w->arrow, w->views, w->n_rows);
     uint8_t *data = malloc(n);
     if (!data)

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "exec/kernel/civil.h"
+#include "exec/vec/nested.h"
 
 /*
  * Casts among atomic types by the rules of Spark's ANSI mode: what does not fit is an error, or
@@ -202,6 +203,12 @@ static uint32_t format_value(Type from, PhysKind phys, CastValue x, char *buf, s
     default:
         return (uint32_t)dec_format(x.i, 0, buf);
     }
+}
+
+uint32_t expr_format_value(Type type, const void *value, char *buf, size_t size)
+{
+    Vector v = {.type = type, .phys = (uint8_t)type_phys(type), .values = (void *)value};
+    return format_value(type, v.phys, load_value(&v, 0), buf, size);
 }
 
 static int eval_to_string(ExprState *s, const Step *step, const Scope *scope, Reg *const *args,
@@ -629,7 +636,7 @@ bool expr_bind_cast(Step *step, const Step *steps)
         step->eval = eval_null;
         return true;
     }
-    if (type_equal(from, to)) {
+    if (type_equal(from, to) || (type_is_nested(from) && type_same_bytes(from, to))) {
         step->eval = eval_relabel;
         step->can_fail = arg->can_fail;
         return true;

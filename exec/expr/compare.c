@@ -251,7 +251,7 @@ bool expr_bind_compare(Step *step, const Step *steps)
     case FN_GE:
     case FN_EQ_NULL_SAFE: {
         const Step *a = &steps[step->args[0]], *b = &steps[step->args[1]];
-        if (step->n_args != 2 || a->phys == PHYS_NESTED)
+        if (step->n_args != 2)
             return false;
         /* Decimals may differ in digits, never in scale. */
         bool decimals = a->type.kind == TYPE_DECIMAL && b->type.kind == TYPE_DECIMAL &&
@@ -366,8 +366,6 @@ int expr_bind_in(MemArena *arena, Step *step, const Step *steps, QueryError *err
     const Expr *e = step->expr;
     const Step *value = &steps[step->args[0]];
 
-    if (value->phys == PHYS_NESTED)
-        return 0;
     InSet *set = mem_arena_new_of(arena, InSet);
     if (!set)
         return mem_arena_error(arena);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/expr/program.h"
+#include "exec/expr/nested.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +144,7 @@ static bool function_can_fail(const Step *step, const Step *steps)
     case FN_LIKE:
         return steps[step->args[1]].kind != EXPR_LITERAL;
     default:
-        return false;
+        return step->function >= FN_NESTED_FIRST && step->function <= FN_NESTED_LAST;
     }
 }
 
@@ -159,6 +159,9 @@ static int bind_step(Compiler *c, Step *step)
     case EXPR_LITERAL:
         return 0;
     case EXPR_CAST:
+        r = expr_bind_nested(c->arena, step, steps);
+        if (r || step->eval)
+            return r;
         return expr_bind_cast(step, steps) ? 0 : fail_unsupported(c, e, "a cast");
     case EXPR_IN:
         r = expr_bind_in(c->arena, step, steps, c->error);
@@ -167,9 +170,19 @@ static int bind_step(Compiler *c, Step *step)
         return step->eval || step->lazy ? 0 : fail_unsupported(c, e, "IN");
     case EXPR_CASE:
         return expr_bind_logic(step, steps) ? 0 : fail_unsupported(c, e, "CASE");
+    case EXPR_VARIABLE:
+    case EXPR_LAMBDA:
+        return fail_unsupported(c, e, "a lambda");
     default:
         break;
     }
+    if (nested_is_lambda(e->function)) {
+        step->eval = eval_higher;
+        return 0;
+    }
+    r = expr_bind_nested(c->arena, step, steps);
+    if (r || step->eval)
+        return r;
     if (expr_bind_logic(step, steps) || expr_bind_compare(step, steps) ||
         expr_bind_arithmetic(step, steps) || expr_bind_date(step, steps))
         return 0;
@@ -239,12 +252,19 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
 
     /* The items of an IN are literals that its set holds; only the value is a step. */
     uint32_t n_args = e->kind == EXPR_LITERAL ? 0 : e->kind == EXPR_IN ? 1 : e->n_args;
+    Expr **args = e->args;
+    bool higher = e->kind == EXPR_CALL && nested_is_lambda(e->function);
+    if (higher) {
+        int r = expr_higher_split(c->arena, e, c->error, &args, &n_args, &step.aux);
+        if (r)
+            return r;
+    }
     step.args = mem_arena_new_array(c->arena, uint32_t, n_args + 1);
     if (!step.args)
         return mem_arena_error(c->arena);
     step.n_args = n_args;
     for (uint32_t i = 0; i < n_args; i++) {
-        int r = compile_expr(c, e->args[i], depth + 1, &step.args[i]);
+        int r = compile_expr(c, args[i], depth + 1, &step.args[i]);
         if (r)
             return r;
         const Step *arg = &c->program->steps[step.args[i]];
@@ -253,9 +273,9 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
         step.can_fail |= arg->can_fail;
     }
     step.can_fail |= function_can_fail(&step, c->program->steps);
-    step.dict = !step.constant && step.column != STEP_MANY_COLUMNS && step.phys != PHYS_NESTED;
-    if (e->kind == EXPR_IN) {
-        /* An IN is never equal to another here: its items are not steps. */
+    step.dict = !step.constant && step.column != STEP_MANY_COLUMNS;
+    if (e->kind == EXPR_IN || higher) {
+        /* An IN, or what has a lambda, is never equal to another here: its items are not steps. */
         step.function = (FunctionId)(_FN_MAX + c->program->n_steps);
         int r = add_step(c, &step, ret_number);
         return r;

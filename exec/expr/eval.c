@@ -24,8 +24,9 @@ int expr_state_new(const ExprProgram *program, MemPool *pool, ExprState **ret_st
     s->regs = mem_arena_new_array(arena, Reg, program->n_steps + 1);
     s->caches = mem_arena_new_array(arena, DictCache *, program->n_steps + 1);
     s->ranges = mem_arena_new_array(arena, ColumnRange, program->n_columns + 1);
+    s->higher = mem_arena_new_array(arena, struct HigherState *, program->n_steps + 1);
     s->conjuncts = mem_arena_new_array(arena, ConjunctStats, program->n_conjuncts + 1);
-    if (!s->regs || !s->caches || !s->ranges || !s->conjuncts) {
+    if (!s->regs || !s->caches || !s->ranges || !s->higher || !s->conjuncts) {
         r = mem_arena_error(arena);
         expr_state_free(s);
         return r;
@@ -51,6 +52,8 @@ ExprState *expr_state_free(ExprState *s)
         for (uint32_t i = 0; i < s->program->n_steps; i++)
             if (s->caches[i])
                 mem_arena_free(s->caches[i]->strings);
+    for (uint32_t i = 0; s->higher && i < s->program->n_steps; i++)
+        expr_higher_state_free(s->higher[i]);
     mem_arena_free(s->strings);
     mem_arena_free(s->arena); /* @s itself lies in it */
     return NULL;

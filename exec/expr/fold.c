@@ -6,7 +6,7 @@
 
 static bool has_column(const Expr *e, uint32_t depth)
 {
-    if (e->kind == EXPR_COLUMN || depth > FOLD_DEPTH_MAX)
+    if (e->kind == EXPR_COLUMN || e->kind == EXPR_VARIABLE || depth > FOLD_DEPTH_MAX)
         return true;
     for (uint32_t i = 0; i < e->n_args; i++)
         if (has_column(e->args[i], depth + 1))
@@ -85,7 +85,7 @@ int expr_fold(MemArena *arena, const Expr *expr, Literal *ret)
     MemArena *scratch = NULL;
     int r = 1;
 
-    if (has_column(expr, 0) || type_phys(expr->type) == PHYS_NESTED)
+    if (has_column(expr, 0))
         return 1;
     if (mem_pool_new(FOLD_MEMORY_BYTES, NULL, NULL, &pool) == 0 &&
         mem_arena_new(pool, "constant folding", &scratch) == 0)

@@ -305,8 +305,7 @@ static bool same_phys(const Step *step, const Step *arg)
 bool expr_bind_logic(Step *step, const Step *steps)
 {
     if (step->kind == EXPR_CASE || step->function == FN_IF) {
-        if (step->n_args < 2 || step->phys == PHYS_NESTED ||
-            (step->function == FN_IF && step->n_args != 3))
+        if (step->n_args < 2 || (step->function == FN_IF && step->n_args != 3))
             return false;
         for (uint32_t i = 0; i < step->n_args; i++) {
             bool condition = i % 2 == 0 && i + 1 < step->n_args;
@@ -339,7 +338,7 @@ bool expr_bind_logic(Step *step, const Step *steps)
             if (!same_phys(step, &steps[step->args[i]]))
                 return false;
         step->lazy = eval_coalesce;
-        return step->n_args > 0 && step->phys != PHYS_NESTED;
+        return step->n_args > 0;
     case FN_RAISE:
         if (step->n_args != 2 || steps[step->args[0]].phys != PHYS_STRING ||
             steps[step->args[1]].kind != EXPR_LITERAL)
@@ -347,8 +346,8 @@ bool expr_bind_logic(Step *step, const Step *steps)
         step->eval = eval_raise;
         return true;
     case FN_NULLIF:
-        if (step->n_args != 2 || step->phys == PHYS_NESTED ||
-            !same_phys(step, &steps[step->args[0]]) || !same_phys(step, &steps[step->args[1]]))
+        if (step->n_args != 2 || !same_phys(step, &steps[step->args[0]]) ||
+            !same_phys(step, &steps[step->args[1]]))
             return false;
         step->eval = eval_nullif;
         return true;

@@ -140,6 +140,7 @@ struct ExprState {
     uint32_t n_scratch, scratch_used, scratch_capacity;
     void *regex_match_data;
     void *regex_match_context;
+    struct HigherState **higher; /* [n_steps]; nested_lambda.c */
 };
 
 /* --- eval.c --- */
@@ -200,6 +201,17 @@ bool expr_bind_cast(Step *step, const Step *steps);
 int expr_bind_string(MemArena *arena, Step *step, const Step *steps, QueryError *error);
 int expr_bind_in(MemArena *arena, Step *step, const Step *steps, QueryError *error);
 void expr_regex_state_free(ExprState *s);
+/* Functions on nested values, and their text. As expr_bind_string(). */
+int expr_bind_nested(MemArena *arena, Step *step, const Step *steps);
+/*
+ * Functions with lambdas: compiles the lambdas of @e into *@ret_aux. The step's arguments are then
+ * *@ret_args: those of @e that are no lambdas, then the columns that the lambdas mention.
+ */
+int expr_higher_split(MemArena *arena, const Expr *e, QueryError *error, Expr ***ret_args,
+                      uint32_t *ret_n, void **ret_aux);
+void expr_higher_state_free(struct HigherState *h);
+/* Text of a value that is neither a string nor nested, as CAST writes it. Return: its length. */
+uint32_t expr_format_value(Type type, const void *value, char *buf, size_t size);
 
 /* --- errors of rows --- */
 

@@ -13,7 +13,7 @@ static int state_kind(const Aggregate *g, StateKind *ret)
     case AGG_SUM:
     case AGG_AVG: {
         PhysKind phys = type_phys(g->arg->type);
-        if (phys == PHYS_STRING || phys == PHYS_NESTED)
+        if (phys == PHYS_STRING)
             return -EOPNOTSUPP;
         *ret = phys == PHYS_F32 || phys == PHYS_F64 ? STATE_SUM_F64 : STATE_SUM_INT;
         return 0;
@@ -56,7 +56,7 @@ static bool same_expr(const Expr *a, const Expr *b)
     if (!a || !b || a->kind != b->kind || !type_equal(a->type, b->type) || a->n_args != b->n_args ||
         a->function != b->function || a->try_cast != b->try_cast)
         return false;
-    if (a->kind == EXPR_COLUMN)
+    if (a->kind == EXPR_COLUMN || a->kind == EXPR_VARIABLE)
         return a->column == b->column;
     if (a->kind == EXPR_LITERAL)
         return !a->literal.is_null && !b->literal.is_null && type_phys(a->type) <= PHYS_I64 &&
@@ -76,8 +76,6 @@ static int make_states(Aggregation *a, MemArena *arena, Expr **outputs, uint32_t
     for (uint32_t i = 0; i < a->n_aggregates; i++) {
         const Aggregate *g = &a->aggregates[i];
         StateKind kind;
-        if (g->arg && type_phys(g->arg->type) == PHYS_NESTED)
-            return -EOPNOTSUPP;
         int r = state_kind(g, &kind);
         if (r)
             return r;

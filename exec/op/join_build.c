@@ -560,7 +560,7 @@ int join_build_new(Query *q, const PlanNode *node, Operator **ret)
             b->key_columns[i] = n++;
         }
     }
-    PhysKind phys = n_keys == 1 ? type_phys(node->join.right_keys[0]->type) : PHYS_NESTED;
+    PhysKind phys = n_keys == 1 ? type_phys(node->join.right_keys[0]->type) : PHYS_STRING;
     b->integer = phys >= PHYS_I8 && phys <= PHYS_I64;
     int r = row_layout_make(arena, types, n, JOIN_HEAD, &b->layout);
     if (r == 0)

@@ -120,7 +120,7 @@ static int left_columns(JoinProbe *p, ProbeLocal *l, const Batch *batch, const u
     for (uint32_t c = 0; c < p->n_left; c++) {
         const Vector *v = &batch->columns[c];
         Vector *out = &l->columns[c];
-        if (v->encoding == VEC_CONST || v->phys == PHYS_NESTED) {
+        if (v->encoding == VEC_CONST) {
             *out = *v;
             continue;
         }

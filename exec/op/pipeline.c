@@ -224,7 +224,7 @@ static const PlanNode *find_streaming_scan(const PlanNode *node, uint32_t column
 static int add_moving_bound(Query *q, const PlanNode *node, Operator *sort)
 {
     const SortKey *key = &node->sort.keys[0];
-    PhysKind phys = node->sort.n_keys > 0 ? type_phys(key->expr->type) : PHYS_NESTED;
+    PhysKind phys = node->sort.n_keys > 0 ? type_phys(key->expr->type) : PHYS_STRING;
     uint32_t column;
 
     if (phys < PHYS_I8 || phys > PHYS_I64 || key->expr->kind != EXPR_COLUMN)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "exec/vec/ops.h"
+#include "exec/vec/nested.h"
 
 /*
  * The conjuncts of a scan, one filter per column. `column OP literal`, IN, IS NULL and runtime
@@ -35,7 +36,7 @@ static const Expr *strip_cast(const Expr *e)
 static bool same_form(Type a, Type b)
 {
     return a.kind == b.kind && a.scale == b.scale && type_phys(a) == type_phys(b) &&
-           type_phys(a) != PHYS_NESTED;
+           !type_is_nested(a);
 }
 
 static bool compare_of(FunctionId function, bool swapped, uint8_t *ret_op)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 #include "exec/plan/function_table.h"
 
 /* ---- aggregate functions ---- */
@@ -86,6 +86,16 @@ static bool type_aggregate(Binder *b, const UExpr *e, Aggregate *a)
             return wrong_argument(b, e, "BOOLEAN", a->arg), false;
         a->type = TYPE(BOOLEAN);
         return a->arg != NULL;
+    case AGG_MIN:
+    case AGG_MAX:
+        /* Of nested values the least key; bind_aggregate_call() makes a value of it again. */
+        if (!type_is_orderable(t))
+            return bind_invalid_ordering(b, e, e->name, t), false;
+        a->arg = bind_order_key(b, a->arg);
+        if (!a->arg)
+            return false;
+        a->type = a->arg->type;
+        return true;
     default:
         a->type = t;
         return true;
@@ -211,12 +221,18 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
         return bind_unsupported(b, e->position, e->stop, "IGNORE NULLS");
     if (!bind_arguments(b, scope, e, &a))
         return NULL;
+    if (a.distinct && a.arg)
+        a.arg = bind_normalised(b, a.arg);
+    bool key = (a.id == AGG_MIN || a.id == AGG_MAX) && a.arg->kind == EXPR_CALL &&
+               a.arg->function == FN_NESTED_KEY;
     if (a.id == AGG_MIN || a.id == AGG_MAX || a.id == AGG_ANY_VALUE || a.id == AGG_FIRST)
         a.distinct = false; /* makes no difference */
     uint32_t number;
     if (!collect(b, scope->aggregate, &a, &number))
         return NULL;
-    return bind_check(b, expr_column(b->arena, scope->aggregate_base + number, a.type, a.nullable));
+    Expr *made =
+        bind_check(b, expr_column(b->arena, scope->aggregate_base + number, a.type, a.nullable));
+    return key ? bind_make_call(b, FN_NESTED_UNKEY, a.arg->args[0]->type, true, &made, 1) : made;
 }
 
 /* ---- expressions over groups ---- */
@@ -305,7 +321,14 @@ static bool finish_node(Binder *b, BoundAggregate *a)
     for (uint32_t i = 0; i < a->n_aggregates; i++)
         node->fields[a->n_groups + i] =
             (PlanField){"aggregate", a->aggregates[i].type, a->aggregates[i].nullable};
-    node->aggregate.groups = a->groups;
+    node->aggregate.groups = bind_alloc(b, a->n_groups, sizeof(Expr *));
+    if (!node->aggregate.groups)
+        return false;
+    for (uint32_t i = 0; i < a->n_groups; i++) {
+        node->aggregate.groups[i] = bind_normalised(b, a->groups[i]);
+        if (!node->aggregate.groups[i])
+            return false;
+    }
     node->aggregate.n_groups = a->n_groups;
     node->aggregate.aggregates = a->aggregates;
     node->aggregate.n_aggregates = a->n_aggregates;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
 
@@ -111,6 +111,30 @@ static Expr *coerce(Binder *b, const UExpr *e, Expr *arg, uint32_t i, Type type,
     return bind_cast_to(b, arg, type);
 }
 
+Expr *bind_coerce(Binder *b, const UExpr *e, Expr *arg, uint32_t i, Type type, const char *wanted)
+{
+    char text[130];
+    if (!wanted) {
+        type_format(type, text, sizeof(text));
+        for (char *c = text; *c; c++)
+            *c = (char)toupper((unsigned char)*c);
+        wanted = text;
+    }
+    if (arg && type_is_nested(type) && !type_equal(arg->type, type)) {
+        Type wide;
+        if (!bind_wider(b, arg->type, type, &wide) || !type_same_bytes(wide, type))
+            return unexpected_input(b, e, i, wanted, arg);
+        return bind_cast_to(b, arg, wide);
+    }
+    return coerce(b, e, arg, i, type, wanted);
+}
+
+Expr *bind_unexpected_input(Binder *b, const UExpr *e, uint32_t number, const char *wanted,
+                            const Expr *arg)
+{
+    return unexpected_input(b, e, number, wanted, arg);
+}
+
 /* ---- operators ---- */
 
 static Expr *bind_compare(Binder *b, const UExpr *e, FunctionId id, Expr *left, Expr *right)
@@ -118,14 +142,17 @@ static Expr *bind_compare(Binder *b, const UExpr *e, FunctionId id, Expr *left, 
     Type type;
     if (!left || !right)
         return NULL;
-    bool ok = type_wider(left->type, right->type, &type);
+    bool ok = bind_wider(b, left->type, right->type, &type) &&
+              !(type_is_nested(type) && type_mixes(left->type, right->type, true));
     if (!ok)
         return wrong_types(b, e, left, right);
     if (type.kind == TYPE_NULL)
         type = TYPE(BOOLEAN);
     left = bind_cast_to(b, left, type);
     right = bind_cast_to(b, right, type);
-    return left && right ? bind_check(b, expr_compare(b->arena, id, left, right)) : NULL;
+    if (!left || !right || !bind_compare_nested(b, e, id, &left, &right))
+        return NULL;
+    return bind_check(b, expr_compare(b->arena, id, left, right));
 }
 
 /* An integer literal needs only as many digits as it has. */
@@ -448,7 +475,7 @@ static Expr *bind_same_type(Binder *b, const UExpr *e, FunctionId id, Expr **arg
     if (!bind_common_type(b, args, n, &type)) {
         char a[130], c[130], name[40], types[270];
         uint32_t odd = 1;
-        while (odd + 1 < n && type_wider(args[0]->type, args[odd]->type, &type))
+        while (odd + 1 < n && bind_wider(b, args[0]->type, args[odd]->type, &type))
             odd++;
         bind_type_text(args[0]->type, a);
         bind_type_text(args[odd]->type, c);
@@ -471,10 +498,15 @@ static Expr *bind_same_type(Binder *b, const UExpr *e, FunctionId id, Expr **arg
     }
     if (n == 1)
         return args[0];
-    Expr *made = call(b, id, type, args, n);
+    bool extreme = type_is_nested(type) && id != FN_COALESCE;
+    if (extreme && !type_is_orderable(type))
+        return bind_invalid_ordering(b, e, e->name, type);
+    for (uint32_t i = 0; extreme && i < n; i++)
+        args[i] = bind_order_key(b, args[i]);
+    Expr *made = call(b, id, extreme ? TYPE(BINARY) : type, args, n);
     if (made)
         made->nullable = nullable;
-    return made;
+    return extreme ? bind_make_call(b, FN_NESTED_UNKEY, type, nullable, &made, 1) : made;
 }
 
 static bool coerce_all(Binder *b, const UExpr *e, Expr **args, uint32_t n, Type type,
@@ -685,7 +717,7 @@ static Expr *bind_in(Binder *b, const UExpr *e, Expr **args, uint32_t n)
         return bind_check(b, expr_bool(b->arena, false));
     bool literals = true;
     for (uint32_t i = 1; i < n; i++) {
-        bool ok = type_wider(type, args[i]->type, &type);
+        bool ok = bind_wider(b, type, args[i]->type, &type);
         if (!ok)
             return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "42K09",
                               "Cannot resolve %.400s due to data type mismatch: Input to `in` "
@@ -695,7 +727,7 @@ static Expr *bind_in(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     if (type.kind == TYPE_NULL)
         type = TYPE(BOOLEAN);
     for (uint32_t i = 0; i < n; i++) {
-        args[i] = bind_cast_to(b, args[i], type);
+        args[i] = bind_normalised(b, bind_cast_to(b, args[i], type));
         if (!args[i])
             return NULL;
         if (i > 0 && args[i]->kind != EXPR_LITERAL && b->context->fold &&
@@ -899,8 +931,6 @@ static Expr *unknown_function(Binder *b, const UExpr *e)
     for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
         if (strcmp(e->name, operators[i]) == 0)
             return bind_unsupported(b, e->position, e->stop, "operators on bits");
-    if (strcmp(e->name, "struct") == 0)
-        return bind_unsupported(b, e->position, e->stop, "structs");
     static const char path[] =
         "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
     char name[110];
@@ -935,6 +965,8 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
 {
     if (function_is_aggregate(e->name))
         return bind_aggregate_call(b, scope, e);
+    if (function_is_nested(e->name))
+        return bind_nested_call(b, scope, e);
     const FunctionRow *row = function_find(e->name);
     if (!row)
         return unknown_function(b, e);
@@ -953,8 +985,10 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
         if (!args[i])
             return NULL;
     }
-    Expr *made = row->rule == RULE_REWRITE ? bind_rewrite(b, e, row->name, args, e->n_args)
-                                           : bind_rule(b, e, row, args, e->n_args);
+    Expr *made = function_is_nested_for(row->name, args, e->n_args)
+                     ? bind_nested_overload(b, e, args, e->n_args)
+                 : row->rule == RULE_REWRITE ? bind_rewrite(b, e, row->name, args, e->n_args)
+                                             : bind_rule(b, e, row, args, e->n_args);
     if (made && made->kind == EXPR_CALL && b->view_depth == 0)
         made->position = e->position;
     return made;

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 #include "exec/plan/datetime.h"
 
 void *bind_fail(Binder *b, int r)
@@ -289,7 +289,8 @@ static Expr *column_of(Binder *b, const Bound *bound, const BoundColumn *c, uint
     return made;
 }
 
-static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
+/* The column that the parts of @e name, or NULL with or without an error. */
+static Expr *bind_name(Binder *b, Scope *scope, const UExpr *e)
 {
     int matches;
     const Bound *first = scope->bound, *second = scope->second;
@@ -333,7 +334,33 @@ static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
             return column_of(b, scope->outer->bound, c, BIND_OUTER_BASE, e);
         }
     }
-    return unresolved_column(b, scope->bound->n_columns || !second ? scope->bound : second, e);
+    return NULL;
+}
+
+static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
+{
+    Expr *made = NULL;
+    uint32_t n = e->n_parts;
+    /* The longest front that is a column; what stands behind it are fields. */
+    for (; n > 0 && !made && b->result == 0; n--) {
+        UExpr front = *e;
+        front.n_parts = n;
+        made = n == 1 && scope->lambda ? bind_lambda_name(b, scope, e->parts[0]) : NULL;
+        if (!made)
+            made = bind_name(b, scope, &front);
+    }
+    if (b->result != 0)
+        return NULL;
+    if (!made) {
+        bool first = scope->bound->n_columns || !scope->second || scope->second_first;
+        return unresolved_column(b, first ? scope->bound : scope->second, e);
+    }
+    for (n++; made && n < e->n_parts; n++) {
+        char base[210];
+        snprintf(base, sizeof(base), "\"%.200s\"", e->parts[n - 1]);
+        made = bind_field(b, e, made, base, e->parts[n]);
+    }
+    return made;
 }
 
 /* ---- casts and types ---- */
@@ -342,6 +369,8 @@ Expr *bind_cast_to(Binder *b, Expr *e, Type type)
 {
     if (!e || type_equal(e->type, type))
         return e;
+    if (type_is_nested(e->type) || type_is_nested(type))
+        return bind_cast_nested(b, e, type, false);
     PlanContext *c = b->context;
     /* A clock on the wall and an instant differ by the zone. */
     bool from_instant =
@@ -377,8 +406,9 @@ bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret)
     for (uint32_t i = 0; i < n; i++) {
         if (!exprs[i])
             return false;
-        bool ok = b->context->settings.ansi ? type_wider(type, exprs[i]->type, &type)
-                                            : type_wider_to_string(type, exprs[i]->type, &type);
+        bool ok = type_is_nested(type) || b->context->settings.ansi
+                      ? bind_wider(b, type, exprs[i]->type, &type)
+                      : type_wider_to_string(type, exprs[i]->type, &type);
         if (!ok)
             return false;
     }
@@ -405,7 +435,9 @@ static Expr *bind_cast(Binder *b, Scope *scope, const UExpr *e)
     bool try_cast = e->try_cast || !b->context->settings.ansi;
     bool infallible = type_is_numeric(arg->type) && e->type.kind == TYPE_DOUBLE;
     Expr *made;
-    if (try_cast && !infallible && !type_equal(arg->type, e->type)) {
+    if (type_is_nested(arg->type) || type_is_nested(e->type)) {
+        made = bind_cast_nested(b, arg, e->type, try_cast);
+    } else if (try_cast && !infallible && !type_equal(arg->type, e->type)) {
         made = bind_check(b, expr_cast(b->arena, arg, e->type, true));
     } else {
         made = bind_cast_to(b, arg, e->type);
@@ -458,7 +490,12 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
         return bind_error(b, e->position, e->stop, "INVALID_USAGE_OF_STAR_OR_REGEX", "42000",
                           "Invalid usage of '*' in expression.");
     case UEXPR_EXTRACT:
-        return bind_unsupported(b, e->position, e->stop, "fields and elements of nested types");
+        return bind_extract(b, scope, e);
+    case UEXPR_LAMBDA:
+        return bind_error(b, e->position, e->stop, "UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_OTHER",
+                          "0A000",
+                          "A lambda function should only be used in a higher order "
+                          "function.");
     default:
         return bind_unsupported(b, e->position, e->stop, "this kind of expression");
     }

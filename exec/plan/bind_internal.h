@@ -95,8 +95,9 @@ struct Scope {
     const char *clause; /* "WHERE", for messages */
     /* The relation that subqueries with a value may be joined to; NULL: not here. */
     Bound **attach;
-    PendingList *pending;       /* or where they wait; NULL: not here */
-    const LateralList *lateral; /* nullable */
+    PendingList *pending;             /* or where they wait; NULL: not here */
+    const LateralList *lateral;       /* nullable */
+    const struct LambdaScope *lambda; /* parameters of lambdas around; nullable */
 };
 
 typedef struct Binder {

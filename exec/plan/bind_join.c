@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 
 PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right)
 {
@@ -163,7 +163,7 @@ static Bound *merge_using(Binder *b, const URel *rel, PlanNode *join, const Boun
         for (uint32_t i = 0; i < n_using; i++) {
             Expr *l = exprs[left_using[i]->index], *r = exprs[n_left + right_using[i]->index];
             Type wide;
-            if (!l || !r || !type_wider(l->type, r->type, &wide))
+            if (!l || !r || !bind_wider(b, l->type, r->type, &wide))
                 return NULL;
             l = bind_cast_to(b, l, wide);
             r = bind_cast_to(b, r, wide);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 #include "exec/plan/datetime.h"
 
 PlanNode *bind_node(Binder *b, PlanKind kind, PlanNode *input, uint32_t n_fields)
@@ -597,6 +597,7 @@ static Bound *bind_sort(Binder *b, const URel *rel)
         } else {
             keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY", NULL);
         }
+        keys[i].expr = bind_sort_key(b, key->expr, keys[i].expr);
         if (!keys[i].expr)
             return NULL;
     }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 
 static PlanNode *project_to_types(Binder *b, const Bound *input, const uint32_t *order,
                                   const PlanField *fields, uint32_t n)
@@ -130,7 +130,7 @@ Bound *bind_set_op(Binder *b, const URel *rel)
             }
             const PlanField *f = &bounds[i]->node->fields[orders[i][k]];
             fields[k].nullable |= f->nullable;
-            if (!type_wider(fields[k].type, f->type, &fields[k].type)) {
+            if (!bind_wider(b, fields[k].type, f->type, &fields[k].type)) {
                 char left[100], right[100];
                 return bind_error(b, rel->position, rel->stop, "INCOMPATIBLE_COLUMN_TYPE", "42825",
                                   "%s can only be performed on tables with compatible column "
@@ -180,6 +180,37 @@ Bound *bind_set_op(Binder *b, const URel *rel)
     return bound_new(b, node);
 }
 
+/* @input with nested columns whose equal values have equal bytes. */
+static PlanNode *bind_distinct_values(Binder *b, const URel *rel, PlanNode *input)
+{
+    uint32_t n = input->n_fields;
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n, sizeof(*names));
+    bool changed = false;
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &input->fields[i];
+        if (!type_is_orderable(f->type)) {
+            char type[130];
+            bind_type_text(f->type, type);
+            return bind_error(b, rel->position, rel->stop,
+                              "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE", "0A000",
+                              "The feature is not supported: Cannot have MAP type columns in "
+                              "DataFrame which calls set operations (INTERSECT, EXCEPT, etc.), but "
+                              "the type of column `%.100s` is %s.",
+                              f->name, type);
+        }
+        Expr *column = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        exprs[i] = bind_normalised(b, column);
+        names[i] = f->name;
+        if (!exprs[i])
+            return NULL;
+        changed |= exprs[i] != column;
+    }
+    return changed ? bind_project_node(b, input, exprs, names, n) : input;
+}
+
 Bound *bind_distinct(Binder *b, const URel *rel)
 {
     Bound *input = bind_relation(b, rel->input);
@@ -203,8 +234,10 @@ Bound *bind_distinct(Binder *b, const URel *rel)
             is_key[made->column] = true;
         }
     }
-    if (!is_key)
-        return bound_over(b, input, bind_pass_node(b, PLAN_DISTINCT, input->node));
+    if (!is_key) {
+        PlanNode *values = bind_distinct_values(b, rel, input->node);
+        return values ? bound_over(b, input, bind_pass_node(b, PLAN_DISTINCT, values)) : NULL;
+    }
     /* dropDuplicates(subset): any row of each group, that is the first one. */
     uint32_t n = input->node->n_fields, n_groups = 0;
     PlanNode *node = bind_node(b, PLAN_AGGREGATE, input->node, n);

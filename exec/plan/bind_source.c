@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 
 static void *table_not_found(Binder *b, const URel *rel)
 {
@@ -262,7 +262,7 @@ Bound *bind_values(Binder *b, const URel *rel)
     for (uint32_t k = 0; k < n; k++) {
         Type type = cells[k]->type;
         for (uint32_t row = 1; row < n_rows; row++)
-            if (!type_wider(type, cells[row * n + k]->type, &type))
+            if (!bind_wider(b, type, cells[row * n + k]->type, &type))
                 return bind_error(b, rel->position, rel->stop,
                                   "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
                                   "42000",

@@ -161,7 +161,23 @@ int literal_compare(Type type, const Literal *a, const Literal *b)
     }
 }
 
-bool expr_equal(const Expr *a, const Expr *b)
+/* Two lambdas under comparison: their parameters correspond by position. */
+typedef struct LambdaPair {
+    const struct LambdaPair *outer;
+    const Expr *a, *b;
+} LambdaPair;
+
+static bool same_variable(const LambdaPair *pair, const Expr *a, const Expr *b)
+{
+    for (; pair; pair = pair->outer)
+        for (uint32_t i = 1; i < pair->a->n_args; i++)
+            if (pair->a->args[i]->column == a->column || pair->b->args[i]->column == b->column)
+                return pair->a->args[i]->column == a->column &&
+                       pair->b->args[i]->column == b->column;
+    return a->column == b->column;
+}
+
+static bool equal_within(const Expr *a, const Expr *b, const LambdaPair *pair)
 {
     if (a == b)
         return true;
@@ -170,6 +186,8 @@ bool expr_equal(const Expr *a, const Expr *b)
     switch (a->kind) {
     case EXPR_COLUMN:
         return a->column == b->column;
+    case EXPR_VARIABLE:
+        return same_variable(pair, a, b);
     case EXPR_LITERAL:
         return literal_equal(a->type, &a->literal, &b->literal);
     case EXPR_CALL:
@@ -183,10 +201,16 @@ bool expr_equal(const Expr *a, const Expr *b)
     default:
         break;
     }
+    LambdaPair inner = {pair, a, b};
     for (uint32_t i = 0; i < a->n_args; i++)
-        if (!expr_equal(a->args[i], b->args[i]))
+        if (!equal_within(a->args[i], b->args[i], a->kind == EXPR_LAMBDA ? &inner : pair))
             return false;
     return true;
+}
+
+bool expr_equal(const Expr *a, const Expr *b)
+{
+    return equal_within(a, b, NULL);
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exec/plan/bind_nested.h"
 
 #define ANY 255
 
@@ -185,6 +186,8 @@ const char *function_name(FunctionId id)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (rows[i].id == id && rows[i].rule != RULE_CAST && rows[i].rule != RULE_REWRITE)
             return rows[i].name;
+    if (id >= FN_NESTED_FIRST && id <= FN_NESTED_LAST && nested_function_name(id))
+        return nested_function_name(id);
     return id == FN_DATE_ADD_INTERVAL ? "+" : id == FN_NULLIF ? "nullif" : id == FN_IF ? "if" : "?";
 }
 

@@ -85,9 +85,69 @@ typedef enum FunctionId {
     FN_DATE_ADD_INTERVAL, /* date or timestamp + INTERVAL_YM or INTERVAL_DT */
     FN_DATE_TRUNC,
     FN_MAKE_DATE,
+    /*
+     * Nested values. The first argument's type says of what; elements that meet have one type.
+     */
+    FN_ARRAY, /* elements */
+    FN_MAP,   /* key, value, ... */
+    FN_STRUCT,
+    FN_FIELD,      /* struct, number of the field (literal) */
+    FN_ARRAY_GET,  /* array, int from 0, literal: true for NULL outside, false for an error */
+    FN_ELEMENT_AT, /* the same from 1, or from the end below 0 */
+    FN_MAP_GET,    /* map, key */
+    FN_SIZE,       /* array or map */
+    FN_NESTED_KEY, /* bytes that are ordered as the values are */
+    FN_NESTED_UNKEY,
+    FN_MAP_FROM_ARRAYS,
+    FN_MAP_FROM_ENTRIES,
+    FN_MAP_KEYS,
+    FN_MAP_VALUES,
+    FN_MAP_ENTRIES,
+    FN_MAP_CONCAT,
+    FN_MAP_CONTAINS_KEY,
+    FN_ARRAY_CONTAINS,
+    FN_ARRAY_POSITION,
+    FN_ARRAY_REMOVE,
+    FN_ARRAY_DISTINCT,
+    FN_ARRAY_UNION,
+    FN_ARRAY_INTERSECT,
+    FN_ARRAY_EXCEPT,
+    FN_ARRAYS_OVERLAP,
+    FN_ARRAY_JOIN, /* strings, delimiter, [text of nulls] */
+    FN_ARRAY_MAX,
+    FN_ARRAY_MIN,
+    FN_ARRAY_APPEND,
+    FN_ARRAY_PREPEND,
+    FN_ARRAY_INSERT, /* array, int, element */
+    FN_ARRAY_REPEAT, /* element, int */
+    FN_ARRAY_COMPACT,
+    FN_ARRAYS_ZIP,
+    FN_ARRAY_CONCAT,
+    FN_FLATTEN,
+    FN_ARRAY_REVERSE,
+    FN_SLICE,      /* array, int, int */
+    FN_SORT_ARRAY, /* array, boolean: ascending, boolean: nulls last whatever the order */
+    FN_SEQUENCE,   /* start, stop, step */
+    FN_STR_TO_MAP, /* text, between pairs, between key and value */
+    /* Lambdas last. */
+    FN_TRANSFORM,
+    FN_FILTER,
+    FN_EXISTS,
+    FN_FORALL,
+    FN_AGGREGATE, /* array, start, merge, [finish] */
+    FN_ZIP_WITH,
+    FN_MAP_FILTER,
+    FN_TRANSFORM_KEYS,
+    FN_TRANSFORM_VALUES,
+    FN_MAP_ZIP_WITH,
+    FN_ARRAY_SORT,
     FN_RAISE, /* string, FN_RAISE_* literal: fails on the first row, whatever its type */
     _FN_MAX,
 } FunctionId;
+
+/* Those from FN_ARRAY up to here work on nested values. */
+#define FN_NESTED_FIRST FN_ARRAY
+#define FN_NESTED_LAST FN_ARRAY_SORT
 
 /* Which error FN_RAISE gives. */
 enum {

@@ -19,7 +19,22 @@
 typedef struct Name {
     char buf[NAME_BYTES_MAX];
     size_t n;
+    const struct NameLambda *lambda; /* parameters around */
 } Name;
+
+typedef struct NameLambda {
+    const struct NameLambda *outer;
+    const UExpr *e;
+} NameLambda;
+
+static bool is_parameter(const Name *name, const char *part)
+{
+    for (const NameLambda *l = name->lambda; l; l = l->outer)
+        for (uint32_t i = 0; i < l->e->n_parts; i++)
+            if (strcasecmp(l->e->parts[i], part) == 0)
+                return true;
+    return false;
+}
 
 static void put_n(Name *name, const char *text, size_t n)
 {
@@ -167,6 +182,65 @@ static void put_infix(Name *name, const UExpr *e, const char *op)
     put(name, ")");
 }
 
+static void put_lambda(Name *name, const UExpr *e)
+{
+    NameLambda inner = {name->lambda, e};
+    name->lambda = &inner;
+    put(name, "lambdafunction(");
+    put_expr(name, e->args[0]);
+    for (uint32_t i = 0; i < e->n_parts; i++)
+        put(name, ", namedlambdavariable()");
+    put(name, ")");
+    name->lambda = inner.outer;
+}
+
+/* struct(a, b AS c), but named_struct(col1, a, col2, b) for (a, b). */
+static void put_struct(Name *name, const UExpr *e)
+{
+    put(name, e->parameter ? "named_struct(" : "struct(");
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        if (i > 0)
+            put(name, ", ");
+        if (e->parameter) {
+            char column[20];
+            snprintf(column, sizeof(column), "col%u, ", i + 1);
+            put(name, column);
+        }
+        put_expr(name, e->args[i]);
+        if (e->args[i]->kind == UEXPR_ALIAS) {
+            put(name, " AS ");
+            put(name, e->args[i]->name);
+        }
+    }
+    put(name, ")");
+}
+
+/* What Spark shows of arguments that were left out. */
+static const char *shown_defaults(const UExpr *e)
+{
+    static const struct {
+        const char *name;
+        uint32_t n_args;
+        const char *text;
+    } rows[] = {
+        {"sort_array", 1, ", true"},
+        {"str_to_map", 1, ", ,, :"},
+        {"str_to_map", 2, ", :"},
+        {"aggregate", 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
+        {"reduce", 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
+        {"array_sort", 1,
+         ", lambdafunction((IF(((namedlambdavariable() IS NULL) AND (namedlambdavariable() IS "
+         "NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, (IF((namedlambdavariable() IS NULL), "
+         "-1, (IF((namedlambdavariable() < namedlambdavariable()), -1, (IF((namedlambdavariable() "
+         "> namedlambdavariable()), 1, 0)))))))))), namedlambdavariable(), "
+         "namedlambdavariable())"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (strcmp(rows[i].name, e->name) == 0 && rows[i].n_args == e->n_args)
+            return rows[i].text;
+    return NULL;
+}
+
 static void put_case(Name *name, const UExpr *e)
 {
     put(name, "CASE");
@@ -282,6 +356,14 @@ static void put_call(Name *name, const UExpr *e)
         put(name, " FROM ");
         put_expr(name, e->args[1]);
         put(name, ")");
+    } else if (strcmp(e->name, "struct") == 0) {
+        put_struct(name, e);
+    } else if (shown_defaults(e)) {
+        put(name, e->name);
+        put(name, "(");
+        put_list(name, e, 0);
+        put(name, shown_defaults(e));
+        put(name, ")");
     } else if (strcmp(e->name, "timestamp_of_session") == 0) {
         put_list(name, e, 0);
     } else {
@@ -320,7 +402,24 @@ static void put_expr(Name *name, const UExpr *e)
         put_literal(name, e->type, &e->literal);
         break;
     case UEXPR_COLUMN:
+        if (is_parameter(name, e->parts[0])) {
+            put(name, "namedlambdavariable()");
+            for (uint32_t i = 1; i < e->n_parts; i++) {
+                put(name, ".");
+                put(name, e->parts[i]);
+            }
+            break;
+        }
         put(name, e->parts[e->n_parts - 1]);
+        break;
+    case UEXPR_LAMBDA:
+        put_lambda(name, e);
+        break;
+    case UEXPR_EXTRACT:
+        put_expr(name, e->args[0]);
+        put(name, e->name ? "." : "[");
+        put_expr(name, e->args[1]);
+        put(name, e->name ? "" : "]");
         break;
     case UEXPR_STAR:
         put(name, "*");
@@ -355,6 +454,7 @@ static const char *name_of(Binder *b, const UExpr *e, const char *around)
     if (!name)
         return bind_fail(b, mem_arena_error(b->arena));
     name->n = 0;
+    name->lambda = NULL;
     put(name, around);
     put_expr(name, e);
     put(name, around);
@@ -372,7 +472,9 @@ const char *uexpr_name(Binder *b, const UExpr *e)
     if (e->kind == UEXPR_CAST && e->args[0]->kind == UEXPR_COLUMN)
         return e->args[0]->parts[e->args[0]->n_parts - 1];
     /* Built on the stack first, since most names are short. */
-    Name name = {.n = 0};
+    Name name;
+    name.n = 0;
+    name.lambda = NULL;
     put_expr(&name, e);
     char *copy = mem_arena_strndup(b->arena, name.buf, name.n);
     return copy ? copy : bind_fail(b, mem_arena_error(b->arena));

@@ -264,8 +264,6 @@ static bool fill_batch(Optimiser *o, Batch *batch, const PlanNode *node, uint32_
         *v = (Vector){.type = node->fields[k].type,
                       .phys = (uint8_t)type_phys(node->fields[k].type),
                       .encoding = VEC_FLAT};
-        if (v->phys == PHYS_NESTED)
-            return false;
         v->values = mem_arena_zalloc(o->arena, ALIGN_UP(n * phys_size(v->phys), 64u), 64);
         v->valid = mem_arena_zalloc(o->arena, ALIGN_UP((n + 63) / 64 * 8, 64u), 64);
         if (!v->values || !v->valid)
@@ -284,9 +282,6 @@ static PlanNode *values_of_union(Optimiser *o, PlanNode *node)
     uint32_t n = node->union_all.n_inputs;
     for (uint32_t i = 0; i < n; i++)
         if (!is_literal_row(node->union_all.inputs[i]))
-            return node;
-    for (uint32_t k = 0; k < node->n_fields; k++)
-        if (type_phys(node->fields[k].type) == PHYS_NESTED)
             return node;
     PlanNode *values = opt_copy(o, node);
     uint32_t n_batches = (n + VEC_ROWS_MAX - 1) / VEC_ROWS_MAX;

@@ -28,6 +28,10 @@ typedef enum ExprKind {
     EXPR_CAST,
     EXPR_CASE, /* args: when0, then0, when1, then1, ..., [else] */
     EXPR_IN,   /* args: value, item0, item1, ... (items are literals); three-valued */
+    /* Only as an argument of the higher-order functions: args[0] is the body, args[1..] are its
+     * parameters, each an EXPR_VARIABLE. */
+    EXPR_LAMBDA,
+    EXPR_VARIABLE, /* @column: its number, unique in the query */
 } ExprKind;
 
 typedef struct Literal {

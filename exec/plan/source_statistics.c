@@ -42,7 +42,6 @@ static bool value_number(Type type, const ParquetValue *v, double *ret)
 {
     switch (type_phys(type)) {
     case PHYS_STRING:
-    case PHYS_NESTED:
         return false;
     case PHYS_I128:
         *ret = (double)v->i128;

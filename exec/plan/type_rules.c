@@ -135,6 +135,15 @@ bool type_can_cast(Type from, Type to, bool ansi)
 {
     if (type_equal(from, to) || from.kind == TYPE_NULL)
         return true;
+    if (!is_atomic(from) && to.kind == TYPE_STRING)
+        return true;
+    if (!is_atomic(from) && from.kind == to.kind && from.n_children == to.n_children) {
+        for (uint32_t i = 0; i < from.n_children; i++)
+            if (!type_can_cast(from.children[i].type, to.children[i].type, ansi) ||
+                (from.children[i].nullable && !to.children[i].nullable))
+                return false;
+        return true;
+    }
     if (!is_atomic(from) || !is_atomic(to) || to.kind == TYPE_NULL)
         return false;
     if (from.kind == TYPE_STRING || to.kind == TYPE_STRING)

@@ -44,7 +44,8 @@ typedef enum UExprKind {
     UEXPR_ALIAS,     /* args[0] AS @name */
     UEXPR_CAST,      /* args[0] to @type, @try_cast */
     UEXPR_SUBQUERY,  /* @subquery_kind, @query; IN: args are the values on the left */
-    UEXPR_EXTRACT,   /* args[0].field or args[0][args[1]]; refused by the binder for now, by name */
+    UEXPR_EXTRACT,   /* args[0][args[1]]; @name is there when it was written args[0].name */
+    UEXPR_LAMBDA,    /* @parts -> args[0]; only as an argument of a higher-order function */
     UEXPR_PARAMETER, /* :name or ? (number in @parameter); replaced before binding */
 } UExprKind;
 

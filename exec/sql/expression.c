@@ -269,6 +269,8 @@ static UExpr *parse_postfix(Parser *p, UExpr *e, uint32_t first)
             if (!name)
                 return NULL;
             e = mark(p, uexpr_new(p->b, UEXPR_EXTRACT, (UExpr *[]){e, name}, 2), first);
+            if (e)
+                e->name = field;
         } else {
             return e;
         }
@@ -466,6 +468,20 @@ static UExpr *parse_call_tail(Parser *p, UExpr *e)
     return e;
 }
 
+/* struct(a, b AS c) */
+static UExpr *parse_struct_call(Parser *p)
+{
+    PtrList list = {0};
+    if (!at_op(p, OP_RPAREN))
+        do {
+            if (!list_add(p, &list, parse_named_expression(p)))
+                return NULL;
+        } while (accept_op(p, OP_COMMA));
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    return uexpr_call(p->b, "struct", (UExpr **)list.items, list.n);
+}
+
 static UExpr *parse_call(Parser *p, const char *name)
 {
     PtrList list = {0};
@@ -498,7 +514,8 @@ static UExpr *parse_function(Parser *p)
         static const struct {
             const char *name;
             UExpr *(*parse)(Parser *p);
-        } special[] = {{"SUBSTRING", parse_substring},
+        } special[] = {{"STRUCT", parse_struct_call},
+                       {"SUBSTRING", parse_substring},
                        {"SUBSTR", parse_substring},
                        {"TRIM", parse_trim},
                        {"POSITION", parse_position}};
@@ -551,6 +568,27 @@ static UExpr *parse_parameter(Parser *p)
     return unbound(p, t, name);
 }
 
+/* x -> body, (x, y) -> body, behind the parameters. */
+static UExpr *parse_lambda(Parser *p, UExpr *const *names, uint32_t n, uint32_t first)
+{
+    advance(p); /* -> */
+    const char **parts = ubuilder_alloc(p->b, n, sizeof(*parts));
+    if (!parts)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (names[i]->kind != UEXPR_COLUMN || names[i]->n_parts != 1)
+            return syntax_error(p);
+        parts[i] = names[i]->parts[0];
+    }
+    UExpr *body = parse_expression(p);
+    UExpr *e = body ? uexpr_new(p->b, UEXPR_LAMBDA, &body, 1) : NULL;
+    if (!e)
+        return NULL;
+    e->parts = parts;
+    e->n_parts = n;
+    return mark(p, e, first);
+}
+
 static UExpr *parse_paren(Parser *p)
 {
     uint32_t first = p->at;
@@ -567,8 +605,14 @@ static UExpr *parse_paren(Parser *p)
     PtrList list = {0};
     if (!parse_expression_list(p, &list) || !expect_op(p, OP_RPAREN))
         return NULL;
-    if (list.n > 1)
-        return mark(p, uexpr_call(p->b, "struct", (UExpr **)list.items, list.n), first);
+    if (at_op(p, OP_ARROW))
+        return parse_lambda(p, (UExpr **)list.items, list.n, first);
+    if (list.n > 1) {
+        UExpr *e = mark(p, uexpr_call(p->b, "struct", (UExpr **)list.items, list.n), first);
+        if (e)
+            e->parameter = 1; /* written without its name */
+        return e;
+    }
     return list.items[0];
 }
 
@@ -608,7 +652,10 @@ static UExpr *parse_column(Parser *p)
         advance(p);
         return parse_star(p, parts, n);
     }
-    return uexpr_column(p->b, parts, n);
+    UExpr *e = uexpr_column(p->b, parts, n);
+    if (e && n == 1 && at_op(p, OP_ARROW))
+        return parse_lambda(p, &e, 1, p->at - 1);
+    return e;
 }
 
 static UExpr *parse_word(Parser *p)
@@ -632,10 +679,13 @@ static UExpr *parse_word(Parser *p)
     if (call && accept_word(p, "EXTRACT"))
         return parse_extract(p);
     if (call && at_word(p, "EXISTS")) {
+        uint32_t first = p->at;
         advance(p);
         advance(p);
-        if (!at_query(p))
-            return syntax_error(p);
+        if (!at_query(p)) { /* exists(array, x -> ...) */
+            p->at = first;
+            return parse_function(p);
+        }
         URel *query = parse_query(p);
         if (!expect_op(p, OP_RPAREN))
             return NULL;

@@ -75,7 +75,7 @@ Vector vec_const_null(Type type);
  * @values:    out, @n values of the vector's physical kind, 64-byte aligned
  * @valid:     out, bits of @n rows rounded up to words; written only when the vector has nulls
  *
- * Strings keep pointing to where they were. Not for PHYS_NESTED.
+ * Strings keep pointing to where they were.
  * Return: true when @valid was written.
  */
 bool vec_gather(const Vector *v, const uint16_t *sel, uint32_t n, void *values, uint64_t *valid);

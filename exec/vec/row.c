@@ -34,8 +34,6 @@ int row_layout_make(MemArena *arena, const Type *types, uint32_t n_columns, uint
     for (uint32_t size = 16; size > 0; size /= 2)
         for (uint32_t c = 0; c < n_columns; c++) {
             PhysKind phys = type_phys(types[c]);
-            if (phys == PHYS_NESTED)
-                return -EOPNOTSUPP;
             if (phys_size(phys) != size)
                 continue;
             l.phys[c] = (uint8_t)phys;

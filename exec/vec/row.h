@@ -31,7 +31,7 @@ typedef struct RowLayout {
     bool has_strings;
 } RowLayout;
 
-/* Return: 0; -EOPNOTSUPP for nested types; -E2BIG; mem_arena_error(). */
+/* Return: 0; -E2BIG; mem_arena_error(). */
 int row_layout_make(MemArena *arena, const Type *types, uint32_t n_columns, uint32_t head,
                     RowLayout *ret_layout);
 

@@ -13,8 +13,8 @@ static const uint8_t type_phys_table[_TYPE_KIND_MAX] = {
     [TYPE_FLOAT] = PHYS_F32,       [TYPE_DOUBLE] = PHYS_F64,        [TYPE_DECIMAL] = PHYS_I64,
     [TYPE_STRING] = PHYS_STRING,   [TYPE_BINARY] = PHYS_STRING,     [TYPE_DATE] = PHYS_I32,
     [TYPE_TIMESTAMP] = PHYS_I64,   [TYPE_TIMESTAMP_NTZ] = PHYS_I64, [TYPE_INTERVAL_YM] = PHYS_I32,
-    [TYPE_INTERVAL_DT] = PHYS_I64, [TYPE_ARRAY] = PHYS_NESTED,      [TYPE_MAP] = PHYS_NESTED,
-    [TYPE_STRUCT] = PHYS_NESTED,
+    [TYPE_INTERVAL_DT] = PHYS_I64, [TYPE_ARRAY] = PHYS_STRING,      [TYPE_MAP] = PHYS_STRING,
+    [TYPE_STRUCT] = PHYS_STRING,
 };
 
 static const char *const type_names[_TYPE_KIND_MAX] = {
@@ -51,7 +51,7 @@ size_t phys_size(PhysKind phys)
 {
     static const uint8_t sizes[_PHYS_MAX] = {
         [PHYS_BOOL] = 1,  [PHYS_I8] = 1,  [PHYS_I16] = 2, [PHYS_I32] = 4,     [PHYS_I64] = 8,
-        [PHYS_I128] = 16, [PHYS_F32] = 4, [PHYS_F64] = 8, [PHYS_STRING] = 16, [PHYS_NESTED] = 0,
+        [PHYS_I128] = 16, [PHYS_F32] = 4, [PHYS_F64] = 8, [PHYS_STRING] = 16,
     };
     assert((unsigned)phys < _PHYS_MAX);
     return sizes[phys];

@@ -64,13 +64,12 @@ typedef enum PhysKind {
     PHYS_I128, /* DECIMAL above precision 18; __int128, 16-byte aligned */
     PHYS_F32,
     PHYS_F64,
-    PHYS_STRING, /* VecString; STRING, BINARY */
-    PHYS_NESTED, /* ARRAY, MAP, STRUCT */
+    PHYS_STRING, /* VecString; STRING, BINARY; ARRAY, MAP, STRUCT in the form of nested.h */
     _PHYS_MAX,
 } PhysKind;
 
 PhysKind type_phys(Type type);
-/* Bytes of one value: 1, 2, 4, 8 or 16; 0 for PHYS_NESTED. */
+/* Bytes of one value: 1, 2, 4, 8 or 16. */
 size_t phys_size(PhysKind phys);
 /* Same kind, precision, scale and children (names included). */
 bool type_equal(Type a, Type b);

@@ -83,7 +83,7 @@ struct Vector {
     bool has_nulls;   /* false: no row is null and the bitmaps may be NULL */
     /*
      * FLAT: one value per row. CONST: one value. DICT: n_dict values. 64-byte aligned where we
-     * allocated it; PHYS_NESTED: unused, see @children.
+     * allocated it.
      */
     void *values;
     /* FLAT: bit per row, lowest first, 1 = not null. CONST: bit 0. DICT: bit per row (codes of
@@ -93,10 +93,6 @@ struct Vector {
     uint32_t n_dict;
     uint64_t dict_id;    /* DICT: unique per dictionary in this process, never 0 */
     bool dict_is_unique; /* DICT: no two entries are equal, so equal codes <=> equal values */
-    /* PHYS_NESTED: ARRAY and MAP have u32 offsets[n+1] in @offsets and one or two children; STRUCT
-     * children. */
-    const uint32_t *offsets;
-    Vector *children;
 };
 
 static inline bool vec_bit(const uint64_t *bits, uint32_t i)

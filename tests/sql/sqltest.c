@@ -139,6 +139,43 @@ static void format_decimal(__int128 v, int scale, char *buf)
     buf[at] = '\0';
 }
 
+static void format_cell(Text *out, const ArrowField *f, const ArrowColumn *c, int64_t row);
+
+/* Nested values as CAST to STRING writes them. */
+static void format_part(Text *out, const ArrowField *f, const ArrowColumn *c, int64_t row)
+{
+    bool text = f->type == ARROW_TYPE_UTF8 || f->type == ARROW_TYPE_BINARY;
+    if (f->type == ARROW_TYPE_NULL || !arrow_is_valid(c, c->offset + row))
+        text_puts(out, "null");
+    else if (!text || c->offsets[c->offset + row + 1] > c->offsets[c->offset + row])
+        format_cell(out, f, c, row);
+}
+
+static void format_nested(Text *out, const ArrowField *f, const ArrowColumn *c, int64_t at)
+{
+    text_puts(out, f->type == ARROW_TYPE_LIST ? "[" : "{");
+    if (f->type == ARROW_TYPE_STRUCT) {
+        for (uint32_t i = 0; i < f->n_children; i++) {
+            text_puts(out, i ? ", " : "");
+            format_part(out, &f->children[i], &c->children[i], at);
+        }
+        text_puts(out, "}");
+        return;
+    }
+    for (int32_t i = c->offsets[at]; i < c->offsets[at + 1]; i++) {
+        text_puts(out, i > c->offsets[at] ? ", " : "");
+        if (f->type == ARROW_TYPE_LIST) {
+            format_part(out, f->children, c->children, i);
+            continue;
+        }
+        const ArrowField *entry = f->children;
+        format_part(out, &entry->children[0], &c->children->children[0], i);
+        text_puts(out, " -> ");
+        format_part(out, &entry->children[1], &c->children->children[1], i);
+    }
+    text_puts(out, f->type == ARROW_TYPE_LIST ? "]" : "}");
+}
+
 static void format_cell(Text *out, const ArrowField *f, const ArrowColumn *c, int64_t row)
 {
     char buf[128] = "";
@@ -191,6 +228,11 @@ static void format_cell(Text *out, const ArrowField *f, const ArrowColumn *c, in
             text_add(out, (const char *)c->data + c->offsets[at], n);
         return;
     }
+    case ARROW_TYPE_LIST:
+    case ARROW_TYPE_MAP:
+    case ARROW_TYPE_STRUCT:
+        format_nested(out, f, c, at);
+        return;
     default:
         text_puts(out, "?");
         return;
@@ -212,6 +254,24 @@ static void format_type(Text *out, const ArrowField *f)
     if (f->type == ARROW_TYPE_DECIMAL128) {
         snprintf(buf, sizeof(buf), "decimal(%d,%d)", f->precision, f->scale);
         text_puts(out, buf);
+    } else if (f->type == ARROW_TYPE_STRUCT) {
+        text_puts(out, "struct<");
+        for (uint32_t i = 0; i < f->n_children; i++) {
+            text_puts(out, i ? "," : "");
+            text_puts(out, f->children[i].name);
+            text_puts(out, ":");
+            format_type(out, &f->children[i]);
+        }
+        text_puts(out, ">");
+    } else if (f->type == ARROW_TYPE_LIST || f->type == ARROW_TYPE_MAP) {
+        const ArrowField *parts = f->type == ARROW_TYPE_MAP ? f->children->children : f->children;
+        text_puts(out, f->type == ARROW_TYPE_MAP ? "map<" : "array<");
+        format_type(out, &parts[0]);
+        if (f->type == ARROW_TYPE_MAP) {
+            text_puts(out, ",");
+            format_type(out, &parts[1]);
+        }
+        text_puts(out, ">");
     } else {
         text_puts(out, names[f->type] ? names[f->type] : "?");
         if (f->type == ARROW_TYPE_TIMESTAMP && !f->timezone)
