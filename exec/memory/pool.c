@@ -250,9 +250,15 @@ static int charge_levels(MemPool *pool, uint64_t bytes, const char *operator_nam
             return r;
         }
     }
-    /* What was refused is in no peak. */
-    for (MemPool *p = pool; p; p = p->parent)
-        pool_note_peak(p, atomic_load_explicit(&p->reserved, memory_order_relaxed));
+    /* What is refused is in no peak: another thread's charge may be on its way up, but a level has
+     * no more than those above it. */
+    for (MemPool *p = pool; p; p = p->parent) {
+        uint64_t now = UINT64_MAX;
+
+        for (const MemPool *q = p; q; q = q->parent)
+            now = MIN(now, (uint64_t)atomic_load_explicit(&q->reserved, memory_order_relaxed));
+        pool_note_peak(p, now);
+    }
     return 0;
 }
 

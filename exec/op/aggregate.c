@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/aggregate.h"
+#include "exec/op/aggregate_spill.h"
 
 /*
  * Grouping: every worker fills a table of its own. Four ways from a row to its group, the first
@@ -571,6 +571,32 @@ static int update_states(Aggregation *a, AggregateLocal *l, Worker *worker, cons
     return 0;
 }
 
+/* --- to disk --- */
+
+static bool is_refused(int r)
+{
+    return r == MEM_E_SPILL || r == MEM_E_REFUSED;
+}
+
+/* What leads from rows to groups without a hash goes with the groups. */
+static int spill_local(Aggregation *a, AggregateLocal *l, Worker *worker)
+{
+    l->direct = false;
+    group_dense_done(&l->dense, l->pool);
+    return aggregate_spill_part(a, l->part, worker);
+}
+
+static int aggregate_spill(Operator *op, void *local, Worker *worker)
+{
+    Aggregation *a = (Aggregation *)op;
+    AggregateLocal *l = local;
+
+    if (!a->disk || !l->part ||
+        aggregate_part_bytes(a, l->part) + l->dense.size * 4 < spill_worth(op->context))
+        return MEM_E_REFUSED;
+    return spill_local(a, l, worker);
+}
+
 /* --- DISTINCT --- */
 
 /*
@@ -648,7 +674,14 @@ static int update_distinct(Aggregation *a, AggregateLocal *l, Worker *worker, co
             if (row_is_null(&set->layout, row, a->n_groups))
                 continue; /* aggregates do not see nulls */
             memcpy(row + 8, &group_hashes[i], 8);
+            worker->can_retry = a->disk && l->part->distinct[d].n_groups > 0;
             r = group_table_find(&l->part->distinct[d], row, &number);
+            worker->can_retry = false;
+            if (is_refused(r) && a->disk && l->part->distinct[d].n_groups > 0) {
+                r = spill_local(a, l, worker);
+                if (r == 0)
+                    r = group_table_find(&l->part->distinct[d], row, &number);
+            }
         }
         if (r)
             return r;
@@ -656,12 +689,28 @@ static int update_distinct(Aggregation *a, AggregateLocal *l, Worker *worker, co
     return 0;
 }
 
+static int find_groups(Aggregation *a, AggregateLocal *l, const Batch *batch)
+{
+    uint32_t n = batch_rows(batch), number;
+    bool done = false;
+    int r = 0;
+
+    if (a->n_groups == 0)
+        return group_table_single(&l->part->table, &number);
+    if (l->direct)
+        r = find_direct(a, l, batch->sel, n, &done);
+    if (r == 0 && !done && l->dense.usable)
+        r = find_dense(a, l, batch->sel, n, &done);
+    if (r == 0 && !done)
+        r = find_by_hash(a, l, batch->sel, n, l->numbers);
+    return r;
+}
+
 static int aggregate_execute(Operator *op, void *local, Worker *worker, const Batch *batch)
 {
     Aggregation *a = (Aggregation *)op;
     AggregateLocal *l = local;
-    uint32_t n = batch_rows(batch), number;
-    bool done = false, bounded;
+    bool bounded;
     int64_t lo, hi;
     int r = 0;
 
@@ -671,14 +720,15 @@ static int aggregate_execute(Operator *op, void *local, Worker *worker, const Ba
         if (r)
             return r;
     }
-    if (a->n_groups == 0)
-        r = group_table_single(&l->part->table, &number);
-    else if (l->direct)
-        r = find_direct(a, l, batch->sel, n, &done);
-    if (r == 0 && !done && l->dense.usable)
-        r = find_dense(a, l, batch->sel, n, &done);
-    if (r == 0 && a->n_groups > 0 && !done)
-        r = find_by_hash(a, l, batch->sel, n, l->numbers);
+    /* A group that was made without a row is harmless: its states say so. */
+    worker->can_retry = a->disk && l->part->table.n_groups > 0;
+    r = find_groups(a, l, batch);
+    worker->can_retry = false;
+    if (is_refused(r) && a->disk && l->part->table.n_groups > 0) {
+        r = spill_local(a, l, worker);
+        if (r == 0)
+            r = find_groups(a, l, batch);
+    }
     if (r == 0 && a->n_states > 0)
         r = update_states(a, l, worker, batch, a->n_groups == 0);
     if (r == 0 && a->n_distinct > 0)
@@ -713,8 +763,12 @@ static int aggregate_combine(Operator *op, void *local, Worker *worker)
     AggregateLocal *l = local;
     int r = 0;
 
-    if (a->n_distinct == 0 && op->context->n_threads > 1 && l->part->table.n_groups >= 4096)
+    if (aggregate_has_spilled(a))
+        r = spill_local(a, l, worker);
+    else if (a->n_distinct == 0 && op->context->n_threads > 1 && l->part->table.n_groups >= 4096)
         r = partition_part(l->part);
+    if (is_refused(r) && a->disk && !aggregate_has_spilled(a))
+        r = spill_local(a, l, worker);
     if (r)
         return r;
     if (l->dense.usable && l->part->table.n_slots == 0) {
@@ -761,6 +815,7 @@ static void aggregate_close(Operator *op)
         group_table_done(&a->results[i]);
     for (uint32_t i = 0; i < AGGREGATE_PARTITIONS; i++)
         mem_arena_free(a->task_strings[i]);
+    aggregate_spill_done(a);
     pthread_mutex_destroy(&a->lock);
 }
 
@@ -771,6 +826,7 @@ const OperatorClass aggregate_class = {
     .combine = aggregate_combine,
     .finish = aggregate_finish,
     .finish_task = aggregate_finish_task,
+    .spill = aggregate_spill,
     .local_free = aggregate_local_free,
     .close = aggregate_close,
 };

@@ -50,6 +50,9 @@ typedef struct Aggregation {
     AggregatePart **parts;
     uint32_t n_parts, parts_capacity;
 
+    struct AggregateDisk *disk; /* NULL: nothing of it may be written to disk */
+    bool from_disk;             /* the results are united by the source */
+
     bool in_place; /* the results are the parts, each without what is elsewhere */
     MemArena *task_strings[AGGREGATE_PARTITIONS]; /* in place: for states that keep strings */
     uint32_t n_results;                           /* 1 or AGGREGATE_PARTITIONS */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/aggregate.h"
+#include "exec/op/aggregate_spill.h"
 
 /* From the plan's node to states and row layouts. */
 
@@ -189,6 +189,9 @@ int aggregate_new(Query *q, const PlanNode *node, Operator **ret)
     if (r == 0)
         r = expr_compile(arena, outputs, n_outputs, node->input->n_fields, &q->workers[0].error,
                          &a->program);
+    if (r)
+        return r;
+    r = aggregate_spill_init(a, arena);
     if (r)
         return r;
     r = query_add_operator(q, &a->op);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/aggregate.h"
+#include "exec/op/aggregate_spill.h"
 
 /*
  * The workers' tables become one: each partition of the hash is merged by one task. A single table
@@ -11,14 +11,26 @@
 #define MERGE_AHEAD 16u   /* groups asked for before they are merged */
 #define IN_PLACE_PARTS 4u /* with more, looking into each of them costs more than moving rows */
 
-static int merge_group(Aggregation *a, GroupTable *to, const uint8_t *row)
+int aggregate_find_group(Aggregation *a, GroupTable *to, const uint8_t *row, uint32_t *ret_number)
 {
-    uint32_t number;
-    int r = a->n_groups ? group_table_find(to, row, &number) : group_table_single(to, &number);
+    return a->n_groups ? group_table_find(to, row, ret_number) : group_table_single(to, ret_number);
+}
+
+int aggregate_merge_group(Aggregation *a, GroupTable *to, const uint8_t *row, uint32_t number)
+{
+    int r = 0;
 
     for (uint32_t i = 0; r == 0 && i < a->n_states; i++)
         r = state_merge(&a->states[i], group_row(to, number), row, to->strings);
     return r;
+}
+
+static int merge_group(Aggregation *a, GroupTable *to, const uint8_t *row)
+{
+    uint32_t number;
+    int r = aggregate_find_group(a, to, row, &number);
+
+    return r ? r : aggregate_merge_group(a, to, row, number);
 }
 
 static int merge_part(Aggregation *a, GroupTable *to, AggregatePart *part)
@@ -32,8 +44,8 @@ static int merge_part(Aggregation *a, GroupTable *to, AggregatePart *part)
 }
 
 /* One value that a group had not seen goes into the group's state. */
-static int distinct_value(Aggregation *a, const DistinctSet *set, GroupTable *to,
-                          const uint8_t *row, uint8_t *key)
+int aggregate_distinct_value(Aggregation *a, const DistinctSet *set, GroupTable *to,
+                             const uint8_t *row, uint8_t *key)
 {
     const State *st = &a->states[set->state];
     const RowLayout *from = &set->layout;
@@ -85,7 +97,7 @@ static int merge_distinct(Aggregation *a, GroupTable *to, uint32_t d, uint8_t *k
         }
     }
     for (uint32_t g = 0; g < all->n_groups; g++) {
-        int r = distinct_value(a, set, to, group_row(all, g), key);
+        int r = aggregate_distinct_value(a, set, to, group_row(all, g), key);
         if (r)
             return r;
     }
@@ -207,11 +219,13 @@ int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
     }
     if (worker->metrics && op->node->id < op->context->n_nodes)
         worker->metrics[op->node->id].bytes += bytes;
-    if (partitioned) {
+    if (partitioned && !aggregate_has_spilled(a)) {
         r = start_in_place(a);
         if (r)
             return r;
     }
+    if (aggregate_wants_disk(a))
+        return aggregate_disk_finish(a, worker, ret_n_tasks);
     if (partitioned && a->n_parts > 1) {
         a->n_results = AGGREGATE_PARTITIONS;
         *ret_n_tasks = AGGREGATE_PARTITIONS;
@@ -247,6 +261,9 @@ int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task)
     Aggregation *a = (Aggregation *)op;
     GroupTable *to = &a->results[task];
     int r = 0;
+
+    if (a->from_disk)
+        return aggregate_disk_task(a, worker, task);
 
     for (uint32_t p = 1; r == 0 && a->in_place && p < a->n_parts; p++)
         r = merge_in_place(a, p, task);
@@ -288,6 +305,8 @@ typedef struct AggregateSourceLocal {
     void **values; /* per column */
     uint64_t **valid;
     const uint8_t **rows;
+    GroupTable table; /* from disk: of the partition that is put out */
+    uint32_t at;
 } AggregateSourceLocal;
 
 static uint64_t batches_of(const GroupTable *t)
@@ -323,7 +342,9 @@ static int aggregate_source_open(Source *source)
 
 static void aggregate_source_local_free(Source *source, void *local)
 {
-    mem_arena_free(((AggregateSourceLocal *)local)->arena);
+    AggregateSourceLocal *l = local;
+    group_table_done(&l->table);
+    mem_arena_free(l->arena);
 }
 
 static int aggregate_source_local_new(Source *source, Worker *worker, void **ret_local)
@@ -358,25 +379,10 @@ static int aggregate_source_local_new(Source *source, Worker *worker, void **ret
     return 0;
 }
 
-static int aggregate_source_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
+/* l->rows[0..@n) as a batch. */
+static int put_out(Aggregation *a, AggregateSourceLocal *l, uint32_t n, uint64_t number,
+                   Worker *worker, Batch **ret_batch)
 {
-    AggregateSource *s = (AggregateSource *)source;
-    AggregateSourceLocal *l = local;
-    Aggregation *a = s->aggregation;
-    uint64_t number = atomic_fetch_add(&s->next, 1);
-    uint32_t p = 0;
-
-    while (p < a->n_results && number >= s->starts[p + 1])
-        p++;
-    if (p == a->n_results)
-        return OP_E_END;
-    const GroupTable *t = &a->results[p];
-    uint32_t first = (uint32_t)(number - s->starts[p]) * VEC_ROWS_MAX;
-    uint32_t end = first + MIN(t->n_groups - first, VEC_ROWS_MAX), n = 0;
-    const uint8_t *is_elsewhere = a->in_place ? a->parts[p]->is_elsewhere : NULL;
-    for (uint32_t g = first; g < end; g++)
-        if (!is_elsewhere || !is_elsewhere[g])
-            l->rows[n++] = group_row(t, g);
     for (uint32_t c = 0; c < a->n_groups; c++)
         row_gather(&a->keys, c, l->rows, n, NULL, l->values[c], l->valid[c], &l->columns[c]);
     for (uint32_t i = 0; i < a->n_aggregates; i++) {
@@ -395,6 +401,49 @@ static int aggregate_source_next(Source *source, void *local, Worker *worker, Ba
     };
     *ret_batch = &l->batch;
     return 0;
+}
+
+static int next_from_disk(AggregateSource *s, AggregateSourceLocal *l, Worker *worker,
+                          Batch **ret_batch)
+{
+    GroupTable *t = &l->table;
+    uint32_t n = 0;
+
+    while (l->at == t->n_groups) {
+        group_table_done(t);
+        l->at = 0;
+        int r = aggregate_disk_next(s->aggregation, worker, t);
+        if (r)
+            return r;
+        group_table_drop_slots(t);
+    }
+    for (; n < VEC_ROWS_MAX && l->at < t->n_groups; l->at++)
+        l->rows[n++] = group_row(t, l->at);
+    return put_out(s->aggregation, l, n, atomic_fetch_add(&s->next, 1), worker, ret_batch);
+}
+
+static int aggregate_source_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
+{
+    AggregateSource *s = (AggregateSource *)source;
+    AggregateSourceLocal *l = local;
+    Aggregation *a = s->aggregation;
+    if (a->from_disk)
+        return next_from_disk(s, l, worker, ret_batch);
+    uint64_t number = atomic_fetch_add(&s->next, 1);
+    uint32_t p = 0;
+
+    while (p < a->n_results && number >= s->starts[p + 1])
+        p++;
+    if (p == a->n_results)
+        return OP_E_END;
+    const GroupTable *t = &a->results[p];
+    uint32_t first = (uint32_t)(number - s->starts[p]) * VEC_ROWS_MAX;
+    uint32_t end = first + MIN(t->n_groups - first, VEC_ROWS_MAX), n = 0;
+    const uint8_t *is_elsewhere = a->in_place ? a->parts[p]->is_elsewhere : NULL;
+    for (uint32_t g = first; g < end; g++)
+        if (!is_elsewhere || !is_elsewhere[g])
+            l->rows[n++] = group_row(t, g);
+    return put_out(a, l, n, number, worker, ret_batch);
 }
 
 static void aggregate_source_close(Source *source)

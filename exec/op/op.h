@@ -58,7 +58,7 @@ typedef struct Worker {
     pthread_mutex_t sink_lock; /* of the sink's local */
     Operator *sink;            /* whose local may be spilled, under sink_lock; or NULL */
     bool in_sink;              /* a batch is in it, or it is being spilled, by this thread */
-    bool can_retry;            /* inside the sink: it handles a refusal itself */
+    bool can_retry;            /* who asks now handles a refusal itself */
     void *spill_buffer;
     uint32_t n_batches; /* into sinks; for tests */
 } Worker;

@@ -94,9 +94,9 @@ static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attem
 
     if (!self || attempt >= ATTEMPTS_MAX || context_stopped(&q->context))
         return MEM_RELIEF_NONE;
+    if (self->can_retry)
+        return MEM_RELIEF_NONE;
     if (self->in_sink) {
-        if (self->can_retry)
-            return MEM_RELIEF_NONE;
         if (self->reserve >= bytes)
             return take_reserve(self, bytes);
         return spill_others(q, self, false) ? MEM_RELIEF_RETRY : MEM_RELIEF_NONE;
@@ -156,6 +156,8 @@ void pressure_done(Query *q)
 void pressure_enter(Worker *worker)
 {
     atomic_store_explicit(&worker->thread, (uintptr_t)pthread_self(), memory_order_relaxed);
+    if (worker->context->spill)
+        (void)worker_reserve(worker);
 }
 
 void pressure_leave(Worker *worker)
@@ -186,6 +188,16 @@ uint64_t spill_worth(const ExecContext *context)
     return query_of((ExecContext *)(uintptr_t)context)->run->spill->force ? 1 : SPILL_WORTH_BYTES;
 }
 
+bool worker_reserve(Worker *worker)
+{
+    bool was = worker->can_retry;
+
+    worker->can_retry = true; /* this charge may fail */
+    bool full = reserve_fill(worker);
+    worker->can_retry = was;
+    return full;
+}
+
 static bool wants_spill(Worker *worker)
 {
     ExecContext *context = worker->context;
@@ -194,9 +206,7 @@ static bool wants_spill(Worker *worker)
 
     if (force && ++worker->n_batches % force == 0)
         return true;
-    worker->can_retry = true; /* this charge may fail */
-    bool full = reserve_fill(worker);
-    worker->can_retry = false;
+    bool full = worker_reserve(worker);
     headroom = headroom < HEADROOM_MIN   ? HEADROOM_MIN
                : headroom > HEADROOM_MAX ? HEADROOM_MAX
                                          : headroom;

@@ -36,6 +36,8 @@ void pressure_sink_close(Worker *worker);
 /* Combine: nobody else touches the local meanwhile. */
 int pressure_combine(Operator *sink, Worker *worker);
 
+/* Is the worker's reserve whole, or could it be filled up? */
+bool worker_reserve(Worker *worker);
 /* Less than this many bytes of rows are not written to disk, unless there is no other way. */
 uint64_t spill_worth(const ExecContext *context);
 /* A writer with the worker's own buffer; one at a time. */

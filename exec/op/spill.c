@@ -189,15 +189,24 @@ void spill_run_done(SpillRun *run, SpillSpace *space)
     *run = (SpillRun){0};
 }
 
-void spill_run_join(SpillRun *to, SpillRun *from)
+void spill_run_join(SpillRun *to, SpillRun *from, SpillSpace *space)
 {
-    if (!from->first)
+    SpillChunk *only = from->first;
+
+    if (!only)
         return;
-    if (to->last)
+    /* Short lists are copied, so that many of them do not become many chunks. */
+    if (only == from->last && to->last && to->last->n + only->n <= CHUNK_BLOCKS) {
+        memcpy(to->last->blocks + to->last->n, only->blocks, sizeof(SpillBlock) * only->n);
+        to->last->n += only->n;
+        mem_block_free(space->pool, only, sizeof(*only));
+    } else if (to->last) {
         to->last->next = from->first;
-    else
+        to->last = from->last;
+    } else {
         to->first = from->first;
-    to->last = from->last;
+        to->last = from->last;
+    }
     to->n_blocks += from->n_blocks;
     to->n_rows += from->n_rows;
     to->raw_bytes += from->raw_bytes;

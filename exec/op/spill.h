@@ -98,8 +98,8 @@ int spill_flush(SpillWriter *w, SpillRun *run, QueryError *error);
 
 /* Frees the list; the bytes stay in the file. */
 void spill_run_done(SpillRun *run, SpillSpace *space);
-/* All blocks of @from behind those of @to. */
-void spill_run_join(SpillRun *to, SpillRun *from);
+/* All blocks of @from behind those of @to. Allocates nothing. */
+void spill_run_join(SpillRun *to, SpillRun *from, SpillSpace *space);
 
 static inline SpillCursor spill_run_begin(const SpillRun *run)
 {
