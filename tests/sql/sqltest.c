@@ -5,7 +5,9 @@
  *
  *   sqltest FILE.test ...         exit 0 when every record holds
  *   sqltest --sql 'SELECT 1'      prints the result, or the error
- *   sqltest --threads N, --time   before either
+ *   sqltest --stdin               a statement a line; for each `ok ROWS TYPES` and the rows, or
+ *                                 `error CLASS MESSAGE`: for programs that ask many
+ *   sqltest --threads N, --time   before any of them
  *
  * Records, separated by empty lines; # begins a comment line:
  *
@@ -566,6 +568,36 @@ static int print_sql(const ServiceHost *host, const char *sql, bool time)
     return result != 0;
 }
 
+static int answer_lines(const ServiceHost *host)
+{
+    ServiceSession *session;
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+
+    if (service_session_new(host, &session) != 0)
+        return 1;
+    while ((n = getline(&line, &size, stdin)) > 0) {
+        Result r;
+        QueryError error;
+        int result = run(session, line, &r, &error);
+        if (result == 0) {
+            printf("ok %zu %s\n", r.n_rows, r.types.data ? r.types.data : "");
+            for (size_t i = 0; i < r.n_rows; i++)
+                puts(r.rows[i]);
+        } else {
+            for (char *c = error.message; *c; c++)
+                *c = *c == '\n' ? ' ' : *c;
+            printf("error %s %s\n", error.error_class[0] ? error.error_class : "?", error.message);
+        }
+        fflush(stdout);
+        result_done(&r);
+    }
+    free(line);
+    service_session_free(session);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     MemPool *pool;
@@ -582,6 +614,8 @@ int main(int argc, char **argv)
             n_threads = (uint32_t)atoi(argv[++i]);
         else if (strcmp(argv[i], "--time") == 0)
             time = true;
+        else if (strcmp(argv[i], "--stdin") == 0)
+            failed |= answer_lines(&host);
         else if (strcmp(argv[i], "--sql") == 0 && i + 1 < argc)
             failed |= print_sql(&host, argv[++i], time);
         else
