@@ -272,6 +272,12 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
         proto_put_int64(w, SPARK_METRICS_METRIC_OBJECT_PARENT, parent);
         put_metric(w, "numOutputRows", m->rows, "sum");
         put_metric(w, "time", m->nanoseconds, "nsTiming");
+        if (m->bytes > 0)
+            put_metric(w, node->kind == PLAN_SCAN ? "filesSize" : "peakMemory", m->bytes, "size");
+        if (m->pruned > 0)
+            put_metric(w, "numPrunedRows", m->pruned, "sum");
+        if (m->spilled > 0)
+            put_metric(w, "spillSize", m->spilled, "size");
         proto_end(w);
     }
     if (node->kind == PLAN_UNION)

@@ -137,8 +137,16 @@ static void annotate(void *userdata, FILE *out, const PlanNode *node)
     if (node->id >= q->n_metrics)
         return;
     const NodeMetrics *m = &q->metrics[node->id];
-    fprintf(out, " (rows %llu, estimated %.0f, %.3f ms)", (unsigned long long)m->rows, node->rows,
+    fprintf(out, " (rows %llu, estimated %.0f, %.3f ms", (unsigned long long)m->rows, node->rows,
             (double)m->nanoseconds / 1e6);
+    if (m->bytes > 0)
+        fprintf(out, ", %s %.1f KiB", node->kind == PLAN_SCAN ? "read" : "held",
+                (double)m->bytes / 1024);
+    if (m->pruned > 0)
+        fprintf(out, ", %llu rows pruned unread", (unsigned long long)m->pruned);
+    if (m->spilled > 0)
+        fprintf(out, ", spilled %.1f KiB", (double)m->spilled / 1024);
+    fputc(')', out);
 }
 
 static int run_explain(Query *q, const SqlStatement *s, ProtoWriter *w)

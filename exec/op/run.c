@@ -469,6 +469,7 @@ static void query_close(Query *q)
             to->nanoseconds += from->nanoseconds;
             to->bytes += from->bytes;
             to->spilled += from->spilled;
+            to->pruned += from->pruned;
         }
     pressure_done(q);
     mem_arena_free(q->context.arena);

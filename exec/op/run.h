@@ -28,6 +28,7 @@ typedef struct NodeMetrics {
     uint64_t nanoseconds;
     uint64_t bytes;   /* read (scan) or held at the peak (join, aggregate, sort) */
     uint64_t spilled; /* bytes written to disk for want of memory */
+    uint64_t pruned;  /* scan: rows that statistics showed to be of no interest, unread */
 } NodeMetrics;
 
 /* May be read by another thread while the query runs. */

@@ -55,8 +55,9 @@ typedef struct ScanSource {
     bool *filter_field;       /* output columns that filters look at */
     uint32_t *fetch_index;    /* per output column: which range of its fetch, when lazy */
     uint32_t n_filter_fields;
-    uint32_t n_ahead;     /* groups started and not yet claimed */
-    uint64_t bytes_ahead; /* theirs */
+    atomic_uint_fast64_t rows_pruned; /* not yet told to a worker's metrics */
+    uint32_t n_ahead;                 /* groups started and not yet claimed */
+    uint64_t bytes_ahead;             /* theirs */
     uint64_t ahead_max;
 } ScanSource;
 
@@ -115,9 +116,12 @@ static void add_file_groups(ScanSource *scan, const ParquetFile *file)
     for (uint32_t g = 0; g < parquet_file_n_row_groups(file); g++) {
         ScanGroup *group = &scan->groups[scan->n_groups];
 
-        if (parquet_file_row_group(file, g)->n_rows == 0 ||
-            !scan_filters_may_pass(&scan->filters, plan, file, g))
+        if (parquet_file_row_group(file, g)->n_rows == 0)
             continue;
+        if (!scan_filters_may_pass(&scan->filters, plan, file, g)) {
+            scan->rows_pruned += parquet_file_row_group(file, g)->n_rows;
+            continue;
+        }
         *group = (ScanGroup){.file = file, .row_group = g};
         for (uint32_t i = 0; i < scan->source.node->n_fields; i++)
             group->bytes += parquet_file_chunk(file, g, plan->columns[i])->n_bytes;
@@ -339,6 +343,7 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
         !scan_filters_may_pass(&scan->filters, &scan->source.node->scan, group->file,
                                group->row_group)) {
         local->done = local->morsel->n_rows;
+        atomic_fetch_add(&scan->rows_pruned, local->morsel->n_rows);
         return 0;
     }
     pthread_mutex_lock(&group->lock);
@@ -481,6 +486,8 @@ static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
 
     release_morsel(scan, local);
     r = claim_morsel(scan, local, worker);
+    if (worker->metrics)
+        worker->metrics[scan->source.node->id].pruned += atomic_exchange(&scan->rows_pruned, 0);
     if (r != 0) {
         const ScanGroup *group = local->morsel ? local->morsel->group : NULL;
 
