@@ -486,6 +486,32 @@ static URel *decode_tail(Decoder *d, ProtoReader r)
     return rel;
 }
 
+/* All groups as a set, then each set. */
+static UExpr *decode_grouping_sets(Decoder *d, ProtoReader r, const DecodeList *groups)
+{
+    DecodeList sets = {0};
+    ProtoField f, g;
+    int n;
+    decode_add(d, &sets, uexpr_call(d->b, UGROUP_SET, (UExpr **)groups->items, groups->n));
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        ProtoReader inner;
+        if (f.number != SPARK_AGGREGATE_GROUPING_SETS)
+            continue;
+        if (!decode_enter(d, &r, &f, &inner))
+            return NULL;
+        DecodeList set = {0};
+        while ((n = decode_next(d, &inner, &g)) > 0)
+            if (g.number == 1 && !decode_add(d, &set, enter_expression(d, &inner, &g)))
+                return NULL;
+        if (n < 0)
+            return NULL;
+        decode_add(d, &sets, uexpr_call(d->b, UGROUP_SET, (UExpr **)set.items, set.n));
+    }
+    return n == 0 && d->b->result == 0
+               ? uexpr_call(d->b, UGROUP_SETS_OF, (UExpr **)sets.items, sets.n)
+               : NULL;
+}
+
 static URel *decode_aggregate(Decoder *d, ProtoReader r)
 {
     static const uint8_t kinds[8] = {[SPARK_AGGREGATE_INPUT] = PART_INPUT,
@@ -496,10 +522,30 @@ static URel *decode_aggregate(Decoder *d, ProtoReader r)
     URel *rel = collect(d, r, kinds, &p) ? over(d, UREL_AGGREGATE, &p) : NULL;
     if (!rel)
         return NULL;
-    if (p.ints[SPARK_AGGREGATE_GROUP_TYPE] != SPARK_GROUP_TYPE_GROUPBY)
-        return decode_unsupported(d, "rollup, cube, pivot and grouping sets");
-    rel->groups = (UExpr **)p.exprs.items;
-    rel->n_groups = p.exprs.n;
+    UExpr *sets = NULL;
+    switch (p.ints[SPARK_AGGREGATE_GROUP_TYPE]) {
+    case SPARK_GROUP_TYPE_GROUPBY:
+        rel->groups = (UExpr **)p.exprs.items;
+        rel->n_groups = p.exprs.n;
+        break;
+    case SPARK_GROUP_TYPE_ROLLUP:
+        sets = uexpr_call(d->b, UGROUP_ROLLUP, (UExpr **)p.exprs.items, p.exprs.n);
+        break;
+    case SPARK_GROUP_TYPE_CUBE:
+        sets = uexpr_call(d->b, UGROUP_CUBE, (UExpr **)p.exprs.items, p.exprs.n);
+        break;
+    case SPARK_GROUP_TYPE_GROUPING_SETS:
+        sets = decode_grouping_sets(d, r, &p.exprs);
+        break;
+    default:
+        return decode_unsupported(d, "pivot()");
+    }
+    if (p.ints[SPARK_AGGREGATE_GROUP_TYPE] != SPARK_GROUP_TYPE_GROUPBY) {
+        rel->groups = sets ? ubuilder_dup(d->b, &sets, 1, sizeof(sets)) : NULL;
+        rel->n_groups = 1;
+        if (!rel->groups)
+            return NULL;
+    }
     set_exprs(rel, &p.exprs2);
     rel->with_groups = true;
     return rel;

@@ -82,6 +82,7 @@ void worker_switch(Worker *worker, uint32_t node);
 /* Makers. @next is where a streaming operator pushes; sinks have none. */
 int filter_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int project_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
+int expand_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int limit_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int result_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_new(Query *query, const PlanNode *node, Operator **ret);

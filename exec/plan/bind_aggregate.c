@@ -244,16 +244,24 @@ typedef struct OverGroups {
     const Expr *missing;
 } OverGroups;
 
+static bool group_nullable(const BoundAggregate *a, uint32_t i)
+{
+    return a->groups[i]->nullable || (a->sets && !(a->kept_in_all >> i & 1));
+}
+
 static Expr *replace_group(void *userdata, Expr *e)
 {
     OverGroups *o = userdata;
     const BoundAggregate *a = o->aggregate;
+    if (e->kind == EXPR_COLUMN && e->column >= BIND_GROUPING_BASE && e->column < BIND_OUTER_BASE)
+        return bind_check(o->b, expr_column(o->b->arena, a->n_groups, e->type, e->nullable));
     if (e->kind == EXPR_COLUMN && e->column >= o->base && e->column < BIND_OUTER_BASE)
-        return bind_check(o->b, expr_column(o->b->arena, a->n_groups + e->column - o->base, e->type,
-                                            e->nullable));
+        return bind_check(o->b,
+                          expr_column(o->b->arena, a->n_groups + a->n_extra + e->column - o->base,
+                                      e->type, e->nullable));
     for (uint32_t i = 0; i < a->n_groups; i++)
         if (expr_equal(e, a->groups[i]))
-            return bind_check(o->b, expr_column(o->b->arena, i, e->type, a->groups[i]->nullable));
+            return bind_check(o->b, expr_column(o->b->arena, i, e->type, group_nullable(a, i)));
     if (e->kind == EXPR_COLUMN && e->column < o->base) {
         o->missing = e;
         return e;
@@ -310,26 +318,45 @@ static const char *group_name(const BoundAggregate *a, uint32_t i)
 /* The node's output: groups, then aggregates. */
 static bool finish_node(Binder *b, BoundAggregate *a)
 {
-    uint32_t n = a->n_groups + a->n_aggregates;
     PlanNode *node = a->node;
+    Expr **groups = a->groups;
+    uint32_t n_groups = a->n_groups;
+    if (a->sets && node->input == a->input->node) {
+        node->input = bind_expand(b, a);
+        if (!node->input)
+            return false;
+    }
+    if (a->sets) {
+        uint32_t first = node->input->n_fields - a->n_groups - a->n_extra;
+        n_groups += a->n_extra;
+        groups = bind_alloc(b, n_groups, sizeof(*groups));
+        for (uint32_t i = 0; groups && i < n_groups; i++) {
+            const PlanField *f = &node->input->fields[first + i];
+            groups[i] = bind_check(b, expr_column(b->arena, first + i, f->type, f->nullable));
+        }
+        if (b->result)
+            return false;
+    }
+    uint32_t n = n_groups + a->n_aggregates;
     node->fields = bind_alloc(b, n, sizeof(*node->fields));
     if (!node->fields)
         return false;
     node->n_fields = n;
-    for (uint32_t i = 0; i < a->n_groups; i++)
-        node->fields[i] = (PlanField){group_name(a, i), a->groups[i]->type, a->groups[i]->nullable};
+    for (uint32_t i = 0; i < n_groups; i++)
+        node->fields[i] = (PlanField){i < a->n_groups ? group_name(a, i) : "group", groups[i]->type,
+                                      groups[i]->nullable};
     for (uint32_t i = 0; i < a->n_aggregates; i++)
-        node->fields[a->n_groups + i] =
+        node->fields[n_groups + i] =
             (PlanField){"aggregate", a->aggregates[i].type, a->aggregates[i].nullable};
-    node->aggregate.groups = bind_alloc(b, a->n_groups, sizeof(Expr *));
+    node->aggregate.groups = bind_alloc(b, n_groups, sizeof(Expr *));
     if (!node->aggregate.groups)
         return false;
-    for (uint32_t i = 0; i < a->n_groups; i++) {
-        node->aggregate.groups[i] = bind_normalised(b, a->groups[i]);
+    for (uint32_t i = 0; i < n_groups; i++) {
+        node->aggregate.groups[i] = bind_normalised(b, groups[i]);
         if (!node->aggregate.groups[i])
             return false;
     }
-    node->aggregate.n_groups = a->n_groups;
+    node->aggregate.n_groups = n_groups;
     node->aggregate.aggregates = a->aggregates;
     node->aggregate.n_aggregates = a->n_aggregates;
     return true;
@@ -373,16 +400,29 @@ static const UExpr *group_source(Binder *b, const Bound *input, const URel *rel,
     return e;
 }
 
-static bool add_group(Binder *b, BoundAggregate *a, Scope *scope, const UExpr *source)
+static bool add_group(Binder *b, BoundAggregate *a, Scope *scope, const UExpr *source,
+                      const UExpr *written, uint32_t *ret)
 {
     Expr *e = bind_expr(b, scope, source);
     if (!e)
         return false;
-    for (uint32_t i = 0; i < a->n_groups; i++)
-        if (expr_equal(a->groups[i], e))
+    for (uint32_t i = 0; i < a->n_groups; i++) {
+        if (expr_equal(a->groups[i], e)) {
+            *ret = i;
             return true;
+        }
+    }
+    *ret = a->n_groups;
+    a->sources[a->n_groups] = written;
     a->groups[a->n_groups++] = e;
     return true;
+}
+
+bool bind_group_item(Binder *b, BoundAggregate *a, Scope *scope, const URel *rel, const UExpr *e,
+                     uint32_t *ret)
+{
+    const UExpr *source = group_source(b, a->input, rel, e);
+    return source && add_group(b, a, scope, source, e, ret);
 }
 
 static bool bind_groups(Binder *b, BoundAggregate *a, const URel *rel)
@@ -390,11 +430,20 @@ static bool bind_groups(Binder *b, BoundAggregate *a, const URel *rel)
     Scope scope = {.bound = a->input, .outer = b->outer, .clause = "GROUP BY"};
     uint32_t n = rel->group_all ? rel->n_exprs : rel->n_groups;
     uint32_t room = n;
-    for (uint32_t i = 0; i < n; i++)
+    bool sets = false;
+    for (uint32_t i = 0; i < n; i++) {
         room += a->input->n_columns * (rel->group_all && rel->exprs[i]->kind == UEXPR_STAR);
+        if (!rel->group_all && grouping_is_construct(rel->groups[i])) {
+            sets = true;
+            room += grouping_leaves(rel->groups[i]);
+        }
+    }
     a->groups = bind_alloc(b, room, sizeof(*a->groups));
-    if (!a->groups)
+    a->sources = bind_alloc(b, room, sizeof(*a->sources));
+    if (!a->groups || !a->sources)
         return false;
+    if (sets)
+        return bind_grouping_sets(b, a, &scope, rel);
     for (uint32_t i = 0; i < n; i++) {
         if (rel->group_all && rel->exprs[i]->kind == UEXPR_STAR) {
             uint32_t n_items;
@@ -410,9 +459,11 @@ static bool bind_groups(Binder *b, BoundAggregate *a, const URel *rel)
         }
         if (rel->group_all && uexpr_has_aggregate(rel->exprs[i]))
             continue;
-        const UExpr *source = rel->group_all ? strip_alias(rel->exprs[i])
-                                             : group_source(b, a->input, rel, rel->groups[i]);
-        if (!source || !add_group(b, a, &scope, source))
+        const UExpr *written = rel->group_all ? rel->exprs[i] : rel->groups[i];
+        const UExpr *source =
+            rel->group_all ? strip_alias(written) : group_source(b, a->input, rel, written);
+        uint32_t number;
+        if (!source || !add_group(b, a, &scope, source, written, &number))
             return false;
     }
     return true;
@@ -424,15 +475,16 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
     UExpr **list = rel->exprs;
     uint32_t n_list = rel->n_exprs;
     if (rel->with_groups) {
-        list = bind_alloc(b, rel->n_groups + rel->n_exprs, sizeof(*list));
+        uint32_t n_first = a->sets ? a->n_groups : rel->n_groups;
+        list = bind_alloc(b, n_first + rel->n_exprs, sizeof(*list));
         if (!list)
             return NULL;
         /* Either may be absent, and then is NULL. */
-        for (uint32_t i = 0; i < rel->n_groups; i++)
-            list[i] = rel->groups[i];
+        for (uint32_t i = 0; i < n_first; i++)
+            list[i] = a->sets ? (UExpr *)a->sources[i] : rel->groups[i];
         for (uint32_t i = 0; i < rel->n_exprs; i++)
-            list[rel->n_groups + i] = rel->exprs[i];
-        n_list += rel->n_groups;
+            list[n_first + i] = rel->exprs[i];
+        n_list += n_first;
     }
     uint32_t n;
     SelectItem *items = bind_select_list(b, a->input, list, n_list, &n);

@@ -967,6 +967,8 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
         return bind_aggregate_call(b, scope, e);
     if (function_is_nested(e->name))
         return bind_nested_call(b, scope, e);
+    if (strcmp(e->name, "grouping") == 0 || strcmp(e->name, "grouping_id") == 0)
+        return bind_grouping_call(b, scope, e);
     const FunctionRow *row = function_find(e->name);
     if (!row)
         return unknown_function(b, e);

@@ -13,6 +13,8 @@
 #define BIND_OUTER_BASE (UINT32_C(1) << 30)
 /* And from here on, scalar subqueries that wait to be joined (PendingList). */
 #define BIND_PENDING_BASE (BIND_OUTER_BASE + (UINT32_C(1) << 29))
+/* Below BIND_OUTER_BASE by less than this: the id of the grouping set. */
+#define BIND_GROUPING_BASE (BIND_OUTER_BASE - (UINT32_C(1) << 28))
 #define BIND_SUBQUERY_DEPTH_MAX 32u
 #define BIND_VIEW_DEPTH_MAX 100u
 
@@ -39,6 +41,12 @@ typedef struct BoundAggregate {
     Aggregate *aggregates;
     uint32_t n_aggregates, capacity;
     bool has_group_by;
+    /* Grouping sets, bit i for group i; NULL: plain groups. The node then has @n_extra columns
+     * between groups and aggregates: the set's id and perhaps its number. */
+    uint64_t *sets;
+    uint32_t n_sets, n_extra;
+    uint64_t kept_in_all;  /* groups that no set leaves out */
+    const UExpr **sources; /* [n_groups] as written */
 } BoundAggregate;
 
 /* A relation with its scope. */
@@ -165,6 +173,19 @@ Bound *bind_na_fill(Binder *b, const URel *rel);
 /* bind_aggregate.c */
 Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e);
 Bound *bind_aggregate(Binder *b, const URel *rel);
+/* One item of GROUP BY, ordinals and aliases looked up. @ret: its number. */
+bool bind_group_item(Binder *b, BoundAggregate *a, Scope *scope, const URel *rel, const UExpr *e,
+                     uint32_t *ret);
+
+/* bind_grouping.c */
+bool grouping_is_construct(const UExpr *e);
+/* Expressions inside, at any depth. */
+uint32_t grouping_leaves(const UExpr *e);
+bool bind_grouping_sets(Binder *b, BoundAggregate *a, Scope *scope, const URel *rel);
+/* What the aggregation reads: @a's input, its groups, the set's id. */
+PlanNode *bind_expand(Binder *b, BoundAggregate *a);
+Expr *bind_grouping_call(Binder *b, Scope *scope, const UExpr *e);
+
 /* Global aggregation for a SELECT list with aggregates and no GROUP BY. */
 Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel);
 /* An expression over a relation that may reach below it: ORDER BY, HAVING. @pending: nullable. */

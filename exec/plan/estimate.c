@@ -55,6 +55,11 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
                 node = node->input;
             }
             continue;
+        case PLAN_EXPAND:
+            if (column >= node->input->n_fields)
+                return false;
+            node = node->input;
+            continue;
         case PLAN_FILTER:
         case PLAN_SORT:
         case PLAN_LIMIT:
@@ -399,6 +404,9 @@ void opt_estimate(PlanNode *node)
         if (node->limit.limit >= 0)
             rows = MIN(rows, (double)node->limit.limit);
         break;
+    case PLAN_EXPAND:
+        rows *= node->expand.n_sets;
+        break;
     case PLAN_UNION:
         rows = 0;
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
@@ -543,6 +551,10 @@ uint64_t plan_fingerprint(const PlanNode *node)
     case PLAN_SORT:
         for (uint32_t i = 0; i < node->sort.n_keys; i++)
             h = mix(mix(h, expr_hash(node->sort.keys[i].expr)), node->sort.keys[i].descending);
+        break;
+    case PLAN_EXPAND:
+        for (uint32_t i = 0; i < node->expand.n_sets; i++)
+            h = mix(h, (uint64_t)node->expand.ids[i]);
         break;
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)

@@ -126,6 +126,7 @@ typedef enum PlanKind {
     PLAN_LIMIT,
     PLAN_UNION, /* ALL; same number and types of columns */
     PLAN_DISTINCT,
+    PLAN_EXPAND, /* each row once per grouping set */
     _PLAN_KIND_MAX,
 } PlanKind;
 
@@ -213,5 +214,16 @@ struct PlanNode {
             PlanNode **inputs;
             uint32_t n_inputs;
         } union_all;
+        /*
+         * Output: the columns of the input, the id of the set and, when there is one column more,
+         * its number. Key i is null in the rows of a set whose bit i is 0.
+         */
+        struct {
+            uint32_t *keys; /* columns of the input, at most 64 */
+            uint32_t n_keys;
+            uint64_t *sets;
+            int64_t *ids;
+            uint32_t n_sets;
+        } expand;
     };
 };

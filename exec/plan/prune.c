@@ -404,6 +404,34 @@ static Pruned prune_distinct(Optimiser *o, const PlanNode *node)
     return copy->input ? (Pruned){copy, map} : (Pruned){0};
 }
 
+/* The ids of the sets stay behind what is left of the input. */
+static Pruned prune_expand(Optimiser *o, const PlanNode *node, const bool *need)
+{
+    uint32_t n_input = node->input->n_fields, n_ids = node->n_fields - n_input;
+    bool *wanted = copy_need(o, need, n_input);
+    uint32_t *map = opt_alloc(o, node->n_fields, sizeof(*map));
+    uint32_t *keys = opt_alloc(o, node->expand.n_keys, sizeof(*keys));
+    if (!wanted || !map || !keys)
+        return (Pruned){0};
+    for (uint32_t i = 0; i < node->expand.n_keys; i++)
+        wanted[node->expand.keys[i]] = true;
+    /* Exactly these: a key that only passes a column on must not be that column. */
+    PlanNode *input = exact(o, node->input, wanted);
+    PlanNode *copy = input ? opt_copy(o, node) : NULL;
+    if (!copy)
+        return (Pruned){0};
+    number(map, wanted, n_input);
+    for (uint32_t i = 0; i < node->expand.n_keys; i++)
+        keys[i] = map[node->expand.keys[i]];
+    for (uint32_t i = 0; i < n_ids; i++)
+        map[n_input + i] = input->n_fields + i;
+    copy->input = input;
+    copy->n_fields = input->n_fields + n_ids;
+    copy->fields = keep_fields(o, node, map, copy->n_fields);
+    copy->expand.keys = keys;
+    return copy->fields ? (Pruned){copy, map} : (Pruned){0};
+}
+
 static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
 {
     if (o->result != 0)
@@ -429,6 +457,8 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
         return prune_union(o, node, need);
     case PLAN_DISTINCT:
         return prune_distinct(o, node);
+    case PLAN_EXPAND:
+        return prune_expand(o, node, need);
     default: { /* RANGE: one column, kept */
         uint32_t *map = opt_alloc(o, node->n_fields, sizeof(*map));
         PlanNode *copy = opt_copy(o, node);

@@ -118,6 +118,16 @@ typedef enum URelKind {
     _UREL_KIND_MAX,
 } URelKind;
 
+/*
+ * Names of the calls that stand in @groups for grouping sets. SET: several groups in parentheses;
+ * SETS_OF: all groups as a SET, then the sets.
+ */
+#define UGROUP_ROLLUP "rollup"
+#define UGROUP_CUBE "cube"
+#define UGROUP_SETS "grouping sets"
+#define UGROUP_SETS_OF "grouping sets of"
+#define UGROUP_SET "grouping set"
+
 typedef enum USetOp {
     USET_UNION,
     USET_INTERSECT,

@@ -372,6 +372,79 @@ static URel *parse_from(Parser *p)
 
 /* ---- SELECT ---- */
 
+/* (a, b): several groups as one element of a set. */
+static UExpr *as_composite(Parser *p, UExpr *e)
+{
+    bool row = e && e->kind == UEXPR_CALL && strcmp(e->name, "struct") == 0;
+    return row ? uexpr_call(p->b, UGROUP_SET, e->args, e->n_args) : e;
+}
+
+static UExpr *parse_group_item(Parser *p, bool in_set);
+
+/* ( item, ... ) behind ROLLUP, CUBE, GROUPING SETS. */
+static UExpr *parse_group_construct(Parser *p, const char *name, bool sets)
+{
+    uint32_t first = p->at;
+    PtrList items = {0};
+    if (!enter(p) || !expect_op(p, OP_LPAREN))
+        return NULL;
+    do {
+        if (!list_add(p, &items,
+                      sets ? parse_group_item(p, true) : as_composite(p, parse_expression(p))))
+            return NULL;
+    } while (accept_op(p, OP_COMMA));
+    leave(p);
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    return mark(p, uexpr_call(p->b, name, (UExpr **)items.items, items.n), first);
+}
+
+static UExpr *parse_group_item(Parser *p, bool in_set)
+{
+    bool call = peek_at(p, 1)->op == OP_LPAREN;
+    if (at_words(p, "GROUPING", "SETS")) {
+        advance(p);
+        advance(p);
+        return parse_group_construct(p, UGROUP_SETS, true);
+    }
+    if (call && accept_word(p, "ROLLUP"))
+        return parse_group_construct(p, UGROUP_ROLLUP, false);
+    if (call && accept_word(p, "CUBE"))
+        return parse_group_construct(p, UGROUP_CUBE, false);
+    if (in_set && at_op(p, OP_LPAREN) && peek_at(p, 1)->op == OP_RPAREN) {
+        uint32_t first = p->at;
+        advance(p);
+        advance(p);
+        return mark(p, uexpr_call(p->b, UGROUP_SET, NULL, 0), first);
+    }
+    UExpr *e = parse_expression(p);
+    return in_set ? as_composite(p, e) : e;
+}
+
+/* GROUP BY a, b WITH ROLLUP; GROUP BY a, b GROUPING SETS (...): about all groups before. */
+static bool parse_group_tail(Parser *p, PtrList *groups)
+{
+    UExpr *whole = NULL;
+    if (at_words(p, "GROUPING", "SETS")) {
+        UExpr *all = uexpr_call(p->b, UGROUP_SET, (UExpr **)groups->items, groups->n);
+        UExpr *sets = parse_group_item(p, false);
+        PtrList list = {0};
+        list_add(p, &list, all);
+        for (uint32_t i = 0; sets && i < sets->n_args; i++)
+            list_add(p, &list, sets->args[i]);
+        whole = failed(p) ? NULL : uexpr_call(p->b, UGROUP_SETS_OF, (UExpr **)list.items, list.n);
+    } else if (at_words(p, "WITH", "ROLLUP") || at_words(p, "WITH", "CUBE")) {
+        advance(p);
+        whole = uexpr_call(p->b, at_word(p, "CUBE") ? UGROUP_CUBE : UGROUP_ROLLUP,
+                           (UExpr **)groups->items, groups->n);
+        advance(p);
+    } else {
+        return !failed(p);
+    }
+    *groups = (PtrList){0};
+    return list_add(p, groups, whole);
+}
+
 static bool parse_group_by(Parser *p, URel *rel)
 {
     if (at_word(p, "ALL") && peek_at(p, 1)->op != OP_DOT && peek_at(p, 1)->op != OP_LPAREN) {
@@ -379,15 +452,13 @@ static bool parse_group_by(Parser *p, URel *rel)
         rel->group_all = true;
         return true;
     }
-    if (at_words(p, "GROUPING", "SETS") ||
-        ((at_word(p, "ROLLUP") || at_word(p, "CUBE")) && peek_at(p, 1)->op == OP_LPAREN))
-        return unsupported_at(p, peek(p), "ROLLUP, CUBE and GROUPING SETS"), false;
     PtrList groups = {0};
-    if (!parse_expression_list(p, &groups))
+    do {
+        if (!list_add(p, &groups, parse_group_item(p, false)))
+            return false;
+    } while (accept_op(p, OP_COMMA));
+    if (!parse_group_tail(p, &groups))
         return false;
-    if (at_word(p, "WITH") &&
-        (token_is_word(p, peek_at(p, 1), "ROLLUP") || token_is_word(p, peek_at(p, 1), "CUBE")))
-        return unsupported_at(p, peek(p), "ROLLUP, CUBE and GROUPING SETS"), false;
     rel->groups = (UExpr **)groups.items;
     rel->n_groups = groups.n;
     return true;
