@@ -264,7 +264,8 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
                                                       [PLAN_LIMIT] = "Limit",
                                                       [PLAN_UNION] = "Union",
                                                       [PLAN_DISTINCT] = "Distinct",
-                                                      [PLAN_EXPAND] = "Expand"};
+                                                      [PLAN_EXPAND] = "Expand",
+                                                      [PLAN_REPLICATE] = "Replicate"};
     if (node->id < q->n_metrics) {
         const NodeMetrics *m = &q->metrics[node->id];
         proto_begin(w, SPARK_METRICS_METRICS);

@@ -283,6 +283,9 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
     case PLAN_EXPAND:
         r = expand_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);
+    case PLAN_REPLICATE:
+        r = replicate_new(q, node, next, &op);
+        return r ? r : build_node(q, node->input, op, depth + 1, finishes);
     case PLAN_LIMIT:
         r = limit_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);

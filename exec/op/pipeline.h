@@ -83,6 +83,7 @@ void worker_switch(Worker *worker, uint32_t node);
 int filter_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int project_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int expand_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
+int replicate_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int limit_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int result_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_new(Query *query, const PlanNode *node, Operator **ret);

@@ -33,6 +33,33 @@ PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *rig
     return join;
 }
 
+/*
+ * l <=> r as equal keys: both null or neither, and the same value where there is one; so that a
+ * hash finds it. Return: false: not for this type.
+ */
+static bool null_safe_keys(Binder *b, Expr *l, Expr *r, ExprList *left, ExprList *right)
+{
+    if (type_phys(l->type) == PHYS_NESTED || !type_equal(l->type, r->type))
+        return false;
+    Expr *sides[2] = {l, r};
+    ExprList *lists[2] = {left, right};
+    for (int i = 0; i < 2; i++) {
+        Expr *e = sides[i];
+        if (l->nullable || r->nullable) {
+            Expr *null =
+                bind_check(b, expr_call(b->arena, FN_IS_NULL, TYPE(BOOLEAN), false, &e, 1));
+            Expr *zero = bind_check(b, expr_literal(b->arena, e->type, (Literal){0}));
+            if (!null || !zero || !expr_list_add(b->arena, lists[i], null))
+                return bind_fail(b, mem_arena_error(b->arena)), true;
+            e = bind_check(
+                b, expr_call(b->arena, FN_COALESCE, e->type, false, (Expr *[]){e, zero}, 2));
+        }
+        if (!e || !expr_list_add(b->arena, lists[i], e))
+            return bind_fail(b, mem_arena_error(b->arena)), true;
+    }
+    return true;
+}
+
 bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition)
 {
     if (!condition)
@@ -44,7 +71,7 @@ bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition)
         return bind_fail(b, mem_arena_error(b->arena)), false;
     for (uint32_t i = 0; i < parts.n; i++) {
         Expr *e = parts.items[i], *l = NULL, *r = NULL;
-        if (e->kind == EXPR_CALL && e->function == FN_EQ) {
+        if (e->kind == EXPR_CALL && (e->function == FN_EQ || e->function == FN_EQ_NULL_SAFE)) {
             l = e->args[0];
             r = e->args[1];
             if (expr_columns_within(l, n_left, n_all) && expr_columns_within(r, 0, n_left)) {
@@ -57,7 +84,13 @@ bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition)
                 l = NULL;
         }
         bool ok = true;
-        if (l) {
+        if (l && e->function == FN_EQ_NULL_SAFE) {
+            r = bind_check(b, expr_shift(b->arena, r, -(int64_t)n_left));
+            if (r && !null_safe_keys(b, l, r, &left_keys, &right_keys))
+                ok = expr_list_add(b->arena, &residual, e);
+            if (b->result)
+                return false;
+        } else if (l) {
             ok = expr_list_add(b->arena, &left_keys, l) &&
                  expr_list_add(b->arena, &right_keys, expr_shift(b->arena, r, -(int64_t)n_left));
         } else if (!expr_is_true(e)) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
 
 static PlanNode *project_to_types(Binder *b, const Bound *input, const uint32_t *order,
@@ -62,6 +63,40 @@ static void *columns_mismatch(Binder *b, const URel *rel, uint32_t n_first, uint
     return NULL;
 }
 
+/* unionByName with columns that are missing: those that only input @i has stand behind the others,
+ * NULL in all inputs before. */
+static bool add_missing(Binder *b, Bound **bounds, uint32_t **orders, uint32_t i,
+                        PlanField **fields, uint32_t *n)
+{
+    const Bound *here = bounds[i];
+    uint32_t n_before = *n, room = n_before + here->n_columns;
+    PlanField *grown = bind_alloc(b, room, sizeof(*grown));
+    if (!grown)
+        return false;
+    memcpy(grown, *fields, n_before * sizeof(*grown));
+    for (uint32_t k = 0; k < here->n_columns; k++) {
+        const BoundColumn *c = &here->columns[k];
+        bool known = c->hidden;
+        for (uint32_t j = 0; j < *n && !known; j++)
+            known = names_equal(b, c->name, grown[j].name);
+        if (known)
+            continue;
+        grown[*n] = here->node->fields[c->index];
+        grown[*n].name = c->name;
+        grown[(*n)++].nullable = true;
+    }
+    for (uint32_t k = 0; k < i; k++) {
+        uint32_t *order = bind_alloc(b, *n, sizeof(*order));
+        if (!order)
+            return false;
+        for (uint32_t j = 0; j < *n; j++)
+            order[j] = j < n_before ? orders[k][j] : UINT32_MAX;
+        orders[k] = order;
+    }
+    *fields = grown;
+    return true;
+}
+
 /* unionByName: columns of @bound in the order of @first. Return: false after an error. */
 static bool order_by_name(Binder *b, const URel *rel, const Bound *bound, const PlanField *fields,
                           uint32_t n, uint32_t *order)
@@ -82,6 +117,99 @@ static bool order_by_name(Binder *b, const URel *rel, const Bound *bound, const 
     return true;
 }
 
+/* The side that a row came from, behind its columns: 1, and -1 or NULL for the other side. */
+static PlanNode *tagged(Binder *b, PlanNode *input, const int64_t *tags, uint32_t n_tags)
+{
+    uint32_t n = input->n_fields;
+    Expr **exprs = bind_alloc(b, n + n_tags, sizeof(*exprs));
+    const char **names = bind_alloc(b, n + n_tags, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n + n_tags; i++) {
+        const PlanField *f = &input->fields[MIN(i, n - 1)];
+        Literal value = {.is_null = i >= n && tags[i - n] == 0, .i = i >= n ? tags[i - n] : 0};
+        exprs[i] = bind_check(b, i < n ? expr_column(b->arena, i, f->type, f->nullable)
+                                       : expr_literal(b->arena, TYPE(LONG), value));
+        names[i] = i < n ? f->name : "side";
+        if (!exprs[i])
+            return NULL;
+    }
+    return bind_project_node(b, input, exprs, names, n + n_tags);
+}
+
+/*
+ * INTERSECT ALL, EXCEPT ALL: both sides grouped by all columns; a row comes back as often as it
+ * stands on both sides, or as it stands on the left more often than on the right.
+ */
+static PlanNode *set_op_all(Binder *b, bool intersect, PlanNode **inputs, const PlanField *fields,
+                            uint32_t n)
+{
+    static const int64_t intersect_tags[2][2] = {{1, 0}, {0, 1}}, except_tags[2][1] = {{1}, {-1}};
+    uint32_t n_tags = intersect ? 2 : 1;
+    PlanNode **sides = bind_alloc(b, 2, sizeof(PlanNode *));
+    if (!sides)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        sides[i] = tagged(b, inputs[i], intersect ? intersect_tags[i] : except_tags[i], n_tags);
+        if (!sides[i])
+            return NULL;
+    }
+    PlanNode *both = bind_node(b, PLAN_UNION, NULL, n + n_tags);
+    PlanNode *groups = both ? bind_node(b, PLAN_AGGREGATE, both, n + n_tags) : NULL;
+    Expr **keys = bind_alloc(b, n, sizeof(*keys));
+    Aggregate *counts = bind_alloc(b, n_tags, sizeof(*counts));
+    if (!groups || !keys || !counts)
+        return NULL;
+    both->union_all.inputs = sides;
+    both->union_all.n_inputs = 2;
+    for (uint32_t i = 0; i < n + n_tags; i++)
+        both->fields[i] = i < n ? fields[i] : (PlanField){"side", TYPE(LONG), true};
+    Expr *times = NULL;
+    ExprList conditions = {0};
+    for (uint32_t i = 0; i < n + n_tags; i++) {
+        const PlanField *f = &both->fields[i];
+        Expr *column = bind_check(b, expr_column(b->arena, i, f->type, f->nullable));
+        groups->fields[i] = *f;
+        if (!column)
+            return NULL;
+        if (i < n) {
+            keys[i] = column;
+            continue;
+        }
+        counts[i - n] = (Aggregate){.id = intersect ? AGG_COUNT : AGG_SUM,
+                                    .type = TYPE(LONG),
+                                    .nullable = !intersect,
+                                    .arg = column};
+        Expr *zero = bind_check(b, expr_literal(b->arena, TYPE(LONG), (Literal){.i = 0}));
+        if (!zero ||
+            !expr_list_add(b->arena, &conditions, expr_compare(b->arena, FN_GT, column, zero)))
+            return bind_fail(b, mem_arena_error(b->arena));
+        times = times ? bind_check(b, expr_call(b->arena, FN_LEAST, TYPE(LONG), false,
+                                                (Expr *[]){times, column}, 2))
+                      : column;
+    }
+    groups->aggregate.groups = keys;
+    groups->aggregate.n_groups = n;
+    groups->aggregate.aggregates = counts;
+    groups->aggregate.n_aggregates = n_tags;
+    PlanNode *filter = bind_pass_node(b, PLAN_FILTER, groups);
+    Expr **exprs = bind_alloc(b, n + 1, sizeof(*exprs));
+    const char **names = bind_alloc(b, n + 1, sizeof(*names));
+    if (!filter || !exprs || !names)
+        return NULL;
+    filter->filter.condition =
+        bind_check(b, expr_balanced(b->arena, FN_AND, conditions.items, conditions.n));
+    memcpy(exprs, keys, n * sizeof(*exprs));
+    exprs[n] = times;
+    for (uint32_t i = 0; i <= n; i++)
+        names[i] = i < n ? fields[i].name : "times";
+    PlanNode *project = bind_project_node(b, filter, exprs, names, n + 1);
+    PlanNode *node = project ? bind_node(b, PLAN_REPLICATE, project, n) : NULL;
+    if (node)
+        memcpy(node->fields, project->fields, n * sizeof(*node->fields));
+    return node;
+}
+
 Bound *bind_set_op(Binder *b, const URel *rel)
 {
     uint32_t n_inputs = rel->n_inputs;
@@ -94,7 +222,7 @@ Bound *bind_set_op(Binder *b, const URel *rel)
     PlanField *fields = NULL;
     for (uint32_t i = 0; i < n_inputs; i++) {
         bounds[i] = bind_relation(b, rel->inputs[i]);
-        orders[i] = bounds[i] ? bind_alloc(b, bounds[i]->n_columns + 256, sizeof(uint32_t)) : NULL;
+        orders[i] = bounds[i] ? bind_alloc(b, bounds[i]->n_columns, sizeof(uint32_t)) : NULL;
         if (!orders[i])
             return NULL;
         uint32_t n_here = visible_columns(bounds[i], orders[i]);
@@ -113,9 +241,8 @@ Bound *bind_set_op(Binder *b, const URel *rel)
             continue;
         }
         if (rel->by_name) {
-            if (rel->allow_missing && n_here > n)
-                return bind_unsupported(b, rel->position, rel->stop,
-                                        "unionByName with columns that only the right side has");
+            if (rel->allow_missing && !add_missing(b, bounds, orders, i, &fields, &n))
+                return NULL;
             uint32_t *order = bind_alloc(b, n, sizeof(*order));
             if (!order || !order_by_name(b, rel, bounds[i], fields, n, order))
                 return NULL;
@@ -156,9 +283,9 @@ Bound *bind_set_op(Binder *b, const URel *rel)
         node->union_all.inputs = inputs;
         node->union_all.n_inputs = n_inputs;
         memcpy(node->fields, fields, n * sizeof(*fields));
+    } else if (rel->all) {
+        node = set_op_all(b, rel->set_op == USET_INTERSECT, inputs, fields, n);
     } else {
-        if (rel->all)
-            return bind_unsupported(b, rel->position, rel->stop, "INTERSECT ALL and EXCEPT ALL");
         /* Rows of the left with, or without, an equal row on the right; nulls are equal. */
         node = bind_join_node(b, rel->set_op == USET_INTERSECT ? JOIN_SEMI : JOIN_ANTI, inputs[0],
                               inputs[1]);

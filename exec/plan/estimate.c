@@ -60,6 +60,7 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
                 return false;
             node = node->input;
             continue;
+        case PLAN_REPLICATE:
         case PLAN_FILTER:
         case PLAN_SORT:
         case PLAN_LIMIT:

@@ -188,7 +188,8 @@ const char *plan_kind_name(const PlanNode *node)
         [PLAN_PROJECT] = "Project",         [PLAN_JOIN] = "HashJoin",
         [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
         [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
-        [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand"};
+        [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
+        [PLAN_REPLICATE] = "Replicate"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)

@@ -126,7 +126,8 @@ typedef enum PlanKind {
     PLAN_LIMIT,
     PLAN_UNION, /* ALL; same number and types of columns */
     PLAN_DISTINCT,
-    PLAN_EXPAND, /* each row once per grouping set */
+    PLAN_EXPAND,    /* each row once per grouping set */
+    PLAN_REPLICATE, /* each row as often as the input's last column (LONG) says, without that */
     _PLAN_KIND_MAX,
 } PlanKind;
 

@@ -391,15 +391,15 @@ static Pruned prune_union(Optimiser *o, const PlanNode *node, const bool *need)
 /* All columns, as they are. */
 static Pruned prune_distinct(Optimiser *o, const PlanNode *node)
 {
-    bool *all = opt_alloc(o, node->n_fields, sizeof(*all));
+    bool *all = opt_alloc(o, node->input->n_fields, sizeof(*all));
     uint32_t *map = opt_alloc(o, node->n_fields, sizeof(*map));
     PlanNode *copy = opt_copy(o, node);
     if (!all || !map || !copy)
         return (Pruned){0};
-    for (uint32_t i = 0; i < node->n_fields; i++) {
-        all[i] = true;
+    for (uint32_t i = 0; i < node->n_fields; i++)
         map[i] = i;
-    }
+    for (uint32_t i = 0; i < node->input->n_fields; i++)
+        all[i] = true;
     copy->input = exact(o, node->input, all);
     return copy->input ? (Pruned){copy, map} : (Pruned){0};
 }
@@ -456,6 +456,7 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
     case PLAN_UNION:
         return prune_union(o, node, need);
     case PLAN_DISTINCT:
+    case PLAN_REPLICATE:
         return prune_distinct(o, node);
     case PLAN_EXPAND:
         return prune_expand(o, node, need);

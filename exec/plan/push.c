@@ -414,6 +414,7 @@ PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     case PLAN_SORT:
         return node->sort.limit >= 0 ? push_stop(o, node, &kept) : push_through(o, node, &kept);
     case PLAN_DISTINCT:
+    case PLAN_REPLICATE:
         return push_through(o, node, &kept);
     case PLAN_JOIN:
         return push_join(o, node, &kept);
