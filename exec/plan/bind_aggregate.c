@@ -524,8 +524,11 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         if (!exprs[i])
             return NULL;
     }
-    if (!finish_node(b, a))
+    OverGroups over = {b, a, base, NULL};
+    if (!bind_pending_map(b, &pending, 0, replace_group, &over) || !finish_node(b, a))
         return NULL;
+    if (over.missing)
+        return missing_aggregation(b, a, pending.items[0].e, over.missing);
     PlanNode *below = bind_pending_join(b, a->node, &pending, exprs, n);
     PlanNode *project = below ? bind_project_node(b, below, exprs, names, n) : NULL;
     Bound *bound = bound_new(b, project);
@@ -551,17 +554,46 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
     return bound;
 }
 
+/* Subqueries inside aggregates: their values become columns of the input. */
+static bool prebind_in(Binder *b, Bound *input, Bound **attached, const UExpr *e)
+{
+    if (e->kind == UEXPR_CALL && function_is_aggregate(e->name))
+        return bind_prebind(b, input, attached, e, false);
+    if (e->kind == UEXPR_SUBQUERY)
+        return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (!prebind_in(b, input, attached, e->args[i]))
+            return false;
+    return true;
+}
+
+static bool prebind_arguments(Binder *b, Bound **input, const URel *rel)
+{
+    Bound *before = *input;
+    for (uint32_t i = 0; i < rel->n_exprs; i++)
+        if (uexpr_has_subquery(rel->exprs[i]) && !prebind_in(b, before, input, rel->exprs[i]))
+            return false;
+    for (uint32_t i = 0; i < rel->n_groups; i++)
+        if (uexpr_has_subquery(rel->groups[i]) &&
+            !bind_prebind(b, before, input, rel->groups[i], false))
+            return false;
+    return true;
+}
+
 static Bound *aggregate_over(Binder *b, Bound *input, const URel *rel)
 {
     BoundAggregate *a = bind_alloc(b, 1, sizeof(*a));
-    if (!a)
+    uint32_t n_prebound = b->n_prebound;
+    if (!a || !prebind_arguments(b, &input, rel))
         return NULL;
     a->input = input;
     a->has_group_by = rel->n_groups > 0 || rel->group_all;
     a->node = bind_node(b, PLAN_AGGREGATE, input->node, 0);
     if (!a->node || !bind_groups(b, a, rel))
         return NULL;
-    return bind_select_over(b, a, rel);
+    Bound *bound = bind_select_over(b, a, rel);
+    b->n_prebound = n_prebound;
+    return bound;
 }
 
 Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel)
@@ -667,7 +699,7 @@ Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
         scope.aggregate = a;
         scope.aggregate_base = n_out + below->node->n_fields;
     }
-    uint32_t n_aggregates = a ? a->n_aggregates : 0;
+    uint32_t n_aggregates = a ? a->n_aggregates : 0, n_pending = pending ? pending->n : 0;
     /* Aggregates are collected with arguments over the two scopes; HAVING and ORDER BY look into
      * the input first there. */
     Expr *made = having || where ? bind_condition(b, &scope, e) : bind_expr(b, &scope, e);
@@ -692,6 +724,8 @@ Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
             return NULL;
     }
     Extension x = {b, bound, n_out, below->node->n_fields, e, false};
+    if (pending && !bind_pending_map(b, pending, n_pending, replace_below, &x))
+        return NULL;
     made = expr_rewrite(b->arena, made, replace_below, &x);
     return b->result ? NULL : bind_check(b, made);
 }

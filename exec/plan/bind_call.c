@@ -982,11 +982,14 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
     Expr **args = bind_alloc(b, e->n_args, sizeof(*args));
     if (!args)
         return NULL;
+    bool negated = scope->negated;
+    scope->negated = uexpr_negates(e, negated);
     for (uint32_t i = 0; i < e->n_args; i++) {
         args[i] = bind_expr(b, scope, e->args[i]);
         if (!args[i])
             return NULL;
     }
+    scope->negated = negated;
     Expr *made = function_is_nested_for(row->name, args, e->n_args)
                      ? bind_nested_overload(b, e, args, e->n_args)
                  : row->rule == RULE_REWRITE ? bind_rewrite(b, e, row->name, args, e->n_args)

@@ -325,13 +325,17 @@ static Expr *bind_name(Binder *b, Scope *scope, const UExpr *e)
         if (item)
             return item;
     }
-    if (scope->outer) {
-        c = find_column(b, scope->outer->bound, e, &matches);
-        if (matches > 1)
-            return ambiguous(b, scope->outer->bound, e);
-        if (c) {
+    uint32_t level = BIND_OUTER_BASE;
+    for (const Scope *o = scope->outer; o; o = o->outer, level += BIND_OUTER_STRIDE) {
+        const Bound *sides[2] = {o->bound, o->second};
+        for (int i = 0; i < 2 && sides[i]; i++) {
+            c = find_column(b, sides[i], e, &matches);
+            if (matches > 1)
+                return ambiguous(b, sides[i], e);
+            if (!c)
+                continue;
             scope->used_outer = true;
-            return column_of(b, scope->outer->bound, c, BIND_OUTER_BASE, e);
+            return column_of(b, sides[i], c, level + (i > 0 ? o->bound->node->n_fields : 0), e);
         }
     }
     return NULL;
@@ -483,9 +487,7 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
     case UEXPR_CALL:
         return bind_call(b, scope, e);
     case UEXPR_SUBQUERY:
-        if (e->subquery_kind == USUBQUERY_SCALAR)
-            return bind_scalar_subquery(b, scope, e);
-        return bind_mark_subquery(b, scope, e);
+        return bind_subquery(b, scope, e);
     case UEXPR_STAR:
         return bind_error(b, e->position, e->stop, "INVALID_USAGE_OF_STAR_OR_REGEX", "42000",
                           "Invalid usage of '*' in expression.");

@@ -11,11 +11,13 @@
 
 /* Column numbers from here on mean columns of the query around a subquery. */
 #define BIND_OUTER_BASE (UINT32_C(1) << 30)
+/* So much more for each query further out. */
+#define BIND_OUTER_STRIDE (UINT32_C(1) << 24)
 /* And from here on, scalar subqueries that wait to be joined (PendingList). */
 #define BIND_PENDING_BASE (BIND_OUTER_BASE + (UINT32_C(1) << 29))
 /* Below BIND_OUTER_BASE by less than this: the id of the grouping set. */
 #define BIND_GROUPING_BASE (BIND_OUTER_BASE - (UINT32_C(1) << 28))
-#define BIND_SUBQUERY_DEPTH_MAX 32u
+#define BIND_SUBQUERY_DEPTH_MAX 32u /* times the stride: up to BIND_PENDING_BASE */
 #define BIND_VIEW_DEPTH_MAX 100u
 
 /*
@@ -73,13 +75,27 @@ typedef struct Cte {
 } Cte;
 
 /*
- * Scalar subqueries of HAVING and of a select list with aggregates: they are joined above the
- * aggregation once that is complete. Number k stands as column BIND_PENDING_BASE + k until then.
+ * Subqueries of HAVING and of a select list with aggregates: they are joined above the aggregation
+ * once that is complete. Number k stands as column BIND_PENDING_BASE + k until then.
  */
+typedef struct PendingSubquery {
+    const UExpr *e;
+    Bound *query;
+    Expr **left; /* IN: the values before it */
+    bool negated;
+} PendingSubquery;
+
 typedef struct PendingList {
-    Bound **items;
+    PendingSubquery *items;
     uint32_t n, capacity;
 } PendingList;
+
+/* A subquery whose value is a column already: of an aggregate's argument, of a join's side. */
+typedef struct Prebound {
+    const UExpr *e;
+    Expr *value;
+    bool on_right; /* of a join whose sides are not together yet */
+} Prebound;
 
 /* Items of a select list that later ones may use by their alias. */
 typedef struct LateralList {
@@ -98,6 +114,7 @@ struct Scope {
     bool used_outer;     /* out */
     bool allow_aggregates;
     bool inside_aggregate;
+    bool negated;              /* under an odd number of NOTs */
     BoundAggregate *aggregate; /* collects: number k becomes column @aggregate_base + k */
     uint32_t aggregate_base;
     const char *clause; /* "WHERE", for messages */
@@ -117,6 +134,8 @@ typedef struct Binder {
     uint32_t n_plan_ids, plan_ids_capacity;
     Cte *ctes;
     uint32_t n_ctes, ctes_capacity;
+    Prebound *prebound;
+    uint32_t n_prebound, prebound_capacity;
     uint32_t view_depth; /* positions inside views mean another text */
     uint32_t subquery_depth;
     Scope *outer; /* for relations inside a subquery */
@@ -219,9 +238,17 @@ Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, co
 void bind_remember_plan_id(Binder *b, int64_t plan_id, const Bound *bound);
 
 /* bind_subquery.c */
-Expr *bind_scalar_subquery(Binder *b, Scope *scope, const UExpr *e);
-/* EXISTS, IN where a value is wanted. */
-Expr *bind_mark_subquery(Binder *b, Scope *scope, const UExpr *e);
+/* Any subquery as a value. */
+Expr *bind_subquery(Binder *b, Scope *scope, const UExpr *e);
+/* Is @e under NOT when it is an argument of @call, which is so when @negated? Only AND, OR and NOT
+ * are looked through. */
+bool uexpr_negates(const UExpr *call, bool negated);
+/* The subqueries in @e as values over *@attached, which is @input with columns joined to it; they
+ * are noted in Binder.prebound. */
+bool bind_prebind(Binder *b, const Bound *input, Bound **attached, const UExpr *e, bool negated);
+/* What waits from number @first on, said by what @replace makes of the columns around it. */
+bool bind_pending_map(Binder *b, PendingList *list, uint32_t first,
+                      Expr *(*replace)(void *userdata, Expr *e), void *userdata);
 /* Joins what waits to @node. @exprs [n] then say it by columns of the join. */
 PlanNode *bind_pending_join(Binder *b, PlanNode *node, const PendingList *pending, Expr **exprs,
                             uint32_t n);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exec/plan/bind_decorrelate.h"
 #include "exec/plan/bind_nested.h"
 
 PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right)
@@ -39,7 +40,8 @@ PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *rig
  */
 static bool null_safe_keys(Binder *b, Expr *l, Expr *r, ExprList *left, ExprList *right)
 {
-    if (type_phys(l->type) == PHYS_NESTED || !type_equal(l->type, r->type))
+    if (l->type.kind == TYPE_ARRAY || l->type.kind == TYPE_MAP || l->type.kind == TYPE_STRUCT ||
+        !type_equal(l->type, r->type))
         return false;
     Expr *sides[2] = {l, r};
     ExprList *lists[2] = {left, right};
@@ -301,11 +303,106 @@ static Bound *bind_natural(Binder *b, const URel *rel, const Bound *left, const 
     return bind_using(b, rel, left, right, names, n);
 }
 
+/* The right side for each row of the left. */
+static Bound *bind_lateral(Binder *b, const URel *rel, Bound *left)
+{
+    if (rel->join_type != JOIN_INNER && rel->join_type != JOIN_CROSS && rel->join_type != JOIN_LEFT)
+        return bind_unsupported(b, rel->position, rel->stop,
+                                "LATERAL with this kind of join; INNER, CROSS and LEFT have it");
+    if (rel->natural || rel->n_names > 0)
+        return bind_unsupported(b, rel->position, rel->stop, "LATERAL join with USING");
+    if (b->subquery_depth >= BIND_SUBQUERY_DEPTH_MAX)
+        return bind_unsupported(b, rel->position, rel->stop, "subqueries nested this deeply");
+    Scope scope = {.bound = left, .outer = b->outer};
+    Scope *before = b->outer;
+    b->outer = &scope;
+    b->subquery_depth++;
+    Bound *right = bind_relation(b, rel->right);
+    b->subquery_depth--;
+    b->outer = before;
+    ExprList parts = {0}, correlated = {0};
+    PlanNode *inner =
+        right ? bind_decorrelate(b, left->node, right->node, false, &correlated) : NULL;
+    Bound *made = inner ? bound_over(b, right, inner) : NULL;
+    PlanNode *join = made ? bind_join_node(b, rel->join_type, left->node, inner) : NULL;
+    if (!join)
+        return NULL;
+    for (uint32_t i = 0; i < correlated.n; i++)
+        if (!expr_list_add(b->arena, &parts,
+                           bind_sides(b, correlated.items[i], left->node->n_fields)))
+            return bind_fail(b, mem_arena_error(b->arena));
+    if (rel->condition) {
+        Bound *both = condition_scope(b, left, made);
+        Scope on = {.bound = both, .outer = b->outer, .clause = "JOIN"};
+        Expr *condition = both ? bind_condition(b, &on, rel->condition) : NULL;
+        if (!condition || !expr_list_add(b->arena, &parts, condition))
+            return b->result ? NULL : bind_fail(b, mem_arena_error(b->arena));
+    }
+    if (parts.n > 0 &&
+        !bind_join_condition(b, join,
+                             bind_check(b, expr_balanced(b->arena, FN_AND, parts.items, parts.n))))
+        return NULL;
+    if (parts.n == 0 && join->join.type == JOIN_INNER)
+        join->join.type = JOIN_CROSS;
+    return joined_scope(b, join, left, made);
+}
+
+/* Subqueries of ON become columns of the side whose names they use: the right one if they can. */
+static bool prebind_on(Binder *b, const UExpr *e, bool negated, Bound **left, Bound **right)
+{
+    if (e->kind != UEXPR_SUBQUERY) {
+        for (uint32_t i = 0; i < e->n_args; i++)
+            if (!prebind_on(b, e->args[i], uexpr_negates(e, negated), left, right))
+                return false;
+        return true;
+    }
+    QueryError *error = b->context->error, ignored;
+    Bound *attached = *right;
+    uint32_t before = b->n_prebound;
+    b->context->error = &ignored;
+    bool ok = bind_prebind(b, *right, &attached, e, negated);
+    b->context->error = error;
+    if (!ok && b->result != QUERY_E_FAILED)
+        return false;
+    if (ok) {
+        *right = attached;
+        for (uint32_t i = before; i < b->n_prebound; i++)
+            b->prebound[i].on_right = true;
+        return true;
+    }
+    b->result = 0;
+    b->n_prebound = before;
+    attached = *left;
+    if (!bind_prebind(b, *left, &attached, e, negated))
+        return false;
+    *left = attached;
+    return true;
+}
+
+/* The values of the right side's subqueries stand behind the left side's columns. */
+static bool shift_prebound(Binder *b, uint32_t from, uint32_t n_left)
+{
+    for (uint32_t i = from; i < b->n_prebound; i++) {
+        if (!b->prebound[i].on_right)
+            continue;
+        b->prebound[i].value = bind_check(b, expr_shift(b->arena, b->prebound[i].value, n_left));
+        b->prebound[i].on_right = false;
+    }
+    return b->result == 0;
+}
+
 Bound *bind_join(Binder *b, const URel *rel)
 {
     Bound *left = bind_relation(b, rel->input);
+    if (left && rel->right->lateral)
+        return bind_lateral(b, rel, left);
     Bound *right = left ? bind_relation(b, rel->right) : NULL;
     if (!right)
+        return NULL;
+    uint32_t n_prebound = b->n_prebound;
+    if (rel->condition && uexpr_has_subquery(rel->condition) &&
+        (!prebind_on(b, rel->condition, false, &left, &right) ||
+         !shift_prebound(b, n_prebound, left->node->n_fields)))
         return NULL;
     if (rel->natural)
         return bind_natural(b, rel, left, right);
@@ -325,6 +422,7 @@ Bound *bind_join(Binder *b, const URel *rel)
                               "A query operator contains one or more unsupported expressions: an "
                               "aggregate function in a join condition.");
         Expr *condition = bind_condition(b, &scope, rel->condition);
+        b->n_prebound = n_prebound;
         if (!bind_join_condition(b, join, condition))
             return NULL;
     } else if (join->join.type == JOIN_INNER) {

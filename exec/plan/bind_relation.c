@@ -576,8 +576,24 @@ static bool is_ordinal(const UExpr *e)
     return e->kind == UEXPR_LITERAL && e->type.kind == TYPE_INT && !e->literal.is_null;
 }
 
+/* Subqueries of ORDER BY are joined below the sort. */
+static PlanNode *sort_pending(Binder *b, PlanNode *node, const PendingList *pending, SortKey *keys,
+                              uint32_t n)
+{
+    Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
+    if (!exprs)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        exprs[i] = keys[i].expr;
+    node = bind_pending_join(b, node, pending, exprs, n);
+    for (uint32_t i = 0; i < n; i++)
+        keys[i].expr = exprs[i];
+    return node;
+}
+
 static Bound *bind_sort(Binder *b, const URel *rel)
 {
+    PendingList pending = {0};
     Bound *input = bind_relation(b, rel->input);
     if (!input)
         return NULL;
@@ -595,18 +611,23 @@ static Bound *bind_sort(Binder *b, const URel *rel)
         } else if (is_ordinal(key->expr) && b->context->settings.order_by_ordinal) {
             keys[i].expr = bind_sort_ordinal(b, input, key->expr);
         } else {
-            keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY", NULL);
+            keys[i].expr = bind_extended(b, input, key->expr, "ORDER BY", &pending);
         }
         keys[i].expr = bind_sort_key(b, key->expr, keys[i].expr);
         if (!keys[i].expr)
             return NULL;
     }
-    PlanNode *node = bind_pass_node(b, PLAN_SORT, input->node);
+    PlanNode *below = sort_pending(b, input->node, &pending, keys, n_keys);
+    PlanNode *node = below ? bind_pass_node(b, PLAN_SORT, below) : NULL;
     if (!node)
         return NULL;
     node->sort.keys = keys;
     node->sort.n_keys = n_keys;
     node->sort.limit = -1;
+    if (pending.n > 0) {
+        Bound *kept = keep_first(b, input, node, input->node->n_fields);
+        return kept ? bound_visible(b, kept) : NULL;
+    }
     Bound *bound = bound_over(b, input, node);
     return bound ? drop_extra(b, bound) : NULL;
 }

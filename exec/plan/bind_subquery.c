@@ -7,81 +7,25 @@
  *   a scalar subquery without correlation  cross join with its one row
  *   a scalar subquery with equalities to the query around it
  *                                          left join with its rows grouped by them
- *   EXISTS, IN where a value is wanted     left join with the different keys and a mark
+ *   EXISTS, IN where a value is wanted     bind_mark.c
+ *   any other correlation                  bind_decorrelate.c
  *
  * A scalar subquery that may give several rows is aggregated to one with a count, which is looked
  * at when the value is: SCALAR_SUBQUERY_TOO_MANY_ROWS is an error of rows.
- *
- * Correlation is a column number from BIND_OUTER_BASE on. It may stand in the WHERE of the subquery
- * (and of its select list's projection), from where the conjuncts are pulled up into the join;
- * anywhere else it is refused.
  */
 
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
-
-static bool has_outer(const Expr *e)
-{
-    return !expr_columns_within(e, 0, BIND_OUTER_BASE);
-}
-
-/* Is any expression of the plan correlated? */
-static bool plan_has_outer(const PlanNode *node)
-{
-    if (!node)
-        return false;
-    switch (node->kind) {
-    case PLAN_FILTER:
-        if (has_outer(node->filter.condition))
-            return true;
-        break;
-    case PLAN_PROJECT:
-        for (uint32_t i = 0; i < node->n_fields; i++)
-            if (has_outer(node->project.exprs[i]))
-                return true;
-        break;
-    case PLAN_JOIN:
-        if (node->join.residual && has_outer(node->join.residual))
-            return true;
-        for (uint32_t i = 0; i < node->join.n_keys; i++)
-            if (has_outer(node->join.left_keys[i]) || has_outer(node->join.right_keys[i]))
-                return true;
-        break;
-    case PLAN_AGGREGATE:
-        for (uint32_t i = 0; i < node->aggregate.n_groups; i++)
-            if (has_outer(node->aggregate.groups[i]))
-                return true;
-        for (uint32_t i = 0; i < node->aggregate.n_aggregates; i++) {
-            const Aggregate *a = &node->aggregate.aggregates[i];
-            if ((a->arg && has_outer(a->arg)) || (a->filter && has_outer(a->filter)))
-                return true;
-        }
-        break;
-    case PLAN_SORT:
-        for (uint32_t i = 0; i < node->sort.n_keys; i++)
-            if (has_outer(node->sort.keys[i].expr))
-                return true;
-        break;
-    case PLAN_UNION:
-        for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
-            if (plan_has_outer(node->union_all.inputs[i]))
-                return true;
-        break;
-    default:
-        break;
-    }
-    return plan_has_outer(node->input) || plan_has_outer(node->right);
-}
+#include "exec/plan/bind_subquery.h"
 
 /* The subquery's relation, with the names of @outer visible. */
-static Bound *bind_query(Binder *b, const Bound *outer, const UExpr *e)
+Bound *bind_query(Binder *b, const Bound *outer, const Bound *second, const UExpr *e)
 {
     if (b->subquery_depth >= BIND_SUBQUERY_DEPTH_MAX)
         return bind_unsupported(b, e->position, e->stop, "subqueries nested this deeply");
-    Scope scope = {.bound = outer};
     Scope *before = b->outer;
+    Scope scope = {.bound = outer, .second = second, .outer = before};
     b->outer = &scope;
     b->subquery_depth++;
     Bound *bound = bind_relation(b, e->query);
@@ -90,96 +34,7 @@ static Bound *bind_query(Binder *b, const Bound *outer, const UExpr *e)
     return bound;
 }
 
-/* Appends columns to the projection @node so that @e, over its input, can be said over its output.
- */
-typedef struct Raise {
-    Binder *b;
-    PlanNode *node;
-} Raise;
-
-static Expr *raise_column(void *userdata, Expr *e)
-{
-    Raise *r = userdata;
-    Binder *b = r->b;
-    PlanNode *node = r->node;
-    if (e->kind != EXPR_COLUMN || e->column >= BIND_OUTER_BASE)
-        return e->kind == EXPR_COLUMN ? e : NULL;
-    for (uint32_t i = 0; i < node->n_fields; i++)
-        if (expr_equal(node->project.exprs[i], e))
-            return bind_check(b, expr_column(b->arena, i, e->type, e->nullable));
-    uint32_t n = node->n_fields;
-    PlanField *fields = bind_alloc(b, n + 1, sizeof(*fields));
-    Expr **exprs = bind_alloc(b, n + 1, sizeof(*exprs));
-    if (!fields || !exprs)
-        return e;
-    memcpy(fields, node->fields, n * sizeof(*fields));
-    memcpy(exprs, node->project.exprs, n * sizeof(*exprs));
-    fields[n] = node->input->fields[e->column];
-    exprs[n] = e;
-    node->fields = fields;
-    node->project.exprs = exprs;
-    node->n_fields = n + 1;
-    return bind_check(b, expr_column(b->arena, n, e->type, e->nullable));
-}
-
-/*
- * Takes correlated conjuncts out of the filters at the top of @node. Return: the node without them;
- * *@list says them over its output and outer columns.
- */
-static PlanNode *pull_up(Binder *b, PlanNode *node, ExprList *list)
-{
-    if (node->kind == PLAN_PROJECT) {
-        PlanNode *copy = bind_alloc(b, 1, sizeof(*copy));
-        if (!copy)
-            return NULL;
-        *copy = *node;
-        ExprList below = {0};
-        copy->input = pull_up(b, node->input, &below);
-        if (!copy->input)
-            return NULL;
-        for (uint32_t i = 0; i < below.n; i++) {
-            Raise r = {b, copy};
-            Expr *e = expr_rewrite(b->arena, below.items[i], raise_column, &r);
-            if (b->result || !expr_list_add(b->arena, list, e))
-                return bind_fail(b, mem_arena_error(b->arena));
-        }
-        return copy;
-    }
-    if (node->kind != PLAN_FILTER)
-        return node;
-    ExprList parts = {0}, kept = {0};
-    PlanNode *input = pull_up(b, node->input, list);
-    if (!input || !expr_split(b->arena, FN_AND, node->filter.condition, &parts))
-        return bind_fail(b, mem_arena_error(b->arena));
-    for (uint32_t i = 0; i < parts.n; i++)
-        if (!expr_list_add(b->arena, has_outer(parts.items[i]) ? list : &kept, parts.items[i]))
-            return bind_fail(b, mem_arena_error(b->arena));
-    if (kept.n == 0)
-        return input;
-    PlanNode *copy = bind_pass_node(b, PLAN_FILTER, input);
-    if (!copy)
-        return NULL;
-    copy->filter.condition = bind_check(b, expr_balanced(b->arena, FN_AND, kept.items, kept.n));
-    return copy->filter.condition ? copy : NULL;
-}
-
-/* Outer column n becomes n; inner column n becomes n_outer + n. */
-typedef struct Sides {
-    Binder *b;
-    uint32_t n_outer;
-} Sides;
-
-static Expr *replace_sides(void *userdata, Expr *e)
-{
-    const Sides *s = userdata;
-    if (e->kind != EXPR_COLUMN)
-        return NULL;
-    uint32_t column =
-        e->column >= BIND_OUTER_BASE ? e->column - BIND_OUTER_BASE : e->column + s->n_outer;
-    return bind_check(s->b, expr_column(s->b->arena, column, e->type, e->nullable));
-}
-
-static Bound *over_join(Binder *b, const Bound *input, PlanNode *join)
+Bound *bind_over_join(Binder *b, const Bound *input, PlanNode *join)
 {
     Bound *bound = bind_alloc(b, 1, sizeof(*bound));
     if (!bound)
@@ -192,63 +47,97 @@ static Bound *over_join(Binder *b, const Bound *input, PlanNode *join)
     return bound;
 }
 
-Bound *bind_subquery_conjunct(Binder *b, Bound *input, const UExpr *e, bool negated)
+static bool check_width(Binder *b, const UExpr *e, const Bound *query)
 {
-    Bound *query = bind_query(b, input, e);
-    if (!query)
-        return NULL;
-    uint32_t n_outer = input->node->n_fields;
-    bool in = e->subquery_kind == USUBQUERY_IN;
-    if (in && e->n_args != query->n_columns)
-        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
-                          "42K09",
-                          "Cannot resolve %.200s due to data type mismatch: The number of columns "
-                          "in the left hand side of an IN subquery does not match the number of "
-                          "columns in the output of subquery: %u and %u.",
-                          uexpr_quoted(b, e), e->n_args, query->n_columns);
-    ExprList correlated = {0}, condition = {0};
-    PlanNode *inner = pull_up(b, query->node, &correlated);
-    if (!inner)
-        return NULL;
-    if (plan_has_outer(inner))
-        return bind_unsupported(b, e->position, e->stop,
-                                "a subquery that uses columns of the query around it other than "
-                                "in its WHERE");
-    bool nullable = false;
-    for (uint32_t i = 0; in && i < e->n_args; i++) {
-        Scope scope = {.bound = input, .outer = b->outer, .clause = "IN"};
-        Expr *left = bind_expr(b, &scope, e->args[i]);
-        if (!left)
-            return NULL;
+    if (e->subquery_kind != USUBQUERY_IN || e->n_args == query->n_columns)
+        return true;
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH", "42K09",
+               "Cannot resolve %.200s due to data type mismatch: The number of columns in the left "
+               "hand side of an IN subquery does not match the number of columns in the output of "
+               "subquery: %u and %u.",
+               uexpr_quoted(b, e), e->n_args, query->n_columns);
+    return false;
+}
+
+/* For EXISTS neither order nor how many matters. */
+static PlanNode *any_row_of(PlanNode *node)
+{
+    while ((node->kind == PLAN_SORT && node->sort.limit < 0) ||
+           (node->kind == PLAN_LIMIT && node->limit.limit != 0 && node->limit.offset <= 0))
+        node = node->input;
+    return node;
+}
+
+bool bind_in_condition(Binder *b, const UExpr *e, const Bound *query, const PlanNode *inner,
+                       uint32_t n_outer, Expr *const *left, ExprList *list, bool *ret_nullable)
+{
+    *ret_nullable = false;
+    for (uint32_t i = 0; i < e->n_args && e->subquery_kind == USUBQUERY_IN; i++) {
         uint32_t column = query->columns[i].index;
         const PlanField *f = &inner->fields[column];
         Expr *right = bind_check(b, expr_column(b->arena, n_outer + column, f->type, f->nullable));
-        nullable |= left->nullable || f->nullable;
-        if (!expr_list_add(b->arena, &condition, bind_binary(b, e, FN_EQ, left, right)))
-            return bind_fail(b, mem_arena_error(b->arena));
+        if (!left[i] || !right)
+            return false;
+        *ret_nullable |= left[i]->nullable || f->nullable;
+        Expr *same = bind_binary(b, e, FN_EQ, left[i], right);
+        if (!same || !expr_list_add(b->arena, list, same))
+            return bind_fail(b, mem_arena_error(b->arena)), false;
     }
-    for (uint32_t i = 0; i < correlated.n; i++) {
-        Sides sides = {b, n_outer};
-        Expr *made = expr_rewrite(b->arena, correlated.items[i], replace_sides, &sides);
-        if (b->result || !expr_list_add(b->arena, &condition, made))
-            return bind_fail(b, mem_arena_error(b->arena));
+    return true;
+}
+
+/* Not false: what NOT IN must not meet. */
+Expr *bind_true_or_unknown(Binder *b, const ExprList *parts)
+{
+    Expr *all = bind_check(b, expr_balanced(b->arena, FN_AND, parts->items, parts->n));
+    Expr *yes = bind_check(b, expr_bool(b->arena, true));
+    return all && yes ? bind_check(b, expr_call(b->arena, FN_COALESCE, TYPE(BOOLEAN), false,
+                                                (Expr *[]){all, yes}, 2))
+                      : NULL;
+}
+
+Bound *bind_subquery_conjunct(Binder *b, Bound *input, const UExpr *e, bool negated)
+{
+    Bound *query = bind_query(b, input, NULL, e);
+    if (!query || !check_width(b, e, query))
+        return NULL;
+    uint32_t n_outer = input->node->n_fields;
+    bool in = e->subquery_kind == USUBQUERY_IN;
+    ExprList correlated = {0}, condition = {0};
+    PlanNode *inner = bind_decorrelate(b, input->node, in ? query->node : any_row_of(query->node),
+                                       false, &correlated);
+    if (!inner)
+        return NULL;
+    Expr **left = bind_alloc(b, e->n_args, sizeof(*left));
+    for (uint32_t i = 0; left && in && i < e->n_args; i++) {
+        Scope scope = {.bound = input, .outer = b->outer, .clause = "IN"};
+        left[i] = bind_expr(b, &scope, e->args[i]);
     }
+    bool nullable;
+    if (!left || !bind_in_condition(b, e, query, inner, n_outer, left, &condition, &nullable))
+        return NULL;
     PlanNode *join = bind_join_node(b, negated ? JOIN_ANTI : JOIN_SEMI, input->node, inner);
     if (!join)
         return NULL;
     if (in && negated && nullable) {
         /* With nulls NOT IN is three-valued; the operator knows one key and nothing beside. */
-        if (correlated.n > 0 || e->n_args > 1)
-            return bind_unsupported(b, e->position, e->stop,
-                                    "NOT IN over nullable columns with correlation or with several "
-                                    "columns; use NOT EXISTS");
-        join->join.null_aware = true;
+        if (correlated.n > 0 || e->n_args > 1) {
+            Expr *unless = bind_true_or_unknown(b, &condition);
+            condition = (ExprList){0};
+            if (!unless || !expr_list_add(b->arena, &condition, unless))
+                return bind_fail(b, mem_arena_error(b->arena));
+        } else {
+            join->join.null_aware = true;
+        }
     }
+    for (uint32_t i = 0; i < correlated.n; i++)
+        if (!expr_list_add(b->arena, &condition, bind_sides(b, correlated.items[i], n_outer)))
+            return bind_fail(b, mem_arena_error(b->arena));
     if (condition.n > 0 &&
         !bind_join_condition(
             b, join, bind_check(b, expr_balanced(b->arena, FN_AND, condition.items, condition.n))))
         return NULL;
-    return over_join(b, input, join);
+    return bind_over_join(b, input, join);
 }
 
 /* ---- scalar subqueries ---- */
@@ -273,25 +162,26 @@ static bool gives_one_row(const PlanNode *node)
 
 /*
  * Equalities between the subquery and the query around it, taken apart: @inner over the subquery's
- * columns, @outer over those around it. Return: false after an error.
+ * columns, @outer over those around it. All are of one kind: = or <=>. Return: false: something
+ * else is among them, or an error.
  */
-static bool split_equalities(Binder *b, const UExpr *e, const ExprList *correlated, ExprList *inner,
-                             ExprList *outer)
+bool bind_split_equalities(Binder *b, const ExprList *correlated, ExprList *inner, ExprList *outer,
+                           FunctionId *ret_equal)
 {
+    *ret_equal = FN_EQ;
     for (uint32_t i = 0; i < correlated->n; i++) {
         const Expr *c = correlated->items[i];
-        Expr *in = NULL, *out = NULL;
-        if (c->kind == EXPR_CALL && c->function == FN_EQ) {
-            bool first_outer = expr_columns_within(c->args[0], BIND_OUTER_BASE, UINT32_MAX);
-            out = c->args[first_outer ? 0 : 1];
-            in = c->args[first_outer ? 1 : 0];
-        }
-        if (!in || has_outer(in) || !expr_columns_within(out, BIND_OUTER_BASE, UINT32_MAX)) {
-            bind_unsupported(b, e->position, e->stop,
-                             "a subquery with a value that is correlated by anything but "
-                             "equalities");
+        if (c->kind != EXPR_CALL || (c->function != FN_EQ && c->function != FN_EQ_NULL_SAFE) ||
+            (i > 0 && c->function != *ret_equal))
             return false;
-        }
+        *ret_equal = c->function;
+        uint32_t far = BIND_OUTER_BASE + BIND_OUTER_STRIDE;
+        bool first =
+            expr_has_columns(c->args[0]) && expr_columns_within(c->args[0], BIND_OUTER_BASE, far);
+        Expr *out = c->args[first ? 0 : 1], *in = c->args[first ? 1 : 0];
+        if (expr_has_outer(in) || !expr_has_columns(out) ||
+            !expr_columns_within(out, BIND_OUTER_BASE, far))
+            return false;
         if (!expr_list_add(b->arena, inner, in) ||
             !expr_list_add(b->arena, outer, expr_shift(b->arena, out, -(int64_t)BIND_OUTER_BASE)))
             return bind_fail(b, mem_arena_error(b->arena)), false;
@@ -300,8 +190,8 @@ static bool split_equalities(Binder *b, const UExpr *e, const ExprList *correlat
 }
 
 /* @input aggregated by @groups. */
-static PlanNode *aggregate_node(Binder *b, PlanNode *input, const ExprList *groups,
-                                Aggregate *aggregates, uint32_t n_aggregates)
+PlanNode *bind_groups_node(Binder *b, PlanNode *input, const ExprList *groups,
+                           Aggregate *aggregates, uint32_t n_aggregates)
 {
     PlanNode *node = bind_node(b, PLAN_AGGREGATE, input, groups->n + n_aggregates);
     if (!node)
@@ -318,19 +208,20 @@ static PlanNode *aggregate_node(Binder *b, PlanNode *input, const ExprList *grou
     return node;
 }
 
-static Expr *field_column(Binder *b, const PlanNode *node, uint32_t i)
+Expr *bind_field_column(Binder *b, const PlanNode *node, uint32_t i)
 {
     return bind_check(b, expr_column(b->arena, i, node->fields[i].type, node->fields[i].nullable));
 }
 
-static Expr *long_literal(Binder *b, int64_t value)
+Expr *bind_long(Binder *b, int64_t value)
 {
     return bind_check(b, expr_literal(b->arena, TYPE(LONG), (Literal){.i = value}));
 }
 
 /* The groups of @node (keys first) as columns of a left join to what is attached; without keys it
  * is one row. Return: number of the first new column; UINT32_MAX after an error. */
-static uint32_t attach_groups(Binder *b, Scope *scope, PlanNode *node, const ExprList *outer_keys)
+uint32_t bind_attach_groups(Binder *b, Scope *scope, PlanNode *node, const ExprList *outer_keys,
+                            FunctionId equal)
 {
     Bound *input = *scope->attach;
     uint32_t first = input->node->n_fields;
@@ -343,14 +234,14 @@ static uint32_t attach_groups(Binder *b, Scope *scope, PlanNode *node, const Exp
         const PlanField *f = &node->fields[i];
         Expr *key = expr_column(b->arena, first + i, f->type, f->nullable);
         if (!key || !expr_list_add(b->arena, &condition,
-                                   expr_compare(b->arena, FN_EQ, outer_keys->items[i], key)))
+                                   expr_compare(b->arena, equal, outer_keys->items[i], key)))
             return bind_fail(b, mem_arena_error(b->arena)), UINT32_MAX;
     }
     if (condition.n > 0 &&
         !bind_join_condition(
             b, join, bind_check(b, expr_balanced(b->arena, FN_AND, condition.items, condition.n))))
         return UINT32_MAX;
-    *scope->attach = over_join(b, input, join);
+    *scope->attach = bind_over_join(b, input, join);
     return *scope->attach ? first : UINT32_MAX;
 }
 
@@ -367,7 +258,7 @@ static Expr *replace_nothing(void *userdata, Expr *e)
         return NULL;
     AggregateId id = o->aggregate->aggregate.aggregates[e->column].id;
     return id == AGG_COUNT || id == AGG_COUNT_STAR
-               ? long_literal(o->b, 0)
+               ? bind_long(o->b, 0)
                : bind_check(o->b, expr_null(o->b->arena, e->type));
 }
 
@@ -379,7 +270,7 @@ static Expr *single_value(Binder *b, const UExpr *e, Expr *value, Expr *count)
         bind_check(b, expr_literal(b->arena, TYPE(STRING),
                                    (Literal){.s = vec_string(message, sizeof(message) - 1)}));
     Expr *kind = bind_check(b, expr_int(b->arena, FN_RAISE_TOO_MANY_ROWS));
-    Expr *one = long_literal(b, 1);
+    Expr *one = bind_long(b, 1);
     if (!value || !count || !text || !kind || !one)
         return NULL;
     Expr *many = bind_check(b, expr_compare(b->arena, FN_GT, count, one));
@@ -399,33 +290,64 @@ static PlanNode *first_and_count(Binder *b, PlanNode *input, const ExprList *gro
     aggregates[0] =
         (Aggregate){.id = AGG_FIRST, .nullable = true, .type = value->type, .arg = value};
     aggregates[1] = (Aggregate){.id = AGG_COUNT_STAR, .type = TYPE(LONG)};
-    return aggregate_node(b, input, groups, aggregates, 2);
+    return bind_groups_node(b, input, groups, aggregates, 2);
 }
 
-static void *outer_elsewhere(Binder *b, const UExpr *e)
+/* The value of the subquery for each combination of outer values that it uses. */
+static Expr *domain_value(Binder *b, Scope *scope, const UExpr *e, Bound *query)
 {
-    return bind_unsupported(b, e->position, e->stop,
-                            "a subquery that uses columns of the query around it other than in "
-                            "its WHERE");
+    ExprList correlated = {0}, inner = {0}, outer = {0};
+    FunctionId equal;
+    PlanNode *node = bind_decorrelate(b, (*scope->attach)->node, query->node, true, &correlated);
+    if (!node || !bind_split_equalities(b, &correlated, &inner, &outer, &equal))
+        return b->result ? NULL : bind_unsupported(b, e->position, e->stop, "this subquery");
+    PlanNode *grouped =
+        first_and_count(b, node, &inner, bind_field_column(b, node, query->columns[0].index));
+    uint32_t first = grouped ? bind_attach_groups(b, scope, grouped, &outer, equal) : UINT32_MAX;
+    if (first == UINT32_MAX)
+        return NULL;
+    const PlanNode *join = (*scope->attach)->node;
+    Expr *value = bind_field_column(b, join, first + inner.n);
+    if (one_row_aggregate(query->node))
+        return value;
+    return single_value(b, e, value, bind_field_column(b, join, first + inner.n + 1));
 }
 
 /* Rows of the subquery, at most one for each key, or an error when the value is looked at. */
 static Expr *correlated_rows(Binder *b, Scope *scope, const UExpr *e, Bound *query)
 {
     ExprList correlated = {0}, inner = {0}, outer = {0};
-    PlanNode *node = pull_up(b, query->node, &correlated);
-    if (!node || !split_equalities(b, e, &correlated, &inner, &outer))
+    FunctionId equal;
+    PlanNode *node = bind_pull_up(b, query->node, &correlated);
+    if (!node)
         return NULL;
-    if (plan_has_outer(node))
-        return outer_elsewhere(b, e);
+    if (plan_has_outer(node) || !bind_split_equalities(b, &correlated, &inner, &outer, &equal))
+        return domain_value(b, scope, e, query);
     PlanNode *grouped =
-        first_and_count(b, node, &inner, field_column(b, node, query->columns[0].index));
-    uint32_t first = grouped ? attach_groups(b, scope, grouped, &outer) : UINT32_MAX;
+        first_and_count(b, node, &inner, bind_field_column(b, node, query->columns[0].index));
+    uint32_t first = grouped ? bind_attach_groups(b, scope, grouped, &outer, equal) : UINT32_MAX;
     if (first == UINT32_MAX)
         return NULL;
     const PlanNode *join = (*scope->attach)->node;
-    return single_value(b, e, field_column(b, join, first + inner.n),
-                        field_column(b, join, first + inner.n + 1));
+    return single_value(b, e, bind_field_column(b, join, first + inner.n),
+                        bind_field_column(b, join, first + inner.n + 1));
+}
+
+/* Does the projection, aggregation included, use outer columns above its input? */
+static bool outer_above(PlanNode *top, const PlanNode *aggregate)
+{
+    for (PlanNode *node = top; node != aggregate; node = node->input)
+        for (uint32_t i = 0; i < node->n_fields; i++)
+            if (expr_has_outer(node->project.exprs[i]))
+                return true;
+    for (uint32_t i = 0; i < aggregate->aggregate.n_aggregates; i++) {
+        const Aggregate *a = &aggregate->aggregate.aggregates[i];
+        if ((a->arg && expr_has_outer(a->arg)) || (a->filter && expr_has_outer(a->filter)))
+            return true;
+        if (!a->nullable && a->id != AGG_COUNT && a->id != AGG_COUNT_STAR)
+            return true;
+    }
+    return false;
 }
 
 /* An aggregate without groups: grouped by the keys, and its value over nothing where none fits. */
@@ -433,15 +355,19 @@ static Expr *correlated_aggregate(Binder *b, Scope *scope, const UExpr *e, Bound
                                   PlanNode *aggregate)
 {
     ExprList correlated = {0}, inner = {0}, outer = {0};
-    PlanNode *node = pull_up(b, aggregate->input, &correlated);
-    if (!node || !split_equalities(b, e, &correlated, &inner, &outer))
+    FunctionId equal;
+    PlanNode *node = bind_pull_up(b, aggregate->input, &correlated);
+    if (!node)
         return NULL;
-    PlanNode *grouped = aggregate_node(b, node, &inner, aggregate->aggregate.aggregates,
-                                       aggregate->aggregate.n_aggregates);
+    if (plan_has_outer(node) || outer_above(query->node, aggregate) ||
+        !bind_split_equalities(b, &correlated, &inner, &outer, &equal))
+        return domain_value(b, scope, e, query);
+    PlanNode *grouped = bind_groups_node(b, node, &inner, aggregate->aggregate.aggregates,
+                                         aggregate->aggregate.n_aggregates);
     if (!grouped)
         return NULL;
     /* The projections above, over the aggregates alone, then where they are now. */
-    Expr *value = field_column(b, query->node, query->columns[0].index);
+    Expr *value = bind_field_column(b, query->node, query->columns[0].index);
     for (PlanNode *above = query->node; above != aggregate && value; above = above->input)
         value = expr_substitute(b->arena, value, above->project.exprs);
     OverNothing nothing = {b, aggregate};
@@ -454,7 +380,7 @@ static Expr *correlated_aggregate(Binder *b, Scope *scope, const UExpr *e, Bound
     if (!value || !over_nothing || !mark || !exprs || !names)
         return bind_fail(b, mem_arena_error(b->arena));
     for (uint32_t i = 0; i < inner.n; i++) {
-        exprs[i] = field_column(b, grouped, i);
+        exprs[i] = bind_field_column(b, grouped, i);
         names[i] = "key";
     }
     exprs[n - 2] = value;
@@ -464,16 +390,14 @@ static Expr *correlated_aggregate(Binder *b, Scope *scope, const UExpr *e, Bound
     PlanNode *project = bind_project_node(b, grouped, exprs, names, n);
     if (!project)
         return NULL;
-    if (plan_has_outer(project))
-        return outer_elsewhere(b, e);
-    uint32_t first = attach_groups(b, scope, project, &outer);
+    uint32_t first = bind_attach_groups(b, scope, project, &outer, equal);
     if (first == UINT32_MAX)
         return NULL;
     const PlanNode *join = (*scope->attach)->node;
-    Expr *found = field_column(b, join, first + n - 2);
+    Expr *found = bind_field_column(b, join, first + n - 2);
     if (over_nothing->kind == EXPR_LITERAL && over_nothing->literal.is_null)
         return found;
-    Expr *marked = field_column(b, join, first + n - 1);
+    Expr *marked = bind_field_column(b, join, first + n - 1);
     Expr *is_marked =
         marked
             ? bind_check(b, expr_call(b->arena, FN_IS_NOT_NULL, TYPE(BOOLEAN), false, &marked, 1))
@@ -490,25 +414,30 @@ static bool gives_one_row_at_most(const PlanNode *node)
     return node->kind == PLAN_LIMIT && node->limit.limit >= 0 && node->limit.limit <= 1;
 }
 
-static bool pend(Binder *b, PendingList *list, Bound *query)
+/* A value for later; until then it is column BIND_PENDING_BASE + k. */
+static Expr *pend(Binder *b, Scope *scope, const UExpr *e, bool negated, Bound *query, Expr **left)
 {
+    PendingList *list = scope->pending;
     if (list->n == list->capacity) {
         uint32_t capacity = list->capacity ? list->capacity * 2 : 4;
-        Bound **grown = bind_alloc(b, capacity, sizeof(*grown));
+        PendingSubquery *grown = bind_alloc(b, capacity, sizeof(*grown));
         if (!grown)
-            return false;
+            return NULL;
         if (list->n > 0)
             memcpy(grown, list->items, list->n * sizeof(*grown));
         list->items = grown;
         list->capacity = capacity;
     }
-    list->items[list->n++] = query;
-    return true;
+    list->items[list->n] = (PendingSubquery){e, query, left, negated};
+    bool scalar = e->subquery_kind == USUBQUERY_SCALAR;
+    Type type = scalar ? query->node->fields[query->columns[0].index].type : TYPE(BOOLEAN);
+    bool nullable = e->subquery_kind != USUBQUERY_EXISTS;
+    return bind_check(b, expr_column(b->arena, BIND_PENDING_BASE + list->n++, type, nullable));
 }
 
 typedef struct Pending {
     Binder *b;
-    const uint32_t *columns;
+    Expr **values;
 } Pending;
 
 static Expr *replace_pending(void *userdata, Expr *e)
@@ -516,41 +445,143 @@ static Expr *replace_pending(void *userdata, Expr *e)
     const Pending *p = userdata;
     if (e->kind != EXPR_COLUMN || e->column < BIND_PENDING_BASE)
         return NULL;
-    return bind_check(p->b, expr_column(p->b->arena, p->columns[e->column - BIND_PENDING_BASE],
-                                        e->type, e->nullable));
+    return p->values[e->column - BIND_PENDING_BASE];
 }
+
+typedef struct PendingMap {
+    Binder *b;
+    Expr *(*replace)(void *userdata, Expr *e);
+    void *userdata;
+} PendingMap;
+
+/* A column of the query around, which stands for another now. */
+static Expr *replace_near(void *userdata, Expr *e)
+{
+    PendingMap *m = userdata;
+    uint32_t column = e->column - BIND_OUTER_BASE;
+    if (e->kind != EXPR_COLUMN || e->column < BIND_OUTER_BASE || column >= BIND_OUTER_STRIDE)
+        return NULL;
+    Expr *here = bind_check(m->b, expr_column(m->b->arena, column, e->type, e->nullable));
+    Expr *made =
+        here ? bind_check(m->b, expr_rewrite(m->b->arena, here, m->replace, m->userdata)) : NULL;
+    if (!made || m->b->result)
+        return e;
+    Expr *far = bind_check(m->b, expr_shift(m->b->arena, made, BIND_OUTER_BASE));
+    return far ? far : e;
+}
+
+bool bind_pending_map(Binder *b, PendingList *list, uint32_t first,
+                      Expr *(*replace)(void *userdata, Expr *e), void *userdata)
+{
+    PendingMap map = {b, replace, userdata};
+    for (uint32_t i = first; i < list->n && !b->result; i++) {
+        PendingSubquery *p = &list->items[i];
+        for (uint32_t k = 0; p->left && k < p->e->n_args && !b->result; k++)
+            p->left[k] = bind_check(b, expr_rewrite(b->arena, p->left[k], replace, userdata));
+        if (plan_has_near(p->query->node)) {
+            PlanNode *node = bind_map_plan(b, p->query->node, replace_near, &map);
+            p->query = bound_over(b, p->query, node);
+        }
+    }
+    return b->result == 0;
+}
+
+static Expr *attach(Binder *b, Scope *scope, const UExpr *e, bool negated, Bound *query,
+                    Expr **left);
 
 PlanNode *bind_pending_join(Binder *b, PlanNode *node, const PendingList *pending, Expr **exprs,
                             uint32_t n)
 {
     if (pending->n == 0)
         return node;
-    uint32_t *columns = bind_alloc(b, pending->n, sizeof(*columns));
-    if (!columns)
+    Expr **values = bind_alloc(b, pending->n, sizeof(*values));
+    if (!values || !node)
         return NULL;
-    for (uint32_t i = 0; i < pending->n && node; i++) {
-        columns[i] = node->n_fields + pending->items[i]->columns[0].index;
-        node = bind_join_node(b, JOIN_CROSS, node, pending->items[i]->node);
+    Bound over = {.node = node};
+    Bound *attached = &over;
+    for (uint32_t i = 0; i < pending->n; i++) {
+        const PendingSubquery *p = &pending->items[i];
+        Scope scope = {.bound = attached, .outer = b->outer, .attach = &attached};
+        values[i] = attach(b, &scope, p->e, p->negated, p->query, p->left);
+        if (!values[i])
+            return NULL;
     }
-    Pending p = {b, columns};
-    for (uint32_t i = 0; i < n && node; i++) {
+    Pending p = {b, values};
+    for (uint32_t i = 0; i < n; i++) {
         exprs[i] = expr_rewrite(b->arena, exprs[i], replace_pending, &p);
         if (!exprs[i])
             return bind_fail(b, mem_arena_error(b->arena));
     }
-    return b->result ? NULL : node;
+    return b->result ? NULL : attached->node;
 }
 
-Expr *bind_scalar_subquery(Binder *b, Scope *scope, const UExpr *e)
+static Expr *attach_scalar(Binder *b, Scope *scope, const UExpr *e, Bound *query)
 {
+    if (plan_has_near(query->node)) {
+        PlanNode *aggregate = one_row_aggregate(query->node);
+        return aggregate ? correlated_aggregate(b, scope, e, query, aggregate)
+                         : correlated_rows(b, scope, e, query);
+    }
+    ExprList none = {0};
+    PlanNode *inner = bind_decorrelate(b, NULL, query->node, true, &none);
+    uint32_t column = query->columns[0].index;
+    if (inner && !gives_one_row(inner)) {
+        bool at_most = gives_one_row_at_most(inner);
+        PlanNode *node = first_and_count(b, inner, &none, bind_field_column(b, inner, column));
+        Expr **exprs = bind_alloc(b, 1, sizeof(*exprs));
+        const char **names = bind_alloc(b, 1, sizeof(*names));
+        if (!node || !exprs || !names)
+            return NULL;
+        exprs[0] = bind_field_column(b, node, 0);
+        if (!at_most)
+            exprs[0] = single_value(b, e, exprs[0], bind_field_column(b, node, 1));
+        names[0] = "scalarsubquery()";
+        inner = exprs[0] ? bind_project_node(b, node, exprs, names, 1) : NULL;
+        column = 0;
+    }
+    Bound *input = *scope->attach;
+    uint32_t n_outer = input->node->n_fields;
+    PlanNode *join = bind_join_node(b, JOIN_CROSS, input->node, inner);
+    if (!join)
+        return NULL;
+    *scope->attach = bind_over_join(b, input, join);
+    return bind_field_column(b, join, n_outer + column);
+}
+
+static Expr *attach(Binder *b, Scope *scope, const UExpr *e, bool negated, Bound *query,
+                    Expr **left)
+{
+    return e->subquery_kind == USUBQUERY_SCALAR
+               ? attach_scalar(b, scope, e, query)
+               : bind_attach_mark(b, scope, e, negated, query, left);
+}
+
+/* Bound before, when the relation was made ready for it. */
+static Expr *prebound(Binder *b, const Scope *scope, const UExpr *e)
+{
+    for (uint32_t i = 0; i < b->n_prebound; i++) {
+        if (b->prebound[i].e != e)
+            continue;
+        int64_t shift = 0;
+        if (scope->aggregate && scope->second)
+            shift = scope->bound->node->n_fields;
+        return bind_check(b, expr_shift(b->arena, b->prebound[i].value, shift));
+    }
+    return NULL;
+}
+
+Expr *bind_subquery(Binder *b, Scope *scope, const UExpr *e)
+{
+    bool negated = scope->negated;
+    Expr *known = prebound(b, scope, e);
+    if (known || b->result)
+        return known;
     if (!scope->attach && !scope->pending)
-        return bind_unsupported(b, e->position, e->stop,
-                                "a scalar subquery in this place; it may stand in the select list, "
-                                "in WHERE and in HAVING");
-    Bound *query = bind_query(b, scope->bound, e);
+        return bind_unsupported(b, e->position, e->stop, "a subquery in this place");
+    Bound *query = bind_query(b, scope->bound, scope->attach ? NULL : scope->second, e);
     if (!query)
         return NULL;
-    if (query->n_columns != 1)
+    if (e->subquery_kind == USUBQUERY_SCALAR && query->n_columns != 1)
         return bind_error(b, e->position, e->stop,
                           "INVALID_SUBQUERY_EXPRESSION."
                           "SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
@@ -558,171 +589,61 @@ Expr *bind_scalar_subquery(Binder *b, Scope *scope, const UExpr *e)
                           "Invalid subquery: Scalar subquery must return only one column, but "
                           "returned %u.",
                           query->n_columns);
-    if (plan_has_outer(query->node)) {
-        if (!scope->attach)
-            return bind_unsupported(b, e->position, e->stop,
-                                    "a correlated scalar subquery beside aggregates");
-        PlanNode *aggregate = one_row_aggregate(query->node);
-        return aggregate ? correlated_aggregate(b, scope, e, query, aggregate)
-                         : correlated_rows(b, scope, e, query);
+    Expr **left = NULL;
+    if (e->subquery_kind == USUBQUERY_IN) {
+        left = bind_alloc(b, e->n_args, sizeof(*left));
+        if (!left || !check_width(b, e, query))
+            return NULL;
+        for (uint32_t i = 0; i < e->n_args; i++) {
+            left[i] = bind_expr(b, scope, e->args[i]);
+            if (!left[i])
+                return NULL;
+        }
     }
-    uint32_t column = query->columns[0].index;
-    if (!gives_one_row(query->node)) {
-        bool at_most = gives_one_row_at_most(query->node);
-        ExprList none = {0};
-        PlanNode *node =
-            first_and_count(b, query->node, &none, field_column(b, query->node, column));
-        if (!node)
-            return NULL;
-        Expr **exprs = bind_alloc(b, 1, sizeof(*exprs));
-        const char **names = bind_alloc(b, 1, sizeof(*names));
-        if (!exprs || !names)
-            return NULL;
-        exprs[0] = field_column(b, node, 0);
-        if (!at_most)
-            exprs[0] = single_value(b, e, exprs[0], field_column(b, node, 1));
-        names[0] = "scalarsubquery()";
-        query = exprs[0] ? bound_new(b, bind_project_node(b, node, exprs, names, 1)) : NULL;
-        if (!query)
-            return NULL;
-        column = 0;
-    }
-    const PlanField *f = &query->node->fields[column];
-    if (!scope->attach) {
-        if (!pend(b, scope->pending, query))
-            return NULL;
-        return bind_check(b, expr_column(b->arena, BIND_PENDING_BASE + scope->pending->n - 1,
-                                         f->type, f->nullable));
-    }
-    Bound *input = *scope->attach;
-    uint32_t n_outer = input->node->n_fields;
-    PlanNode *join = bind_join_node(b, JOIN_CROSS, input->node, query->node);
-    if (!join)
-        return NULL;
-    *scope->attach = over_join(b, input, join);
-    return bind_check(b, expr_column(b->arena, n_outer + column, f->type, f->nullable));
+    return scope->attach ? attach(b, scope, e, negated, query, left)
+                         : pend(b, scope, e, negated, query, left);
 }
 
-/* ---- EXISTS and IN as values ---- */
-
-/* The different @keys of @node and a column that is true. */
-static PlanNode *marked_keys(Binder *b, PlanNode *node, const ExprList *keys)
+static bool prebind_one(Binder *b, const Bound *input, Bound **attached, const UExpr *e,
+                        bool negated)
 {
-    PlanNode *groups = aggregate_node(b, node, keys, NULL, 0);
-    Expr **exprs = bind_alloc(b, keys->n + 1, sizeof(*exprs));
-    const char **names = bind_alloc(b, keys->n + 1, sizeof(*names));
-    if (!groups || !exprs || !names)
-        return NULL;
-    for (uint32_t i = 0; i < keys->n; i++) {
-        exprs[i] = field_column(b, groups, i);
-        names[i] = "key";
+    Scope scope = {.bound = input,
+                   .outer = b->outer,
+                   .clause = "SELECT",
+                   .attach = attached,
+                   .negated = negated};
+    Expr *value = bind_subquery(b, &scope, e);
+    if (!value)
+        return false;
+    if (b->n_prebound == b->prebound_capacity) {
+        uint32_t capacity = b->prebound_capacity ? b->prebound_capacity * 2 : 8;
+        Prebound *grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown)
+            return false;
+        if (b->n_prebound > 0)
+            memcpy(grown, b->prebound, b->n_prebound * sizeof(*grown));
+        b->prebound = grown;
+        b->prebound_capacity = capacity;
     }
-    exprs[keys->n] = bind_check(b, expr_bool(b->arena, true));
-    names[keys->n] = "mark";
-    return bind_project_node(b, groups, exprs, names, keys->n + 1);
+    b->prebound[b->n_prebound++] = (Prebound){e, value, false};
+    return true;
 }
 
-/* count(*) and count(value) by the correlation: what IN must know when it finds nothing. */
-static Expr *in_without_match(Binder *b, Scope *scope, PlanNode *node, const ExprList *inner,
-                              const ExprList *outer, Expr *value, Expr *left)
+bool uexpr_negates(const UExpr *call, bool negated)
 {
-    Aggregate *counts = bind_alloc(b, 2, sizeof(*counts));
-    if (!counts)
-        return NULL;
-    counts[0] = (Aggregate){.id = AGG_COUNT_STAR, .type = TYPE(LONG)};
-    counts[1] = (Aggregate){.id = AGG_COUNT, .type = TYPE(LONG), .arg = value};
-    PlanNode *groups = aggregate_node(b, node, inner, counts, 2);
-    uint32_t first = groups ? attach_groups(b, scope, groups, outer) : UINT32_MAX;
-    Expr *zero = long_literal(b, 0);
-    if (first == UINT32_MAX || !zero)
-        return NULL;
-    const PlanNode *join = (*scope->attach)->node;
-    Expr *all = field_column(b, join, first + inner->n);
-    Expr *known = field_column(b, join, first + inner->n + 1);
-    if (!all || !known)
-        return NULL;
-    /* all > 0 and (left is null or all > known) */
-    Expr *any = bind_check(b, expr_compare(b->arena, FN_GT, all, zero));
-    Expr *missing = bind_check(b, expr_compare(b->arena, FN_GT, all, known));
-    Expr *no_left = bind_check(b, expr_call(b->arena, FN_IS_NULL, TYPE(BOOLEAN), false, &left, 1));
-    if (!any || !missing || !no_left)
-        return NULL;
-    Expr *either = bind_check(
-        b, expr_call(b->arena, FN_OR, TYPE(BOOLEAN), true, (Expr *[]){no_left, missing}, 2));
-    return either ? bind_check(b, expr_call(b->arena, FN_AND, TYPE(BOOLEAN), true,
-                                            (Expr *[]){any, either}, 2))
-                  : NULL;
+    if (call->kind != UEXPR_CALL)
+        return false;
+    if (strcmp(call->name, "not") == 0)
+        return !negated;
+    return negated && (strcmp(call->name, "and") == 0 || strcmp(call->name, "or") == 0);
 }
 
-Expr *bind_mark_subquery(Binder *b, Scope *scope, const UExpr *e)
+bool bind_prebind(Binder *b, const Bound *input, Bound **attached, const UExpr *e, bool negated)
 {
-    bool in = e->subquery_kind == USUBQUERY_IN;
-    if (!scope->attach || (in && e->n_args != 1))
-        return bind_unsupported(b, e->position, e->stop,
-                                "IN and EXISTS subqueries in this place; they may stand in WHERE "
-                                "and in a select list without aggregates");
-    Bound *query = bind_query(b, scope->bound, e);
-    if (!query)
-        return NULL;
-    if (in && query->n_columns != 1)
-        return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
-                          "42K09",
-                          "Cannot resolve %.200s due to data type mismatch: The number of columns "
-                          "in the left hand side of an IN subquery does not match the number of "
-                          "columns in the output of subquery: %u and %u.",
-                          uexpr_quoted(b, e), e->n_args, query->n_columns);
-    ExprList correlated = {0}, inner = {0}, outer = {0};
-    PlanNode *node = pull_up(b, query->node, &correlated);
-    if (!node || !split_equalities(b, e, &correlated, &inner, &outer))
-        return NULL;
-    if (plan_has_outer(node))
-        return outer_elsewhere(b, e);
-    ExprList keys = {0}, outer_keys = {0};
-    for (uint32_t i = 0; i < inner.n; i++)
-        if (!expr_list_add(b->arena, &keys, inner.items[i]) ||
-            !expr_list_add(b->arena, &outer_keys, outer.items[i]))
-            return bind_fail(b, mem_arena_error(b->arena));
-    Expr *left = NULL, *value = NULL;
-    if (in) {
-        left = bind_expr(b, scope, e->args[0]);
-        value = left ? field_column(b, node, query->columns[0].index) : NULL;
-        Expr *same = bind_binary(b, e, FN_EQ, left, value);
-        if (!same)
-            return NULL;
-        left = same->args[0];
-        value = same->args[1];
-        if (!expr_list_add(b->arena, &keys, value) || !expr_list_add(b->arena, &outer_keys, left))
-            return bind_fail(b, mem_arena_error(b->arena));
-    }
-    if (keys.n == 0) {
-        /* Is there any row at all? */
-        PlanNode *one = bind_pass_node(b, PLAN_LIMIT, node);
-        Aggregate *count = bind_alloc(b, 1, sizeof(*count));
-        if (!one || !count)
-            return NULL;
-        one->limit.limit = 1;
-        *count = (Aggregate){.id = AGG_COUNT_STAR, .type = TYPE(LONG)};
-        PlanNode *counted = aggregate_node(b, one, &keys, count, 1);
-        uint32_t first = counted ? attach_groups(b, scope, counted, &outer_keys) : UINT32_MAX;
-        Expr *zero = long_literal(b, 0);
-        if (first == UINT32_MAX || !zero)
-            return NULL;
-        return bind_check(
-            b, expr_compare(b->arena, FN_GT, field_column(b, (*scope->attach)->node, first), zero));
-    }
-    PlanNode *marked = marked_keys(b, node, &keys);
-    uint32_t first = marked ? attach_groups(b, scope, marked, &outer_keys) : UINT32_MAX;
-    if (first == UINT32_MAX)
-        return NULL;
-    Expr *mark = field_column(b, (*scope->attach)->node, first + keys.n);
-    Expr *found =
-        mark ? bind_check(b, expr_call(b->arena, FN_IS_NOT_NULL, TYPE(BOOLEAN), false, &mark, 1))
-             : NULL;
-    if (!in || !found || (!left->nullable && !value->nullable))
-        return found;
-    Expr *unknown = in_without_match(b, scope, node, &inner, &outer, value, left);
-    Expr *yes = bind_check(b, expr_bool(b->arena, true));
-    Expr *no = bind_check(b, expr_bool(b->arena, false));
-    Expr *null = bind_check(b, expr_null(b->arena, TYPE(BOOLEAN)));
-    return bind_case(b, TYPE(BOOLEAN), (Expr *[]){found, yes, unknown, null, no}, 5);
+    if (e->kind == UEXPR_SUBQUERY)
+        return prebind_one(b, input, attached, e, negated);
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (!bind_prebind(b, input, attached, e->args[i], uexpr_negates(e, negated)))
+            return false;
+    return !e->filter || bind_prebind(b, input, attached, e->filter, false);
 }

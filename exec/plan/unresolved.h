@@ -144,6 +144,7 @@ struct URel {
     uint8_t set_op;    /* USetOp */
     bool all, by_name, allow_missing;
     bool natural;
+    bool lateral;     /* the right side of a join that may use columns of the left */
     bool group_all;   /* GROUP BY ALL */
     bool with_groups; /* DataFrame groupBy().agg(): the groups come before @exprs */
     bool sort_all;    /* ORDER BY ALL */

@@ -258,8 +258,9 @@ static URel *parse_relation_primary(Parser *p)
 {
     uint32_t first = p->at;
     URel *rel;
-    if (at_word(p, "LATERAL"))
-        return unsupported_at(p, peek(p), "LATERAL");
+    bool lateral = at_word(p, "LATERAL") && !token_is_word(p, peek_at(p, 1), "VIEW");
+    if (lateral)
+        advance(p);
     if (accept_op(p, OP_LPAREN)) {
         bool is_query;
         rel = parse_paren_body(p, &is_query);
@@ -274,6 +275,8 @@ static URel *parse_relation_primary(Parser *p)
     if (at_word(p, "TABLESAMPLE"))
         return unsupported_at(p, peek(p), "TABLESAMPLE");
     rel = parse_alias(p, rel, first);
+    if (rel && !failed(p))
+        rel->lateral = lateral;
     if (at_word(p, "PIVOT") || at_word(p, "UNPIVOT"))
         return unsupported_at(p, peek(p), "PIVOT");
     return rel;

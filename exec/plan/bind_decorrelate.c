@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Correlated subqueries without correlation. Where the columns of the query around stand in filters
+ * at the top, those filters become the condition of the join. Anywhere else: the different
+ * combinations of the outer values (the domain) are joined in where they are used, and carried up
+ * through every operator beside its own columns - as groups of an aggregation, as columns of a
+ * projection, as keys of a join. (Neumann and Kemper, "Unnesting Arbitrary Queries", 2015.)
+ */
+
+#include "exec/plan/bind_decorrelate.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* ---- where are outer columns? ---- */
+
+bool expr_has_outer(const Expr *e)
+{
+    return !expr_columns_within(e, 0, BIND_OUTER_BASE);
+}
+
+static bool is_not_near(void *userdata, uint32_t column)
+{
+    return column < BIND_OUTER_BASE || column >= BIND_OUTER_BASE + BIND_OUTER_STRIDE;
+}
+
+bool expr_has_near(const Expr *e)
+{
+    return !expr_each_column(e, is_not_near, NULL);
+}
+
+typedef bool (*ExprTest)(void *userdata, const Expr *e);
+
+static bool any_of(Expr *const *exprs, uint32_t n, ExprTest test, void *userdata)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (exprs[i] && test(userdata, exprs[i]))
+            return true;
+    return false;
+}
+
+static bool any_of_node(const PlanNode *node, ExprTest test, void *userdata)
+{
+    switch (node->kind) {
+    case PLAN_FILTER:
+        return test(userdata, node->filter.condition);
+    case PLAN_PROJECT:
+        return any_of(node->project.exprs, node->n_fields, test, userdata);
+    case PLAN_JOIN:
+        return any_of(&node->join.residual, 1, test, userdata) ||
+               any_of(node->join.left_keys, node->join.n_keys, test, userdata) ||
+               any_of(node->join.right_keys, node->join.n_keys, test, userdata);
+    case PLAN_AGGREGATE:
+        for (uint32_t i = 0; i < node->aggregate.n_aggregates; i++)
+            if (any_of(&node->aggregate.aggregates[i].arg, 1, test, userdata) ||
+                any_of(&node->aggregate.aggregates[i].filter, 1, test, userdata))
+                return true;
+        return any_of(node->aggregate.groups, node->aggregate.n_groups, test, userdata);
+    case PLAN_SORT:
+        for (uint32_t i = 0; i < node->sort.n_keys; i++)
+            if (test(userdata, node->sort.keys[i].expr))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* Does @test hold for an expression of the plan? */
+static bool any_expr(const PlanNode *node, ExprTest test, void *userdata)
+{
+    if (any_of_node(node, test, userdata))
+        return true;
+    if (node->kind == PLAN_UNION)
+        for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
+            if (any_expr(node->union_all.inputs[i], test, userdata))
+                return true;
+    return (node->input && any_expr(node->input, test, userdata)) ||
+           (node->right && any_expr(node->right, test, userdata));
+}
+
+static bool test_outer(void *userdata, const Expr *e)
+{
+    return expr_has_outer(e);
+}
+
+static bool test_near(void *userdata, const Expr *e)
+{
+    return expr_has_near(e);
+}
+
+bool plan_has_outer(const PlanNode *node)
+{
+    return any_expr(node, test_outer, NULL);
+}
+
+bool plan_has_near(const PlanNode *node)
+{
+    return any_expr(node, test_near, NULL);
+}
+
+/* ---- rewriting every expression ---- */
+
+typedef Expr *(*Replace)(void *userdata, Expr *e);
+
+static Expr *map_expr(Binder *b, Expr *e, Replace replace, void *userdata)
+{
+    return e && b->result == 0 ? bind_check(b, expr_rewrite(b->arena, e, replace, userdata)) : NULL;
+}
+
+static Expr **map_exprs(Binder *b, Expr *const *exprs, uint32_t n, Replace replace, void *userdata)
+{
+    Expr **made = bind_alloc(b, n, sizeof(*made));
+    for (uint32_t i = 0; made && i < n; i++)
+        made[i] = map_expr(b, exprs[i], replace, userdata);
+    return b->result ? NULL : made;
+}
+
+static Aggregate *map_aggregates(Binder *b, const Aggregate *list, uint32_t n, Replace replace,
+                                 void *userdata)
+{
+    Aggregate *made = bind_alloc(b, n, sizeof(*made));
+    for (uint32_t i = 0; made && i < n; i++) {
+        made[i] = list[i];
+        made[i].arg = map_expr(b, list[i].arg, replace, userdata);
+        made[i].filter = map_expr(b, list[i].filter, replace, userdata);
+    }
+    return b->result ? NULL : made;
+}
+
+static SortKey *map_keys(Binder *b, const SortKey *keys, uint32_t n, Replace replace,
+                         void *userdata)
+{
+    SortKey *made = bind_alloc(b, n, sizeof(*made));
+    for (uint32_t i = 0; made && i < n; i++) {
+        made[i] = keys[i];
+        made[i].expr = map_expr(b, keys[i].expr, replace, userdata);
+    }
+    return b->result ? NULL : made;
+}
+
+/* @copy's own expressions. */
+static void map_node(Binder *b, PlanNode *copy, Replace replace, void *userdata)
+{
+    switch (copy->kind) {
+    case PLAN_FILTER:
+        copy->filter.condition = map_expr(b, copy->filter.condition, replace, userdata);
+        break;
+    case PLAN_PROJECT:
+        copy->project.exprs = map_exprs(b, copy->project.exprs, copy->n_fields, replace, userdata);
+        break;
+    case PLAN_JOIN:
+        copy->join.left_keys =
+            map_exprs(b, copy->join.left_keys, copy->join.n_keys, replace, userdata);
+        copy->join.right_keys =
+            map_exprs(b, copy->join.right_keys, copy->join.n_keys, replace, userdata);
+        copy->join.residual = map_expr(b, copy->join.residual, replace, userdata);
+        break;
+    case PLAN_AGGREGATE:
+        copy->aggregate.groups =
+            map_exprs(b, copy->aggregate.groups, copy->aggregate.n_groups, replace, userdata);
+        copy->aggregate.aggregates = map_aggregates(
+            b, copy->aggregate.aggregates, copy->aggregate.n_aggregates, replace, userdata);
+        break;
+    case PLAN_SORT:
+        copy->sort.keys = map_keys(b, copy->sort.keys, copy->sort.n_keys, replace, userdata);
+        break;
+    default:
+        break;
+    }
+}
+
+PlanNode *bind_map_plan(Binder *b, PlanNode *node, Replace replace, void *userdata)
+{
+    PlanNode *copy = node ? bind_alloc(b, 1, sizeof(*copy)) : NULL;
+    if (!copy)
+        return NULL;
+    *copy = *node;
+    if (node->kind == PLAN_UNION) {
+        uint32_t n = node->union_all.n_inputs;
+        copy->union_all.inputs = bind_alloc(b, n, sizeof(PlanNode *));
+        for (uint32_t i = 0; copy->union_all.inputs && i < n; i++)
+            copy->union_all.inputs[i] =
+                bind_map_plan(b, node->union_all.inputs[i], replace, userdata);
+    }
+    if (node->input)
+        copy->input = bind_map_plan(b, node->input, replace, userdata);
+    if (node->right)
+        copy->right = bind_map_plan(b, node->right, replace, userdata);
+    map_node(b, copy, replace, userdata);
+    return b->result ? NULL : copy;
+}
+
+static Expr *replace_nearer(void *userdata, Expr *e)
+{
+    Binder *b = userdata;
+    if (e->kind != EXPR_COLUMN || e->column < BIND_OUTER_BASE)
+        return NULL;
+    return bind_check(b,
+                      expr_column(b->arena, e->column - BIND_OUTER_STRIDE, e->type, e->nullable));
+}
+
+/* A plan that uses nothing of the query directly around: that query's place is one nearer now. */
+static PlanNode *nearer(Binder *b, PlanNode *node)
+{
+    return node && plan_has_outer(node) ? bind_map_plan(b, node, replace_nearer, b) : node;
+}
+
+typedef struct Sides {
+    Binder *b;
+    uint32_t n_outer;
+} Sides;
+
+static Expr *replace_sides(void *userdata, Expr *e)
+{
+    const Sides *s = userdata;
+    if (e->kind != EXPR_COLUMN)
+        return NULL;
+    uint32_t column = e->column;
+    if (column >= BIND_OUTER_BASE + BIND_OUTER_STRIDE)
+        column -= BIND_OUTER_STRIDE;
+    else if (column >= BIND_OUTER_BASE)
+        column -= BIND_OUTER_BASE;
+    else
+        column += s->n_outer;
+    return bind_check(s->b, expr_column(s->b->arena, column, e->type, e->nullable));
+}
+
+Expr *bind_sides(Binder *b, Expr *e, uint32_t n_outer)
+{
+    Sides sides = {b, n_outer};
+    return map_expr(b, e, replace_sides, &sides);
+}
+
+/* ---- filters at the top ---- */
+
+/* Appends columns to the projection @node so that @e, over its input, can be said over its output.
+ */
+typedef struct Raise {
+    Binder *b;
+    PlanNode *node;
+} Raise;
+
+static Expr *raise_column(void *userdata, Expr *e)
+{
+    Raise *r = userdata;
+    Binder *b = r->b;
+    PlanNode *node = r->node;
+    if (e->kind != EXPR_COLUMN || e->column >= BIND_OUTER_BASE)
+        return e->kind == EXPR_COLUMN ? e : NULL;
+    for (uint32_t i = 0; i < node->n_fields; i++)
+        if (expr_equal(node->project.exprs[i], e))
+            return bind_check(b, expr_column(b->arena, i, e->type, e->nullable));
+    uint32_t n = node->n_fields;
+    PlanField *fields = bind_alloc(b, n + 1, sizeof(*fields));
+    Expr **exprs = bind_alloc(b, n + 1, sizeof(*exprs));
+    if (!fields || !exprs)
+        return e;
+    memcpy(fields, node->fields, n * sizeof(*fields));
+    memcpy(exprs, node->project.exprs, n * sizeof(*exprs));
+    fields[n] = node->input->fields[e->column];
+    exprs[n] = e;
+    node->fields = fields;
+    node->project.exprs = exprs;
+    node->n_fields = n + 1;
+    return bind_check(b, expr_column(b->arena, n, e->type, e->nullable));
+}
+
+PlanNode *bind_pull_up(Binder *b, PlanNode *node, ExprList *list)
+{
+    if (node->kind == PLAN_PROJECT) {
+        PlanNode *copy = bind_alloc(b, 1, sizeof(*copy));
+        if (!copy)
+            return NULL;
+        *copy = *node;
+        ExprList below = {0};
+        copy->input = bind_pull_up(b, node->input, &below);
+        if (!copy->input)
+            return NULL;
+        for (uint32_t i = 0; i < below.n; i++) {
+            Raise r = {b, copy};
+            Expr *e = expr_rewrite(b->arena, below.items[i], raise_column, &r);
+            if (b->result || !expr_list_add(b->arena, list, e))
+                return bind_fail(b, mem_arena_error(b->arena));
+        }
+        return copy;
+    }
+    if (node->kind != PLAN_FILTER)
+        return node;
+    ExprList parts = {0}, kept = {0};
+    PlanNode *input = bind_pull_up(b, node->input, list);
+    if (!input || !expr_split(b->arena, FN_AND, node->filter.condition, &parts))
+        return bind_fail(b, mem_arena_error(b->arena));
+    for (uint32_t i = 0; i < parts.n; i++)
+        if (!expr_list_add(b->arena, expr_has_outer(parts.items[i]) ? list : &kept, parts.items[i]))
+            return bind_fail(b, mem_arena_error(b->arena));
+    if (kept.n == 0)
+        return input;
+    PlanNode *copy = bind_pass_node(b, PLAN_FILTER, input);
+    if (!copy)
+        return NULL;
+    copy->filter.condition = bind_check(b, expr_balanced(b->arena, FN_AND, kept.items, kept.n));
+    return copy->filter.condition ? copy : NULL;
+}
+
+/* ---- the domain ---- */
+
+typedef struct Domain {
+    Binder *b;
+    PlanNode *node;    /* the different combinations; NULL: no column */
+    uint32_t *columns; /* [n] of the outer relation */
+    uint32_t n, capacity;
+    /* For expressions: column c of the input is now map(c), domain column i is @first + i. */
+    uint32_t split, shift, first;
+} Domain;
+
+static bool visit_near(void *userdata, uint32_t column)
+{
+    Domain *d = userdata;
+    if (column < BIND_OUTER_BASE || column >= BIND_OUTER_BASE + BIND_OUTER_STRIDE)
+        return true;
+    column -= BIND_OUTER_BASE;
+    for (uint32_t i = 0; i < d->n; i++)
+        if (d->columns[i] == column)
+            return true;
+    if (d->n == d->capacity) {
+        uint32_t capacity = d->capacity ? d->capacity * 2 : 8;
+        uint32_t *grown = bind_alloc(d->b, capacity, sizeof(*grown));
+        if (!grown)
+            return false;
+        if (d->n > 0)
+            memcpy(grown, d->columns, d->n * sizeof(*grown));
+        d->columns = grown;
+        d->capacity = capacity;
+    }
+    d->columns[d->n++] = column;
+    return true;
+}
+
+static bool collect_near(void *userdata, const Expr *e)
+{
+    expr_each_column(e, visit_near, userdata);
+    return false;
+}
+
+static Expr *replace_domain(void *userdata, Expr *e)
+{
+    const Domain *d = userdata;
+    if (e->kind != EXPR_COLUMN)
+        return NULL;
+    uint32_t column = e->column;
+    if (column >= BIND_OUTER_BASE + BIND_OUTER_STRIDE) {
+        column -= BIND_OUTER_STRIDE;
+    } else if (column >= BIND_OUTER_BASE) {
+        uint32_t i = 0;
+        while (i < d->n && d->columns[i] != column - BIND_OUTER_BASE)
+            i++;
+        column = d->first + i;
+    } else if (column >= d->split) {
+        column += d->shift;
+    }
+    return bind_check(d->b, expr_column(d->b->arena, column, e->type, e->nullable));
+}
+
+/* Expressions over an input of @n columns with the domain behind it. */
+static void over_input(Domain *d, uint32_t n)
+{
+    d->split = UINT32_MAX;
+    d->shift = 0;
+    d->first = n;
+}
+
+static Expr *column_of(Domain *d, const PlanNode *node, uint32_t i)
+{
+    const PlanField *f = &node->fields[i];
+    return bind_check(d->b, expr_column(d->b->arena, i, f->type, f->nullable));
+}
+
+/* @n of @node's columns in the order of @order, then the domain's from @domain on. */
+static PlanNode *reorder(Domain *d, PlanNode *node, const uint32_t *order, uint32_t n,
+                         uint32_t domain, const PlanField *fields)
+{
+    Expr **exprs = bind_alloc(d->b, n + d->n, sizeof(*exprs));
+    const char **names = bind_alloc(d->b, n + d->n, sizeof(*names));
+    if (!node || !exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n + d->n; i++) {
+        uint32_t from = i < n ? order[i] : domain + i - n;
+        exprs[i] = column_of(d, node, from);
+        names[i] = i < n ? fields[i].name : node->fields[from].name;
+    }
+    return d->b->result ? NULL : bind_project_node(d->b, node, exprs, names, n + d->n);
+}
+
+/* @n columns, those from @gap on moved by @by. */
+static uint32_t *order_with_gap(Domain *d, uint32_t n, uint32_t gap, uint32_t by)
+{
+    uint32_t *order = bind_alloc(d->b, n, sizeof(*order));
+    for (uint32_t i = 0; order && i < n; i++)
+        order[i] = i < gap ? i : i + by;
+    return order;
+}
+
+static PlanNode *push(Domain *d, PlanNode *node);
+
+/* What uses no outer column: each row with each combination. */
+static PlanNode *cross(Domain *d, PlanNode *node)
+{
+    node = nearer(d->b, node);
+    return d->n == 0 ? node : bind_join_node(d->b, JOIN_CROSS, node, d->node);
+}
+
+static PlanNode *push_filter(Domain *d, PlanNode *node)
+{
+    Binder *b = d->b;
+    uint32_t n = node->input->n_fields;
+    bool below = plan_has_near(node->input);
+    PlanNode *input = below ? push(d, node->input) : cross(d, node->input);
+    over_input(d, n);
+    Expr *condition = map_expr(b, node->filter.condition, replace_domain, d);
+    if (!input || !condition)
+        return NULL;
+    if (!below && input->kind == PLAN_JOIN && input->right == d->node &&
+        !expr_has_outer(condition)) {
+        /* Equalities with outer columns are the keys of the join with the domain. */
+        return bind_join_condition(b, input, condition) ? input : NULL;
+    }
+    PlanNode *filter = bind_pass_node(b, PLAN_FILTER, input);
+    if (filter)
+        filter->filter.condition = condition;
+    return filter;
+}
+
+static PlanNode *push_project(Domain *d, PlanNode *node)
+{
+    Binder *b = d->b;
+    uint32_t n = node->n_fields, n_input = node->input->n_fields;
+    PlanNode *input = push(d, node->input);
+    Expr **exprs = bind_alloc(b, n + d->n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n + d->n, sizeof(*names));
+    if (!input || !exprs || !names)
+        return NULL;
+    over_input(d, n_input);
+    for (uint32_t i = 0; i < n + d->n; i++) {
+        exprs[i] = i < n ? map_expr(b, node->project.exprs[i], replace_domain, d)
+                         : column_of(d, input, n_input + i - n);
+        names[i] = i < n ? node->fields[i].name : input->fields[n_input + i - n].name;
+    }
+    return b->result ? NULL : bind_project_node(b, input, exprs, names, n + d->n);
+}
+
+/* An aggregation without groups has a row for each combination, also where nothing came in. */
+static PlanNode *fill_empty(Domain *d, PlanNode *groups, const PlanNode *node)
+{
+    Binder *b = d->b;
+    uint32_t n = node->n_fields;
+    PlanNode *join = bind_join_node(b, JOIN_LEFT, d->node, groups);
+    ExprList parts = {0};
+    for (uint32_t i = 0; join && i < d->n; i++) {
+        Expr *same = expr_compare(b->arena, FN_EQ_NULL_SAFE, column_of(d, d->node, i),
+                                  column_of(d, join, d->n + i));
+        if (!expr_list_add(b->arena, &parts, same))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    if (!join || !bind_join_condition(
+                     b, join, bind_check(b, expr_balanced(b->arena, FN_AND, parts.items, parts.n))))
+        return NULL;
+    Expr **exprs = bind_alloc(b, n + d->n, sizeof(*exprs));
+    const char **names = bind_alloc(b, n + d->n, sizeof(*names));
+    if (!exprs || !names)
+        return NULL;
+    for (uint32_t i = 0; i < n + d->n; i++) {
+        uint32_t from = i < n ? 2 * d->n + i : i - n;
+        exprs[i] = column_of(d, join, from);
+        names[i] = join->fields[from].name;
+        if (i >= n || node->aggregate.aggregates[i].nullable || !exprs[i])
+            continue;
+        Expr *zero = bind_check(b, expr_literal(b->arena, exprs[i]->type, (Literal){.i = 0}));
+        if (!zero)
+            return NULL;
+        exprs[i] = bind_check(
+            b, expr_call(b->arena, FN_COALESCE, zero->type, false, (Expr *[]){exprs[i], zero}, 2));
+    }
+    return b->result ? NULL : bind_project_node(b, join, exprs, names, n + d->n);
+}
+
+static PlanNode *push_aggregate(Domain *d, PlanNode *node)
+{
+    Binder *b = d->b;
+    uint32_t n_groups = node->aggregate.n_groups, n_aggregates = node->aggregate.n_aggregates;
+    uint32_t n_input = node->input->n_fields, n = node->n_fields + d->n;
+    PlanNode *input = push(d, node->input);
+    PlanNode *groups = input ? bind_node(b, PLAN_AGGREGATE, input, n) : NULL;
+    Expr **keys = bind_alloc(b, n_groups + d->n, sizeof(*keys));
+    if (!groups || !keys)
+        return NULL;
+    over_input(d, n_input);
+    for (uint32_t i = 0; i < n_groups + d->n; i++) {
+        keys[i] = i < n_groups ? map_expr(b, node->aggregate.groups[i], replace_domain, d)
+                               : column_of(d, input, n_input + i - n_groups);
+        groups->fields[i] = i < n_groups ? node->fields[i] : input->fields[n_input + i - n_groups];
+    }
+    for (uint32_t i = 0; i < n_aggregates; i++)
+        groups->fields[n_groups + d->n + i] = node->fields[n_groups + i];
+    groups->aggregate.groups = keys;
+    groups->aggregate.n_groups = n_groups + d->n;
+    groups->aggregate.n_aggregates = n_aggregates;
+    groups->aggregate.aggregates =
+        map_aggregates(b, node->aggregate.aggregates, n_aggregates, replace_domain, d);
+    if (b->result)
+        return NULL;
+    if (n_groups == 0) {
+        for (uint32_t i = 0; i < n_aggregates; i++)
+            if (!node->aggregate.aggregates[i].nullable &&
+                node->aggregate.aggregates[i].type.kind != TYPE_LONG)
+                return bind_unsupported(b, 0, 0, "this aggregate in a correlated subquery");
+        return fill_empty(d, groups, node);
+    }
+    return reorder(d, groups, order_with_gap(d, node->n_fields, n_groups, d->n), node->n_fields,
+                   n_groups, node->fields);
+}
+
+/* LIMIT 1 for each combination: any row, as there is no order. */
+static PlanNode *push_limit(Domain *d, PlanNode *node)
+{
+    Binder *b = d->b;
+    PlanNode *below = node->input;
+    while (below->kind == PLAN_PROJECT)
+        below = below->input;
+    if (node->limit.limit != 1 || node->limit.offset > 0 || below->kind == PLAN_SORT)
+        return bind_unsupported(b, 0, 0,
+                                "ORDER BY with LIMIT, or LIMIT other than 1, in a correlated "
+                                "subquery");
+    uint32_t n = node->n_fields;
+    PlanNode *input = push(d, node->input);
+    PlanNode *groups = input ? bind_node(b, PLAN_AGGREGATE, input, n + d->n) : NULL;
+    Expr **keys = bind_alloc(b, d->n, sizeof(*keys));
+    Aggregate *first = bind_alloc(b, n, sizeof(*first));
+    uint32_t *order = bind_alloc(b, n, sizeof(*order));
+    if (!groups || !keys || !first || !order)
+        return NULL;
+    for (uint32_t i = 0; i < d->n; i++) {
+        keys[i] = column_of(d, input, n + i);
+        groups->fields[i] = input->fields[n + i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &input->fields[i];
+        order[i] = d->n + i;
+        groups->fields[d->n + i] = *f;
+        first[i] = (Aggregate){.id = AGG_FIRST,
+                               .nullable = f->nullable,
+                               .type = f->type,
+                               .arg = column_of(d, input, i)};
+    }
+    groups->aggregate.groups = keys;
+    groups->aggregate.n_groups = d->n;
+    groups->aggregate.aggregates = first;
+    groups->aggregate.n_aggregates = n;
+    return b->result ? NULL : reorder(d, groups, order, n, 0, node->fields);
+}
+
+static PlanNode *push_union(Domain *d, PlanNode *node)
+{
+    uint32_t n_inputs = node->union_all.n_inputs, n = node->n_fields;
+    PlanNode *made = bind_node(d->b, PLAN_UNION, NULL, n + d->n);
+    PlanNode **inputs = bind_alloc(d->b, n_inputs, sizeof(*inputs));
+    if (!made || !inputs)
+        return NULL;
+    for (uint32_t i = 0; i < n_inputs; i++) {
+        inputs[i] = push(d, node->union_all.inputs[i]);
+        if (!inputs[i])
+            return NULL;
+    }
+    memcpy(made->fields, node->fields, n * sizeof(*made->fields));
+    memcpy(made->fields + n, inputs[0]->fields + n, d->n * sizeof(*made->fields));
+    made->union_all.inputs = inputs;
+    made->union_all.n_inputs = n_inputs;
+    return made;
+}
+
+/* Sides with the domain: the left one unless only the right one may, both when both use it. */
+static PlanNode *push_join(Domain *d, PlanNode *node)
+{
+    Binder *b = d->b;
+    JoinType type = node->join.type;
+    uint32_t n_left = node->input->n_fields, n_right = node->right->n_fields;
+    bool right_near = plan_has_near(node->right);
+    bool inner = type == JOIN_INNER || type == JOIN_CROSS;
+    bool right_only = right_near && inner && !plan_has_near(node->input);
+    bool both = right_near && !right_only;
+    bool one_side = type == JOIN_SEMI || type == JOIN_ANTI;
+    if (type == JOIN_FULL || type == JOIN_RIGHT || (both && node->join.null_aware))
+        return bind_unsupported(b, 0, 0, "this join in a correlated subquery");
+    PlanNode *left = right_only ? nearer(b, node->input) : push(d, node->input);
+    PlanNode *right = right_near ? push(d, node->right) : nearer(b, node->right);
+    PlanNode *join = bind_join_node(b, type, left, right);
+    if (!join)
+        return NULL;
+    uint32_t first = right_only ? n_left + n_right : n_left;
+    /* Keys are over their own side. */
+    over_input(d, n_left);
+    join->join.left_keys = map_exprs(b, node->join.left_keys, node->join.n_keys, replace_domain, d);
+    over_input(d, n_right);
+    join->join.right_keys =
+        map_exprs(b, node->join.right_keys, node->join.n_keys, replace_domain, d);
+    d->split = n_left;
+    d->shift = right_only ? 0 : d->n;
+    d->first = first;
+    ExprList parts = {0};
+    Expr *residual = map_expr(b, node->join.residual, replace_domain, d);
+    for (uint32_t i = 0; i < node->join.n_keys && !b->result; i++) {
+        Expr *r = expr_shift(b->arena, join->join.right_keys[i], left->n_fields);
+        if (!r || !expr_list_add(b->arena, &parts,
+                                 expr_compare(b->arena, FN_EQ, join->join.left_keys[i], r)))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    if (residual && !expr_list_add(b->arena, &parts, residual))
+        return bind_fail(b, mem_arena_error(b->arena));
+    for (uint32_t i = 0; both && i < d->n && !b->result; i++) {
+        Expr *l = column_of(d, left, n_left + i);
+        Expr *r = column_of(d, right, n_right + i);
+        r = r ? expr_shift(b->arena, r, left->n_fields) : NULL;
+        if (!l || !r ||
+            !expr_list_add(b->arena, &parts, expr_compare(b->arena, FN_EQ_NULL_SAFE, l, r)))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    if (b->result)
+        return NULL;
+    join->join.left_keys = join->join.right_keys = NULL;
+    join->join.null_aware = node->join.null_aware;
+    if (parts.n > 0 &&
+        !bind_join_condition(b, join,
+                             bind_check(b, expr_balanced(b->arena, FN_AND, parts.items, parts.n))))
+        return NULL;
+    if (one_side || right_only)
+        return join;
+    return reorder(d, join, order_with_gap(d, n_left + n_right, n_left, d->n), n_left + n_right,
+                   n_left, node->fields);
+}
+
+static PlanNode *push_expand(Domain *d, PlanNode *node)
+{
+    uint32_t n_input = node->input->n_fields, n_ids = node->n_fields - n_input;
+    PlanNode *input = push(d, node->input);
+    PlanNode *made = input ? bind_node(d->b, PLAN_EXPAND, input, node->n_fields + d->n) : NULL;
+    if (!made)
+        return NULL;
+    memcpy(made->fields, node->fields, n_input * sizeof(*made->fields));
+    memcpy(made->fields + n_input, input->fields + n_input, d->n * sizeof(*made->fields));
+    memcpy(made->fields + n_input + d->n, node->fields + n_input, n_ids * sizeof(*made->fields));
+    made->expand = node->expand;
+    return reorder(d, made, order_with_gap(d, node->n_fields, n_input, d->n), node->n_fields,
+                   n_input, node->fields);
+}
+
+/* Return: @node's columns, then the domain's. */
+static PlanNode *push(Domain *d, PlanNode *node)
+{
+    if (!node || d->b->result)
+        return NULL;
+    if (!plan_has_near(node))
+        return cross(d, node);
+    switch (node->kind) {
+    case PLAN_FILTER:
+        return push_filter(d, node);
+    case PLAN_PROJECT:
+        return push_project(d, node);
+    case PLAN_AGGREGATE:
+        return push_aggregate(d, node);
+    case PLAN_DISTINCT:
+        return bind_pass_node(d->b, PLAN_DISTINCT, push(d, node->input));
+    case PLAN_SORT: /* of rows that are joined: no order is left */
+        return push(d, node->input);
+    case PLAN_LIMIT:
+        return push_limit(d, node);
+    case PLAN_UNION:
+        return push_union(d, node);
+    case PLAN_JOIN:
+        return push_join(d, node);
+    case PLAN_EXPAND:
+        return push_expand(d, node);
+    default:
+        return bind_unsupported(d->b, 0, 0, "this operation in a correlated subquery");
+    }
+}
+
+/* The different combinations of the columns of @outer that are used. */
+static bool make_domain(Domain *d, PlanNode *outer)
+{
+    Binder *b = d->b;
+    if (d->n == 0)
+        return true;
+    Expr **keys = bind_alloc(b, d->n, sizeof(*keys));
+    d->node = bind_node(b, PLAN_AGGREGATE, outer, d->n);
+    if (!keys || !d->node)
+        return false;
+    for (uint32_t i = 0; i < d->n; i++) {
+        keys[i] = column_of(d, outer, d->columns[i]);
+        d->node->fields[i] = outer->fields[d->columns[i]];
+    }
+    d->node->aggregate.groups = keys;
+    d->node->aggregate.n_groups = d->n;
+    return b->result == 0;
+}
+
+PlanNode *bind_decorrelate(Binder *b, PlanNode *outer, PlanNode *node, bool whole, ExprList *list)
+{
+    if (!plan_has_outer(node))
+        return node;
+    if (!whole) {
+        ExprList pulled = {0};
+        PlanNode *made = bind_pull_up(b, node, &pulled);
+        if (!made)
+            return NULL;
+        if (!plan_has_near(made)) {
+            *list = pulled;
+            return nearer(b, made);
+        }
+    }
+    Domain d = {.b = b};
+    any_expr(node, collect_near, &d);
+    if (b->result || !make_domain(&d, outer))
+        return NULL;
+    uint32_t n = node->n_fields;
+    PlanNode *made = push(&d, node);
+    for (uint32_t i = 0; made && i < d.n; i++) {
+        Expr *inner = column_of(&d, made, n + i);
+        const PlanField *f = &outer->fields[d.columns[i]];
+        Expr *far = bind_check(
+            b, expr_column(b->arena, BIND_OUTER_BASE + d.columns[i], f->type, f->nullable));
+        if (!inner || !far ||
+            !expr_list_add(b->arena, list, expr_compare(b->arena, FN_EQ_NULL_SAFE, inner, far)))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    return made;
+}
