@@ -298,6 +298,42 @@ static int do_unkey(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_unkey(c->arena, c->step->type, &args[0].value.s, &ret->value.s);
 }
 
+static int do_collected(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    Type element = c->step->type.children[0].type;
+    bool strings = type_phys(element) == PHYS_STRING;
+    size_t size = phys_size(type_phys(element));
+    const VecString *s = &args[0].value.s;
+    const char *at = vec_string_data(s), *end = at + s->length;
+    uint64_t n = 0;
+    for (const char *p = at; p < end; n++) {
+        uint32_t length = (uint32_t)size;
+        if (strings) {
+            memcpy(&length, p, sizeof(length));
+            p += sizeof(length);
+        }
+        p += length;
+    }
+    if (n > NESTED_COUNT_MAX)
+        return nested_fail_size(c->s, c->step, n);
+    NestedItem *items = nested_items(c, n);
+    if (!items)
+        return mem_arena_error(c->arena);
+    for (uint64_t i = 0; i < n; i++) {
+        items[i] = (NestedItem){0};
+        if (strings) {
+            uint32_t length;
+            memcpy(&length, at, sizeof(length));
+            items[i].value.s = vec_string(at + sizeof(length), length);
+            at += sizeof(length) + length;
+        } else {
+            memcpy(&items[i].value, at, size);
+            at += size;
+        }
+    }
+    return nested_array(c->arena, element, items, (uint32_t)n, &ret->value.s);
+}
+
 static int do_to_text(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     return nested_to_text(c, c->types[0], &args[0], &ret->value.s);
@@ -382,6 +418,8 @@ static NestedRowFunction own_function(FunctionId id, bool *ret_nulls)
         return do_key;
     case FN_NESTED_UNKEY:
         return do_unkey;
+    case FN_COLLECTED:
+        return do_collected;
     default:
         return NULL;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/accumulate.h"
+#include "exec/op/accumulate_collect.h"
 
 #include <errno.h>
 #include <math.h>
@@ -18,6 +18,8 @@ uint32_t state_size(StateKind kind)
         return sizeof(SumFloat);
     case STATE_VARIANCE:
         return sizeof(Variance);
+    case STATE_COLLECT:
+        return sizeof(Collected);
     default:
         return sizeof(Extreme);
     }
@@ -297,6 +299,8 @@ int state_update(const State *st, const StateInput *in)
     case STATE_VARIANCE:
         update_variance(st, in);
         return 0;
+    case STATE_COLLECT:
+        return collect_update(st, in);
     default:
         return update_extreme(st, in);
     }
@@ -304,6 +308,8 @@ int state_update(const State *st, const StateInput *in)
 
 int state_merge(const State *st, uint8_t *to, const uint8_t *from, MemArena *strings)
 {
+    if (st->kind == STATE_COLLECT)
+        return collect_merge(st, to, from, strings);
     to += st->offset;
     from += st->offset;
     switch (st->kind) {
@@ -440,6 +446,9 @@ static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row,
             ((double *)values)[i] = d;
         return 0;
     }
+    case STATE_COLLECT:
+        memcpy((VecString *)values + i, row + st->offset, sizeof(VecString));
+        return 0;
     case STATE_VARIANCE:
         ((double *)values)[i] =
             finalize_variance(a, (const Variance *)(const void *)(row + st->offset), ret_null);

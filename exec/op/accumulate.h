@@ -20,6 +20,7 @@ typedef enum StateKind {
     STATE_MAX,
     STATE_FIRST,
     STATE_VARIANCE, /* Variance */
+    STATE_COLLECT,  /* Collected, of accumulate_collect.h */
 } StateKind;
 
 /* 24 bytes at a multiple of 8: a key of 8 bytes, a COUNT and a SUM then share a cache line. */

@@ -26,6 +26,9 @@ static int state_kind(const Aggregate *g, StateKind *ret)
     case AGG_BOOL_OR:
         *ret = STATE_MAX;
         return 0;
+    case AGG_COLLECT:
+        *ret = STATE_COLLECT;
+        return 0;
     case AGG_FIRST:
     case AGG_ANY_VALUE:
         *ret = STATE_FIRST;
@@ -194,6 +197,8 @@ int aggregate_new(Query *q, const PlanNode *node, Operator **ret)
     r = aggregate_spill_init(a, arena);
     if (r)
         return r;
+    for (uint32_t i = 0; i < a->n_states; i++)
+        a->op.wants_order |= a->states[i].kind == STATE_COLLECT;
     r = query_add_operator(q, &a->op);
     if (r)
         return r;

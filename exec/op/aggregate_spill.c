@@ -57,6 +57,9 @@ int aggregate_spill_init(Aggregation *a, MemArena *arena)
             if (a->states[i].phys == PHYS_STRING) /* zeroed until something was seen */
                 d->groups.strings[d->groups.n_strings++] = a->states[i].offset;
             break;
+        case STATE_COLLECT: /* read back it is only merged from */
+            d->groups.strings[d->groups.n_strings++] = a->states[i].offset;
+            break;
         default:
             return 0; /* it holds pointers that we do not know: it stays in memory */
         }

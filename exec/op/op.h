@@ -211,8 +211,9 @@ struct Operator {
     const OperatorClass *class;
     ExecContext *context;
     const PlanNode *node;
-    Operator *next;  /* in the pipeline; NULL for a sink */
-    uint32_t number; /* distance from the sink: index into the worker's locals */
+    Operator *next;   /* in the pipeline; NULL for a sink */
+    uint32_t number;  /* distance from the sink: index into the worker's locals */
+    bool wants_order; /* a sink that shows in which order rows came: not with several workers */
 };
 
 /* One batch into @op: its execute(), and for a sink that can spill what memory pressure asks for.

@@ -323,6 +323,8 @@ static uint32_t pipeline_prepare(Query *q, const Pipeline *p)
     }
     if (p->source->n_workers_max && n > p->source->n_workers_max)
         n = p->source->n_workers_max;
+    if (p->source->ordered && p->source->node->kind != PLAN_SCAN && pipeline_sink(p)->wants_order)
+        n = 1;
     q->order_needed = n > 1 && p->source->ordered;
     q->n_order = n;
     for (uint32_t i = 0; i < n; i++) {

@@ -86,6 +86,20 @@ static bool type_aggregate(Binder *b, const UExpr *e, Aggregate *a)
             return wrong_argument(b, e, "BOOLEAN", a->arg), false;
         a->type = TYPE(BOOLEAN);
         return a->arg != NULL;
+    case AGG_COLLECT:
+        if (strcmp(e->name, "collect_set") == 0) {
+            if (!type_is_orderable(t))
+                return bind_error(b, e->position, e->stop,
+                                  "DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE", "42K09",
+                                  "Cannot resolve %.300s due to data type mismatch: The input of "
+                                  "`collect_set` can't be \"MAP\" type data.",
+                                  uexpr_quoted(b, e)),
+                       false;
+            a->distinct = true;
+        }
+        a->type = TYPE(BINARY);
+        a->nullable = false;
+        return true;
     case AGG_MIN:
     case AGG_MAX:
         /* Of nested values the least key; bind_aggregate_call() makes a value of it again. */
@@ -232,6 +246,12 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
         return NULL;
     Expr *made =
         bind_check(b, expr_column(b->arena, scope->aggregate_base + number, a.type, a.nullable));
+    if (a.id == AGG_COLLECT) {
+        Type type;
+        return bind_array_type(b, a.arg->type, false, &type)
+                   ? bind_make_call(b, FN_COLLECTED, type, false, &made, 1)
+                   : NULL;
+    }
     return key ? bind_make_call(b, FN_NESTED_UNKEY, a.arg->args[0]->type, true, &made, 1) : made;
 }
 

@@ -257,6 +257,8 @@ static Expr *replace_nothing(void *userdata, Expr *e)
     if (e->kind != EXPR_COLUMN || e->column >= o->aggregate->aggregate.n_aggregates)
         return NULL;
     AggregateId id = o->aggregate->aggregate.aggregates[e->column].id;
+    if (id == AGG_COLLECT)
+        return bind_check(o->b, expr_literal(o->b->arena, TYPE(BINARY), (Literal){0}));
     return id == AGG_COUNT || id == AGG_COUNT_STAR
                ? bind_long(o->b, 0)
                : bind_check(o->b, expr_null(o->b->arena, e->type));

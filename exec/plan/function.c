@@ -167,6 +167,9 @@ static const struct {
     {"bool_or", AGG_BOOL_OR},
     {"some", AGG_BOOL_OR},
     {"any", AGG_BOOL_OR},
+    {"collect_list", AGG_COLLECT},
+    {"collect_set", AGG_COLLECT},
+    {"array_agg", AGG_COLLECT},
     {"count_if", AGG_COUNT},
     {"approx_count_distinct", AGG_COUNT},
 };

@@ -98,6 +98,7 @@ typedef enum FunctionId {
     FN_SIZE,       /* array or map */
     FN_NESTED_KEY, /* bytes that are ordered as the values are */
     FN_NESTED_UNKEY,
+    FN_COLLECTED, /* what AGG_COLLECT gathered, as an array */
     FN_MAP_FROM_ARRAYS,
     FN_MAP_FROM_ENTRIES,
     FN_MAP_KEYS,

@@ -73,6 +73,7 @@ typedef enum AggregateId {
     AGG_VAR_POP,
     AGG_BOOL_AND,
     AGG_BOOL_OR,
+    AGG_COLLECT, /* BINARY: all values that are not null; FN_COLLECTED makes an array of them */
     _AGG_MAX,
 } AggregateId;
 
