@@ -260,8 +260,7 @@ static UExpr *decode_function(Decoder *d, ProtoReader r, bool call_function)
 static UExpr *decode_alias(Decoder *d, ProtoReader r)
 {
     UExpr *e = NULL;
-    char *name = NULL;
-    uint32_t n_names = 0;
+    DecodeList names = {0};
     ProtoField f;
     int n;
     while ((n = decode_next(d, &r, &f)) > 0) {
@@ -269,17 +268,20 @@ static UExpr *decode_alias(Decoder *d, ProtoReader r)
         if (f.number == SPARK_ALIAS_EXPR) {
             e = decode_enter(d, &r, &f, &inner) ? decode_expression(d, inner) : NULL;
         } else if (f.number == SPARK_ALIAS_NAME) {
-            name = decode_string(d, &f);
-            n_names++;
+            if (!decode_add(d, &names, decode_string(d, &f)))
+                return NULL;
         }
     }
     if (n < 0 || d->b->result != 0)
         return NULL;
-    if (!e || !name)
+    if (!e || names.n == 0)
         return decode_malformed(d);
-    if (n_names > 1)
-        return decode_unsupported(d, "several names for one expression");
-    return uexpr_alias(d->b, e, name);
+    UExpr *alias = uexpr_alias(d->b, e, names.items[0]);
+    if (alias && names.n > 1) {
+        alias->parts = (const char **)names.items;
+        alias->n_parts = names.n;
+    }
+    return alias;
 }
 
 static UExpr *decode_cast(Decoder *d, ProtoReader r)

@@ -220,6 +220,7 @@ static bool is_deterministic(const PlanNode *node)
     case PLAN_FILTER:
     case PLAN_PROJECT:
     case PLAN_LIMIT:
+    case PLAN_GENERATE:
         return is_deterministic(node->input);
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
@@ -265,7 +266,8 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
                                                       [PLAN_UNION] = "Union",
                                                       [PLAN_DISTINCT] = "Distinct",
                                                       [PLAN_EXPAND] = "Expand",
-                                                      [PLAN_REPLICATE] = "Replicate"};
+                                                      [PLAN_REPLICATE] = "Replicate",
+                                                      [PLAN_GENERATE] = "Generate"};
     if (node->id < q->n_metrics) {
         const NodeMetrics *m = &q->metrics[node->id];
         proto_begin(w, SPARK_METRICS_METRICS);

@@ -623,6 +623,10 @@ Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel)
 
 Bound *bind_aggregate(Binder *b, const URel *rel)
 {
+    bool made;
+    Bound *generated = bind_generator_over(b, rel, &made);
+    if (made)
+        return generated;
     Bound *input = bind_relation(b, rel->input);
     return input ? aggregate_over(b, input, rel) : NULL;
 }

@@ -965,6 +965,8 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
 {
     if (function_is_aggregate(e->name))
         return bind_aggregate_call(b, scope, e);
+    if (function_is_generator(e->name))
+        return bind_misplaced_generator(b, scope, e);
     if (function_is_nested(e->name))
         return bind_nested_call(b, scope, e);
     if (strcmp(e->name, "grouping") == 0 || strcmp(e->name, "grouping_id") == 0)

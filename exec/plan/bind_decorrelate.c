@@ -63,6 +63,8 @@ static bool any_of_node(const PlanNode *node, ExprTest test, void *userdata)
             if (test(userdata, node->sort.keys[i].expr))
                 return true;
         return false;
+    case PLAN_GENERATE:
+        return test(userdata, node->generate.array);
     default:
         return false;
     }
@@ -166,6 +168,9 @@ static void map_node(Binder *b, PlanNode *copy, Replace replace, void *userdata)
         break;
     case PLAN_SORT:
         copy->sort.keys = map_keys(b, copy->sort.keys, copy->sort.n_keys, replace, userdata);
+        break;
+    case PLAN_GENERATE:
+        copy->generate.array = map_expr(b, copy->generate.array, replace, userdata);
         break;
     default:
         break;
@@ -655,6 +660,25 @@ static PlanNode *push_expand(Domain *d, PlanNode *node)
                    n_input, node->fields);
 }
 
+static PlanNode *push_generate(Domain *d, PlanNode *node)
+{
+    uint32_t n_input = node->input->n_fields, n_made = node->n_fields - n_input;
+    PlanNode *input = push(d, node->input);
+    PlanNode *made = input ? bind_node(d->b, PLAN_GENERATE, input, node->n_fields + d->n) : NULL;
+    if (!made)
+        return NULL;
+    over_input(d, n_input);
+    made->generate = node->generate;
+    made->generate.array = map_expr(d->b, node->generate.array, replace_domain, d);
+    if (!made->generate.array)
+        return NULL;
+    memcpy(made->fields, node->fields, n_input * sizeof(*made->fields));
+    memcpy(made->fields + n_input, input->fields + n_input, d->n * sizeof(*made->fields));
+    memcpy(made->fields + n_input + d->n, node->fields + n_input, n_made * sizeof(*made->fields));
+    return reorder(d, made, order_with_gap(d, node->n_fields, n_input, d->n), node->n_fields,
+                   n_input, node->fields);
+}
+
 /* Return: @node's columns, then the domain's. */
 static PlanNode *push(Domain *d, PlanNode *node)
 {
@@ -681,6 +705,8 @@ static PlanNode *push(Domain *d, PlanNode *node)
         return push_join(d, node);
     case PLAN_EXPAND:
         return push_expand(d, node);
+    case PLAN_GENERATE:
+        return push_generate(d, node);
     default:
         return bind_unsupported(d->b, 0, 0, "this operation in a correlated subquery");
     }

@@ -481,6 +481,11 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
     case UEXPR_COLUMN:
         return bind_column(b, scope, e);
     case UEXPR_ALIAS:
+        if (e->n_parts > 1)
+            return bind_error(b, e->position, e->stop, "MULTI_ALIAS_WITHOUT_GENERATOR", "42K0E",
+                              "Multi part aliasing is not supported with %.200s as it is not a "
+                              "generator function.",
+                              uexpr_quoted(b, e->args[0]));
         return bind_expr(b, scope, e->args[0]);
     case UEXPR_CAST:
         return bind_cast(b, scope, e);

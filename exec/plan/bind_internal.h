@@ -173,6 +173,17 @@ bool function_is_aggregate(const char *name);
 Expr *bind_case(Binder *b, Type type, Expr *const *args, uint32_t n);
 Expr *bind_binary(Binder *b, const UExpr *e, FunctionId function, Expr *left, Expr *right);
 
+/* bind_generate.c */
+bool function_is_generator(const char *name);
+/* A generator where none may stand. Return: NULL. */
+void *bind_misplaced_generator(Binder *b, const Scope *scope, const UExpr *e);
+Bound *bind_generate(Binder *b, const URel *rel);
+/* The generator of a select list, if there is one, goes below it. Return: the list with its
+ * columns. */
+struct SelectItem *bind_generator_item(Binder *b, Bound **input, struct SelectItem *items,
+                                       uint32_t *n);
+Bound *bind_generator_over(Binder *b, const URel *rel, bool *ret_made);
+
 /* bind_source.c */
 Bound *bind_table(Binder *b, const URel *rel);
 Bound *bind_files(Binder *b, const URel *rel);

@@ -237,10 +237,14 @@ static Bound *bind_project(Binder *b, const URel *rel)
     if (!input)
         return NULL;
     for (uint32_t i = 0; i < rel->n_exprs; i++)
-        if (uexpr_has_aggregate(rel->exprs[i]))
-            return bind_aggregate_over(b, input, rel);
+        if (uexpr_has_aggregate(rel->exprs[i])) {
+            bool made;
+            Bound *bound = bind_generator_over(b, rel, &made);
+            return made ? bound : bind_aggregate_over(b, input, rel);
+        }
     uint32_t n;
     SelectItem *items = bind_select_list(b, input, rel->exprs, rel->n_exprs, &n);
+    items = items ? bind_generator_item(b, &input, items, &n) : NULL;
     return items ? bind_project_items(b, input, items, n) : NULL;
 }
 
@@ -269,7 +273,8 @@ static Bound *bind_with_columns(Binder *b, const URel *rel)
         if (!replaced)
             items[n++] = (SelectItem){.expr = e, .name = e->name};
     }
-    return bind_project_items(b, input, items, n);
+    items = bind_generator_item(b, &input, items, &n);
+    return items ? bind_project_items(b, input, items, n) : NULL;
 }
 
 static Bound *bind_rename(Binder *b, const URel *rel)
@@ -800,6 +805,8 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_replace(b, rel);
     case UREL_UNPIVOT:
         return bind_unpivot(b, rel);
+    case UREL_GENERATE:
+        return bind_generate(b, rel);
     case UREL_TO_SCHEMA:
         return bind_to_schema(b, rel);
     case UREL_TAIL:

@@ -401,6 +401,9 @@ void opt_estimate(PlanNode *node)
         if (node->sort.limit >= 0)
             rows = MIN(rows, (double)node->sort.limit);
         break;
+    case PLAN_GENERATE:
+        rows *= 8; /* nobody knows how long arrays are */
+        break;
     case PLAN_LIMIT:
         if (node->limit.limit >= 0)
             rows = MIN(rows, (double)node->limit.limit);
@@ -552,6 +555,9 @@ uint64_t plan_fingerprint(const PlanNode *node)
     case PLAN_SORT:
         for (uint32_t i = 0; i < node->sort.n_keys; i++)
             h = mix(mix(h, expr_hash(node->sort.keys[i].expr)), node->sort.keys[i].descending);
+        break;
+    case PLAN_GENERATE:
+        h = mix(h, expr_hash(node->generate.array));
         break;
     case PLAN_EXPAND:
         for (uint32_t i = 0; i < node->expand.n_sets; i++)

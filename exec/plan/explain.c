@@ -189,7 +189,7 @@ const char *plan_kind_name(const PlanNode *node)
         [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
         [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
         [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
-        [PLAN_REPLICATE] = "Replicate"};
+        [PLAN_REPLICATE] = "Replicate",     [PLAN_GENERATE] = "Generate"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)
@@ -359,6 +359,14 @@ static void print_node(FILE *out, const PlanNode *node)
             print_keys(out, node);
             fputs(", true", out);
         }
+        break;
+    case PLAN_GENERATE:
+        fputs(node->generate.position ? " posexplode("
+              : node->generate.unpack ? " inline("
+                                      : " explode(",
+              out);
+        plan_print_expr(out, node->generate.array, node->input, NULL);
+        fprintf(out, "), %s", node->generate.outer ? "true" : "false");
         break;
     case PLAN_LIMIT:
         fprintf(out, " %lld", (long long)node->limit.limit);

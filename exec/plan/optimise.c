@@ -196,6 +196,9 @@ static bool fold_node(Optimiser *o, PlanNode *node)
         return fold_aggregates(o, node);
     case PLAN_SORT:
         return fold_keys(o, node);
+    case PLAN_GENERATE:
+        node->generate.array = opt_fold(o, node->generate.array);
+        return node->generate.array != NULL;
     default:
         return true;
     }

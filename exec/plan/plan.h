@@ -129,6 +129,7 @@ typedef enum PlanKind {
     PLAN_DISTINCT,
     PLAN_EXPAND,    /* each row once per grouping set */
     PLAN_REPLICATE, /* each row as often as the input's last column (LONG) says, without that */
+    PLAN_GENERATE, /* explode() and its kin: the input's columns, then what is generated */
     _PLAN_KIND_MAX,
 } PlanKind;
 
@@ -212,6 +213,14 @@ struct PlanNode {
             int64_t limit; /* -1: none */
             int64_t offset;
         } limit;
+        struct {
+            Expr *array;   /* over the input; each element makes a row */
+            bool outer;    /* a row of nulls where there is no element */
+            bool position; /* a column of the element's number from 0, in front of the others */
+            bool unpack;   /* elements are structs: a column per field */
+            /* [n_fields] output columns that nobody reads: may be left empty. NULL: none. */
+            const bool *unused;
+        } generate;
         struct {
             PlanNode **inputs;
             uint32_t n_inputs;

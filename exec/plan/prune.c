@@ -432,6 +432,41 @@ static Pruned prune_expand(Optimiser *o, const PlanNode *node, const bool *need)
     return copy->fields ? (Pruned){copy, map} : (Pruned){0};
 }
 
+/* All that is generated stays; of the input what is needed, and what the array is made of. */
+static Pruned prune_generate(Optimiser *o, const PlanNode *node, const bool *need)
+{
+    uint32_t n_input = node->input->n_fields, n = node->n_fields;
+    bool *wanted = opt_alloc(o, n_input, sizeof(*wanted));
+    uint32_t *map = opt_alloc(o, n, sizeof(*map));
+    PlanNode *copy = opt_copy(o, node);
+    if (!wanted || !map || !copy)
+        return (Pruned){0};
+    memcpy(wanted, need, n_input * sizeof(*wanted));
+    need_columns(wanted, node->generate.array);
+    Pruned input = prune(o, node->input, wanted);
+    if (!input.node)
+        return (Pruned){0};
+    uint32_t n_kept = input.node->n_fields;
+    copy->input = input.node;
+    copy->n_fields = n_kept + n - n_input;
+    copy->fields = opt_alloc(o, copy->n_fields, sizeof(*copy->fields));
+    bool *unused = opt_alloc(o, copy->n_fields, sizeof(*unused));
+    copy->generate.array = remap(o, node->generate.array, input.map);
+    if (!copy->fields || !unused || !copy->generate.array)
+        return (Pruned){0};
+    memcpy(copy->fields, input.node->fields, n_kept * sizeof(*copy->fields));
+    memset(unused, true, n_kept * sizeof(*unused));
+    for (uint32_t i = 0; i < n; i++) {
+        map[i] = i < n_input ? input.map[i] : n_kept + i - n_input;
+        if (i >= n_input)
+            copy->fields[map[i]] = node->fields[i];
+        if (map[i] != GONE)
+            unused[map[i]] = !need[i];
+    }
+    copy->generate.unused = unused;
+    return (Pruned){copy, map};
+}
+
 static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
 {
     if (o->result != 0)
@@ -460,6 +495,8 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
         return prune_distinct(o, node);
     case PLAN_EXPAND:
         return prune_expand(o, node, need);
+    case PLAN_GENERATE:
+        return prune_generate(o, node, need);
     default: { /* RANGE: one column, kept */
         uint32_t *map = opt_alloc(o, node->n_fields, sizeof(*map));
         PlanNode *copy = opt_copy(o, node);

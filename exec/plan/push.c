@@ -384,6 +384,21 @@ static PlanNode *nothing(Optimiser *o, const PlanNode *node)
     return empty;
 }
 
+/* What speaks of the input's columns only is asked before rows are made many. */
+static PlanNode *push_generate(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    ExprList below = {0}, above = {0};
+    PlanNode *copy = opt_copy(o, node);
+    for (uint32_t i = 0; copy && i < conjuncts->n; i++) {
+        bool input = expr_columns_within(conjuncts->items[i], 0, node->input->n_fields);
+        if (!expr_list_add(o->arena, input ? &below : &above, conjuncts->items[i]))
+            return opt_fail(o);
+    }
+    if (copy)
+        copy->input = opt_push(o, node->input, &below);
+    return copy && copy->input ? opt_filter(o, copy, above.items, above.n) : NULL;
+}
+
 PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 {
     if (o->result != 0 || !node)
@@ -416,6 +431,8 @@ PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     case PLAN_DISTINCT:
     case PLAN_REPLICATE:
         return push_through(o, node, &kept);
+    case PLAN_GENERATE:
+        return push_generate(o, node, &kept);
     case PLAN_JOIN:
         return push_join(o, node, &kept);
     case PLAN_SCAN:

@@ -41,7 +41,7 @@ typedef enum UExprKind {
     UEXPR_COLUMN,    /* @parts: a, t.a, `x y`.a; @plan_id */
     UEXPR_STAR,      /* @parts: qualifier or none; @args: EXCEPT columns; @plan_id */
     UEXPR_CALL,      /* @name(@args), @distinct, @filter */
-    UEXPR_ALIAS,     /* args[0] AS @name */
+    UEXPR_ALIAS,     /* args[0] AS @name; of a generator also AS (@parts) */
     UEXPR_CAST,      /* args[0] to @type, @try_cast */
     UEXPR_SUBQUERY,  /* @subquery_kind, @query; IN: args are the values on the left */
     UEXPR_EXTRACT,   /* args[0][args[1]]; @name is there when it was written args[0].name */
@@ -115,6 +115,9 @@ typedef enum URelKind {
     UREL_REPLACE,      /* @names (none: all), @exprs: old0, new0, old1, new1, ... */
     UREL_UNPIVOT,      /* @exprs: ids, @groups: values (none: all others), @names: two columns */
     UREL_TO_SCHEMA,    /* @fields */
+    /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
+     * As a table function over ONE_ROW. */
+    UREL_GENERATE,
     _UREL_KIND_MAX,
 } URelKind;
 

@@ -759,8 +759,19 @@ UExpr *parse_named_expression(Parser *p)
         return NULL;
     const char *name = NULL;
     if (accept_word(p, "AS")) {
-        if (at_op(p, OP_LPAREN))
-            return unsupported_at(p, peek(p), "several names for one expression");
+        if (accept_op(p, OP_LPAREN)) {
+            PtrList names = {0};
+            do {
+                if (!list_add(p, &names, (void *)parse_any_identifier(p)))
+                    return NULL;
+            } while (accept_op(p, OP_COMMA));
+            e = expect_op(p, OP_RPAREN) ? uexpr_alias(p->b, e, names.items[0]) : NULL;
+            if (!e)
+                return NULL;
+            e->parts = (const char **)names.items;
+            e->n_parts = names.n;
+            return mark(p, e, first);
+        }
         if (peek(p)->kind == TOKEN_STRING)
             return syntax_error(p);
         name = parse_any_identifier(p);

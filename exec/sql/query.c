@@ -189,12 +189,66 @@ static URel *parse_range(Parser *p, uint32_t first)
     return seal_marked(p, rel, first);
 }
 
+static bool function_is_generator_at(Parser *p)
+{
+    static const char *const names[] = {
+        "explode", "explode_outer", "posexplode", "posexplode_outer",
+        "inline",  "inline_outer",  "stack",      "json_tuple"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (at_word(p, names[i]))
+            return true;
+    return false;
+}
+
+/* explode(x) over @input. */
+static URel *parse_generator(Parser *p, URel *input, uint32_t first)
+{
+    const Token *t = peek(p);
+    UExpr *e = parse_expression(p);
+    if (!e || !input)
+        return NULL;
+    if (e->kind != UEXPR_CALL)
+        return parse_error_at(p, t, "PARSE_SYNTAX_ERROR", "42601",
+                              "Syntax error: a table function is wanted.");
+    URel *rel = over(p, UREL_GENERATE, input);
+    if (!rel)
+        return NULL;
+    rel->condition = e;
+    return seal_marked(p, rel, first);
+}
+
+/* LATERAL VIEW [OUTER] generator(...) table [AS name, ...] */
+static URel *parse_lateral_view(Parser *p, URel *input)
+{
+    uint32_t first = p->at;
+    advance(p);
+    advance(p);
+    bool outer = accept_word(p, "OUTER");
+    URel *rel = parse_generator(p, input, first);
+    if (!rel)
+        return NULL;
+    rel->all = outer;
+    PtrList names = {0};
+    if (!at_word(p, "AS") && at_identifier(p) && !at_word(p, "LATERAL"))
+        rel->name = parse_identifier(p);
+    if (accept_word(p, "AS"))
+        do {
+            if (!list_add(p, &names, (void *)parse_any_identifier(p)))
+                return NULL;
+        } while (accept_op(p, OP_COMMA));
+    rel->names = (const char **)names.items;
+    rel->n_names = names.n;
+    return failed(p) ? NULL : rel;
+}
+
 static URel *parse_table(Parser *p)
 {
     uint32_t first = p->at;
     if (peek_at(p, 1)->op == OP_LPAREN) {
         if (at_word(p, "RANGE"))
             return parse_range(p, first);
+        if (function_is_generator_at(p))
+            return parse_generator(p, urel_seal(p->b, urel_new(p->b, UREL_ONE_ROW)), first);
         const Token *t = peek(p);
         char name[80];
         snprintf(name, sizeof(name), "the table function %.*s", (int)MIN(t->stop - t->start, 50u),
@@ -368,8 +422,8 @@ static URel *parse_from(Parser *p)
             return NULL;
         rel = seal_marked(p, join, first);
     }
-    if (at_word(p, "LATERAL"))
-        return unsupported_at(p, peek(p), "LATERAL VIEW");
+    while (!failed(p) && at_words(p, "LATERAL", "VIEW"))
+        rel = parse_lateral_view(p, rel);
     return failed(p) ? NULL : rel;
 }
 
