@@ -536,7 +536,7 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         } else {
             exprs[i] = bind_expr(b, &scope, source);
         }
-        names[i] = items[i].name;
+        names[i] = bind_name_with_fields(b, items[i].expr, items[i].name);
         lateral.names[i] = source->kind == UEXPR_ALIAS ? source->name : NULL;
         lateral.exprs[i] = exprs[i];
         lateral.n = i + 1;

@@ -359,6 +359,8 @@ static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
         bool first = scope->bound->n_columns || !scope->second || scope->second_first;
         return unresolved_column(b, first ? scope->bound : scope->second, e);
     }
+    if (made && n + 1 < e->n_parts)
+        bind_remember_path(b, e, n + 1, made->type.kind == TYPE_MAP);
     for (n++; made && n < e->n_parts; n++) {
         char base[210];
         snprintf(base, sizeof(base), "\"%.200s\"", e->parts[n - 1]);

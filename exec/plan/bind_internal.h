@@ -139,6 +139,12 @@ typedef struct Binder {
     uint32_t view_depth; /* positions inside views mean another text */
     uint32_t subquery_depth;
     Scope *outer; /* for relations inside a subquery */
+    /* Names that turned out to be a column and fields of it, and how many parts are the column. */
+    struct FieldPath {
+        const UExpr *e;
+        uint32_t n_column, is_map;
+    } * paths;
+    uint32_t n_paths, paths_capacity;
 } Binder;
 
 /* Notes a failure. Return: NULL. */
@@ -277,6 +283,12 @@ Bound *bind_describe(Binder *b, const URel *rel);
 Bound *bind_replace(Binder *b, const URel *rel);
 Bound *bind_unpivot(Binder *b, const URel *rel);
 Bound *bind_to_schema(Binder *b, const URel *rel);
+
+/* bind_nested.c: s.* of a struct. Return: false after an error. */
+bool bind_star_of_struct(Binder *b, const Bound *input, const UExpr *star, SelectItem *items,
+                         uint32_t *n_items);
+/* The name of a select item once it is bound, when fields of structs are in it. */
+const char *bind_name_with_fields(Binder *b, const UExpr *e, const char *name);
 
 /* name.c: the name that Spark gives to an expression without one. */
 const char *uexpr_name(Binder *b, const UExpr *e);

@@ -398,6 +398,8 @@ Expr *bind_extract(Binder *b, Scope *scope, const UExpr *e)
         char *text = mem_arena_strndup(b->arena, vec_string_data(s), s->length);
         if (!text)
             return bind_fail(b, mem_arena_error(b->arena));
+        if (structs && !e->name)
+            bind_remember_path(b, e, 0, false);
         return bind_field(b, e, base, base_name, text);
     }
     if (base->type.kind == TYPE_STRUCT) {
@@ -418,4 +420,56 @@ Expr *bind_extract(Binder *b, Scope *scope, const UExpr *e)
         return bind_unexpected_input(b, e, 1, "INTEGRAL", at);
     return bind_element(b, FN_ARRAY_GET, base, bind_cast_to(b, at, TYPE(INT)),
                         !b->context->settings.ansi);
+}
+
+/* ---- names ---- */
+
+void bind_remember_path(Binder *b, const UExpr *e, uint32_t n_column, bool is_map)
+{
+    if (b->n_paths == b->paths_capacity) {
+        uint32_t capacity = b->paths_capacity ? b->paths_capacity * 2 : 8;
+        struct FieldPath *grown = bind_alloc(b, capacity, sizeof(*grown));
+        if (!grown)
+            return;
+        if (b->n_paths > 0)
+            memcpy(grown, b->paths, b->n_paths * sizeof(*grown));
+        b->paths = grown;
+        b->paths_capacity = capacity;
+    }
+    b->paths[b->n_paths++] = (struct FieldPath){e, n_column, is_map};
+}
+
+const char *bind_name_with_fields(Binder *b, const UExpr *e, const char *name)
+{
+    if (!e || b->n_paths == 0 || e->kind == UEXPR_ALIAS || e->kind == UEXPR_COLUMN)
+        return name;
+    return uexpr_name(b, e);
+}
+
+bool bind_star_of_struct(Binder *b, const Bound *input, const UExpr *star, SelectItem *items,
+                         uint32_t *n_items)
+{
+    UExpr column = {.kind = UEXPR_COLUMN,
+                    .parts = star->parts,
+                    .n_parts = star->n_parts,
+                    .plan_id = UNRESOLVED_NO_PLAN_ID};
+    int matches;
+    const BoundColumn *c = bind_find(b, input, &column, &matches);
+    if (matches != 1 || input->node->fields[c->index].type.kind != TYPE_STRUCT)
+        return true;
+    Type type = input->node->fields[c->index].type;
+    for (uint32_t i = 0; i < type.n_children; i++) {
+        UExpr *e = bind_alloc(b, 1, sizeof(*e));
+        const char **parts = bind_alloc(b, star->n_parts + 1, sizeof(*parts));
+        if (!e || !parts)
+            return false;
+        memcpy(parts, star->parts, star->n_parts * sizeof(*parts));
+        parts[star->n_parts] = type.children[i].name;
+        *e = column;
+        e->parts = parts;
+        e->n_parts++;
+        e->position = star->position;
+        items[(*n_items)++] = (SelectItem){.expr = e, .name = type.children[i].name};
+    }
+    return true;
 }

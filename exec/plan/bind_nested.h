@@ -40,6 +40,9 @@ Expr *bind_field(Binder *b, const UExpr *e, Expr *base, const char *base_name, c
 Expr *bind_field_at(Binder *b, Expr *record, uint32_t field);
 Expr *bind_element(Binder *b, FunctionId id, Expr *array, Expr *index, bool tolerant);
 
+/* @e is a column, @n_column parts of it, and fields. */
+void bind_remember_path(Binder *b, const UExpr *e, uint32_t n_column, bool is_map);
+
 /* Is it a function on nested values only? Then its arguments are bound by bind_nested_call(). */
 bool function_is_nested(const char *name);
 Expr *bind_nested_call(Binder *b, Scope *scope, const UExpr *e);

@@ -141,7 +141,7 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
 {
     uint32_t n_items = 0;
     for (uint32_t i = 0; i < n; i++)
-        n_items += exprs[i]->kind == UEXPR_STAR ? input->n_columns : 1;
+        n_items += exprs[i]->kind == UEXPR_STAR ? MAX(input->n_columns, (uint32_t)UINT8_MAX) : 1;
     SelectItem *items = bind_alloc(b, n_items, sizeof(*items));
     if (!items)
         return NULL;
@@ -160,6 +160,9 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
             if (star_includes(b, e, &input->columns[k]))
                 items[n_items++] =
                     (SelectItem){.column = &input->columns[k], .name = input->columns[k].name};
+        if (n_items == before && e->n_parts > 0 &&
+            !bind_star_of_struct(b, input, e, items, &n_items))
+            return NULL;
         if (n_items == before && e->n_parts > 0)
             return bind_error(b, e->position, e->stop, "CANNOT_RESOLVE_STAR_EXPAND", "42704",
                               "Cannot resolve `%.100s`.* given input columns. Please check that "
@@ -208,6 +211,7 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
         }
         if (!exprs[i])
             return NULL;
+        names[i] = bind_name_with_fields(b, items[i].expr, names[i]);
         if (items[i].expr && items[i].expr->kind == UEXPR_ALIAS)
             lateral.names[i] = items[i].expr->name;
         lateral.n = i + 1;

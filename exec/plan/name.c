@@ -20,6 +20,7 @@ typedef struct Name {
     char buf[NAME_BYTES_MAX];
     size_t n;
     const struct NameLambda *lambda; /* parameters around */
+    const Binder *b;
 } Name;
 
 typedef struct NameLambda {
@@ -180,6 +181,64 @@ static void put_infix(Name *name, const UExpr *e, const char *op)
             put(name, ")");
     }
     put(name, ")");
+}
+
+static bool is_path(const Name *name, const UExpr *e)
+{
+    for (uint32_t i = 0; i < name->b->n_paths; i++)
+        if (name->b->paths[i].e == e)
+            return true;
+    return false;
+}
+
+/* The last part, unless it is known to be a field: then the column and all fields. */
+static void put_column(Name *name, const UExpr *e)
+{
+    uint32_t from = e->n_parts - 1;
+    bool is_map = false;
+    for (uint32_t i = 0; i < name->b->n_paths; i++)
+        if (name->b->paths[i].e == e) {
+            from = name->b->paths[i].n_column - 1;
+            is_map = name->b->paths[i].is_map;
+        }
+    put(name, e->parts[from]);
+    for (uint32_t i = from + 1; i < e->n_parts; i++) {
+        put(name, is_map ? "[" : ".");
+        put(name, e->parts[i]);
+        put(name, is_map ? "]" : "");
+    }
+}
+
+/* withField() and dropFields(): the call that changes the field, inside those of the structs
+ * around. */
+static void put_update(Name *name, const UExpr *e)
+{
+    const VecString *s = &e->args[1]->literal.s;
+    const char *path = vec_string_data(s), *end = path + s->length;
+    uint32_t n = 0;
+    for (const char *at = path;; at++) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        put(name, n++ ? "WithField(update_fields(" : "update_fields(");
+        put_expr(name, e->args[0]);
+        if (at > path) {
+            put(name, ".");
+            put_n(name, path, (size_t)(at - 1 - path));
+        }
+        put(name, ", ");
+        if (!dot)
+            break;
+        at = dot;
+    }
+    if (e->n_args == 3) {
+        put(name, "WithField(");
+        put_expr(name, e->args[2]);
+        put(name, ")");
+    } else {
+        put(name, "dropfield()");
+    }
+    put(name, ")");
+    while (--n > 0)
+        put(name, "))");
 }
 
 static void put_lambda(Name *name, const UExpr *e)
@@ -358,6 +417,10 @@ static void put_call(Name *name, const UExpr *e)
         put(name, ")");
     } else if (strcmp(e->name, "struct") == 0) {
         put_struct(name, e);
+    } else if (strcmp(e->name, "update_fields") == 0 && e->n_args >= 2 &&
+               e->args[1]->kind == UEXPR_LITERAL && e->args[1]->type.kind == TYPE_STRING &&
+               !e->args[1]->literal.is_null) {
+        put_update(name, e);
     } else if (shown_defaults(e)) {
         put(name, e->name);
         put(name, "(");
@@ -410,16 +473,16 @@ static void put_expr(Name *name, const UExpr *e)
             }
             break;
         }
-        put(name, e->parts[e->n_parts - 1]);
+        put_column(name, e);
         break;
     case UEXPR_LAMBDA:
         put_lambda(name, e);
         break;
     case UEXPR_EXTRACT:
         put_expr(name, e->args[0]);
-        put(name, e->name ? "." : "[");
+        put(name, e->name || is_path(name, e) ? "." : "[");
         put_expr(name, e->args[1]);
-        put(name, e->name ? "" : "]");
+        put(name, e->name || is_path(name, e) ? "" : "]");
         break;
     case UEXPR_STAR:
         put(name, "*");
@@ -455,6 +518,7 @@ static const char *name_of(Binder *b, const UExpr *e, const char *around)
         return bind_fail(b, mem_arena_error(b->arena));
     name->n = 0;
     name->lambda = NULL;
+    name->b = b;
     put(name, around);
     put_expr(name, e);
     put(name, around);
@@ -475,6 +539,7 @@ const char *uexpr_name(Binder *b, const UExpr *e)
     Name name;
     name.n = 0;
     name.lambda = NULL;
+    name.b = b;
     put_expr(&name, e);
     char *copy = mem_arena_strndup(b->arena, name.buf, name.n);
     return copy ? copy : bind_fail(b, mem_arena_error(b->arena));
