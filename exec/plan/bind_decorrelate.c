@@ -519,7 +519,8 @@ static PlanNode *push_aggregate(Domain *d, PlanNode *node)
     if (n_groups == 0) {
         for (uint32_t i = 0; i < n_aggregates; i++)
             if (!node->aggregate.aggregates[i].nullable &&
-                node->aggregate.aggregates[i].type.kind != TYPE_LONG)
+                node->aggregate.aggregates[i].type.kind != TYPE_LONG &&
+                node->aggregate.aggregates[i].id != AGG_COLLECT)
                 return bind_unsupported(b, 0, 0, "this aggregate in a correlated subquery");
         return fill_empty(d, groups, node);
     }

@@ -346,7 +346,7 @@ static bool outer_above(PlanNode *top, const PlanNode *aggregate)
         const Aggregate *a = &aggregate->aggregate.aggregates[i];
         if ((a->arg && expr_has_outer(a->arg)) || (a->filter && expr_has_outer(a->filter)))
             return true;
-        if (!a->nullable && a->id != AGG_COUNT && a->id != AGG_COUNT_STAR)
+        if (!a->nullable && a->id != AGG_COUNT && a->id != AGG_COUNT_STAR && a->id != AGG_COLLECT)
             return true;
     }
     return false;

@@ -129,7 +129,7 @@ typedef enum PlanKind {
     PLAN_DISTINCT,
     PLAN_EXPAND,    /* each row once per grouping set */
     PLAN_REPLICATE, /* each row as often as the input's last column (LONG) says, without that */
-    PLAN_GENERATE, /* explode() and its kin: the input's columns, then what is generated */
+    PLAN_GENERATE,  /* explode() and its kin: the input's columns, then what is generated */
     _PLAN_KIND_MAX,
 } PlanKind;
 
