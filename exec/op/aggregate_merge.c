@@ -448,6 +448,13 @@ static int aggregate_source_next(Source *source, void *local, Worker *worker, Ba
 
 static void aggregate_source_close(Source *source)
 {
+    Aggregation *a = ((AggregateSource *)source)->aggregation;
+
+    for (uint32_t i = 0; i < AGGREGATE_PARTITIONS; i++)
+        group_table_done(&a->results[i]);
+    for (uint32_t i = 0; i < a->n_parts; i++)
+        aggregate_part_free(a, a->parts[i]);
+    a->n_parts = 0;
 }
 
 static const SourceClass aggregate_source_class = {

@@ -65,6 +65,8 @@ typedef struct JoinBuild {
     uint32_t n_filters;
     uint64_t *bitmaps[JOIN_FILTERS_MAX];
     uint64_t bitmap_words[JOIN_FILTERS_MAX];
+
+    struct JoinDisk *disk; /* NULL: nothing of it may be written to disk */
 } JoinBuild;
 
 static inline const uint8_t *join_next(const uint8_t *row)
@@ -101,6 +103,14 @@ static inline int64_t join_integer(const Vector *v, uint32_t row)
         return ((const int64_t *)v->values)[at];
     }
 }
+
+/* Gives the table back: rows, strings, directory. */
+void join_build_release(JoinBuild *b);
+/* Empty, for all rows of @b->n_rows; hashed. Return: 0; MEM_E_*. */
+int join_directory_alloc(JoinBuild *b, uint64_t n_rows);
+void join_link_block(JoinBuild *b, const JoinBlock *block);
+void join_filter_rows(JoinBuild *b, const uint8_t *rows, uint32_t n_rows);
+int join_list_grow(MemArena *arena, void **list, uint32_t *capacity, uint32_t needed, size_t size);
 
 /*
  * Keys of a batch: values for an integer key, hashes otherwise, for the selected rows without a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/join.h"
+#include "exec/op/join_disk.h"
 
 #include "exec/kernel/hash.h"
 
@@ -16,6 +16,8 @@
 /* Bits of an exact filter per row, and at most. */
 #define BITMAP_FACTOR 512u
 #define BITMAP_BITS_MAX (UINT64_C(1) << 28)
+#define LEAVE_MAX (UINT64_C(64) << 20)
+#define FILTER_SHARE 8u /* of the free memory, for one filter */
 
 typedef struct BuildLocal {
     ExprState *state;
@@ -31,6 +33,7 @@ typedef struct BuildLocal {
     uint16_t *rows, *null_rows;
     uint64_t *hashes;
     int64_t min[JOIN_FILTERS_MAX], max[JOIN_FILTERS_MAX];
+    uint64_t n_held; /* rows in @blocks */
 } BuildLocal;
 
 int join_keys(const JoinBuild *b, const KernelTable *kern, const Vector *keys, const uint16_t *sel,
@@ -168,37 +171,103 @@ static int reserve_rows(JoinBuild *b, BuildLocal *l, uint32_t n, JoinBlock **ret
     return 0;
 }
 
-/* @n rows of the batch, hashes beside them. */
-static int append_rows(JoinBuild *b, BuildLocal *l, const Batch *batch, const uint16_t *rows,
-                       const uint64_t *hashes, uint32_t n)
+/* Rows of the local go to disk. */
+static int spill_local(JoinBuild *b, BuildLocal *l, Worker *worker)
+{
+    MemPool *pool = b->op.context->pool;
+    int r = join_disk_write(b, l->blocks, l->n_blocks, worker);
+
+    if (r)
+        return r;
+    for (uint32_t i = 0; i < l->n_blocks; i++)
+        mem_block_free(pool, l->blocks[i].rows, l->blocks[i].bytes);
+    l->n_blocks = 0;
+    l->n_held = 0;
+    l->next_bytes = BLOCK_BYTES_FIRST;
+    l->strings = mem_arena_free(l->strings);
+    r = mem_arena_new(pool, "hash join build", &l->strings);
+    return r ? r : row_strings_init(&l->keeper, l->strings, b->layout.n_columns);
+}
+
+static int build_spill(Operator *op, void *local, Worker *worker)
+{
+    JoinBuild *b = (JoinBuild *)op;
+    BuildLocal *l = local;
+
+    if (!b->disk || !l->strings ||
+        l->n_held * b->layout.size + (l->n_held ? mem_arena_bytes(l->strings) : 0) <
+            spill_worth(op->context))
+        return MEM_E_REFUSED;
+    return spill_local(b, l, worker);
+}
+
+static int scatter_rows(JoinBuild *b, BuildLocal *l, const Batch *batch, const uint16_t *rows,
+                        uint32_t n, uint8_t *to)
+{
+    uint32_t n_right = b->op.node->right->n_fields;
+    int r = 0;
+
+    for (uint32_t c = 0; r == 0 && c < n_right; c++)
+        r = row_scatter(&b->layout, c, &batch->columns[c], rows, n, to, &l->keeper);
+    for (uint32_t c = 0; r == 0 && c < b->n_keys; c++)
+        if (b->key_columns[c] >= n_right)
+            r = row_scatter(&b->layout, b->key_columns[c], &l->keys[c], rows, n, to, &l->keeper);
+    return r;
+}
+
+/* Some of @n rows, hashes beside them. Return: as below; nothing has changed after a failure. */
+static int append_some(JoinBuild *b, BuildLocal *l, const Batch *batch, const uint16_t *rows,
+                       const uint64_t *hashes, uint8_t is_null, uint32_t n, uint32_t *ret_n)
 {
     const RowLayout *layout = &b->layout;
-    uint32_t n_right = b->op.node->right->n_fields;
+    JoinBlock *block = NULL;
+    int r = reserve_rows(b, l, n, &block, &n);
 
-    for (uint32_t at = 0, k = 0; at < n; at += k) {
-        JoinBlock *block = NULL;
-        int r = reserve_rows(b, l, n - at, &block, &k);
+    if (r)
+        return r;
+    uint8_t *to = block->rows + (size_t)block->n_rows * layout->size;
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t *row = to + (size_t)i * layout->size;
+        memcpy(row, &hashes[i], 8);
+        memset(row + 8, 0, JOIN_HEAD - 8 + layout->n_nulls);
+        row[17] = is_null;
+    }
+    r = scatter_rows(b, l, batch, rows, n, to);
+    if (r)
+        return r;
+    block->n_rows += n;
+    l->n_held += n;
+    *ret_n = n;
+    return 0;
+}
+
+/*
+ * @n rows of the batch, hashes beside them. @is_null: their key is, and the linker is to leave them
+ * out: see join_link_block().
+ */
+static int append_rows(JoinBuild *b, BuildLocal *l, const Batch *batch, const uint16_t *rows,
+                       const uint64_t *hashes, uint8_t is_null, uint32_t n, Worker *worker)
+{
+    bool with_reserve = false;
+
+    for (uint32_t at = 0; at < n;) {
+        bool may_spill = b->disk && l->n_held > 0;
+        uint32_t k = 0;
+
+        worker->can_retry = may_spill;
+        worker->keep_reserve = !with_reserve;
+        int r = append_some(b, l, batch, rows + at, hashes + at, is_null, n - at, &k);
+        worker->can_retry = worker->keep_reserve = false;
+        if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
+            if (may_spill)
+                r = spill_local(b, l, worker);
+            else if (b->disk && !with_reserve)
+                r = 0;
+            with_reserve = !may_spill;
+        }
         if (r)
             return r;
-        uint8_t *to = block->rows + (size_t)block->n_rows * layout->size;
-        for (uint32_t i = 0; i < k; i++) {
-            uint8_t *row = to + (size_t)i * layout->size;
-            memcpy(row, &hashes[at + i], 8);
-            memset(row + 8, 0, JOIN_HEAD - 8 + layout->n_nulls);
-        }
-        for (uint32_t c = 0; c < n_right; c++) {
-            r = row_scatter(layout, c, &batch->columns[c], rows + at, k, to, &l->keeper);
-            if (r)
-                return r;
-        }
-        for (uint32_t c = 0; c < b->n_keys; c++) {
-            if (b->key_columns[c] < n_right)
-                continue;
-            r = row_scatter(layout, b->key_columns[c], &l->keys[c], rows + at, k, to, &l->keeper);
-            if (r)
-                return r;
-        }
-        block->n_rows += k;
+        at += k;
     }
     return 0;
 }
@@ -235,7 +304,7 @@ static int build_execute(Operator *op, void *local, Worker *worker, const Batch 
     if (r)
         return r;
     note_ranges(b, l, l->rows, k);
-    r = append_rows(b, l, batch, l->rows, l->hashes, k);
+    r = append_rows(b, l, batch, l->rows, l->hashes, 0, k, worker);
     if (r || k == n)
         return r;
 
@@ -251,19 +320,11 @@ static int build_execute(Operator *op, void *local, Worker *worker, const Batch 
         l->null_rows[n_null] = (uint16_t)row;
         n_null += null;
     }
-    /* The head's third word tells the linker to leave them out: see link_block(). */
-    uint32_t first = l->n_blocks;
-    uint32_t from = first ? l->blocks[first - 1].n_rows : 0;
     memset(l->hashes, 0, sizeof(uint64_t) * n_null);
-    r = append_rows(b, l, batch, l->null_rows, l->hashes, n_null);
-    for (uint32_t i = first ? first - 1 : 0; r == 0 && i < l->n_blocks; i++) {
-        for (uint32_t row = i + 1 == first ? from : 0; row < l->blocks[i].n_rows; row++)
-            l->blocks[i].rows[(size_t)row * b->layout.size + 17] = 1;
-    }
-    return r;
+    return append_rows(b, l, batch, l->null_rows, l->hashes, 1, n_null, worker);
 }
 
-static int list_grow(MemArena *arena, void **list, uint32_t *capacity, uint32_t needed, size_t size)
+int join_list_grow(MemArena *arena, void **list, uint32_t *capacity, uint32_t needed, size_t size)
 {
     uint32_t wanted = *capacity ? *capacity : 16;
     if (needed <= *capacity)
@@ -286,12 +347,17 @@ static int build_combine(Operator *op, void *local, Worker *worker)
     BuildLocal *l = local;
     MemArena *arena = op->context->arena;
 
+    if (join_disk_used(b)) {
+        int k = spill_local(b, l, worker);
+        if (k)
+            return k;
+    }
     pthread_mutex_lock(&b->lock);
-    int r = list_grow(arena, (void **)&b->blocks, &b->blocks_capacity, b->n_blocks + l->n_blocks,
-                      sizeof(JoinBlock));
+    int r = join_list_grow(arena, (void **)&b->blocks, &b->blocks_capacity,
+                           b->n_blocks + l->n_blocks, sizeof(JoinBlock));
     if (r == 0)
-        r = list_grow(arena, (void **)&b->arenas, &b->arenas_capacity, b->n_arenas + 1,
-                      sizeof(MemArena *));
+        r = join_list_grow(arena, (void **)&b->arenas, &b->arenas_capacity, b->n_arenas + 1,
+                           sizeof(MemArena *));
     if (r == 0) {
         for (uint32_t i = 0; i < l->n_blocks; i++) {
             b->n_rows += l->blocks[i].n_rows;
@@ -340,6 +406,32 @@ static int directory_alloc(JoinBuild *b, uint64_t n)
     return 0;
 }
 
+int join_directory_alloc(JoinBuild *b, uint64_t n_rows)
+{
+    uint32_t bits = 6;
+
+    while (b->n_keys > 0 && (UINT64_C(1) << bits) < n_rows * 2 && bits < 40)
+        bits++;
+    b->dense = false;
+    b->shift = 64 - bits;
+    return directory_alloc(b, UINT64_C(1) << bits);
+}
+
+/* A filter that would take too much of the memory is done without. */
+static bool filter_too_large(JoinBuild *b, uint32_t f, uint64_t words)
+{
+    const MemPool *pool = b->op.context->pool;
+    uint64_t limit = mem_pool_limit(pool), reserved = mem_pool_reserved(pool);
+
+    if (!b->disk || words * 8 <= (limit > reserved ? limit - reserved : 0) / FILTER_SHARE)
+        return false;
+    b->n_filters--;
+    b->filters[f] = b->filters[b->n_filters];
+    b->key_min[f] = b->key_min[b->n_filters];
+    b->key_max[f] = b->key_max[b->n_filters];
+    return true;
+}
+
 static int filters_alloc(JoinBuild *b)
 {
     for (uint32_t f = 0; f < b->n_filters; f++) {
@@ -355,6 +447,10 @@ static int filters_alloc(JoinBuild *b)
         if (!exact)
             for (words = 64; words * 4 < b->n_rows; words *= 2)
                 ;
+        if (filter_too_large(b, f, words)) {
+            f--;
+            continue;
+        }
         void *block;
         int r = mem_block_alloc(b->op.context->pool, words * 8, "hash join build", &block);
         if (r)
@@ -372,6 +468,61 @@ static int filters_alloc(JoinBuild *b)
     return 0;
 }
 
+/* Can it have a directory of @bytes and leave something for what comes after it? */
+static bool leaves_room(const JoinBuild *b, uint64_t bytes)
+{
+    uint64_t held = 0;
+
+    if (!b->disk)
+        return true;
+    for (uint32_t i = 0; i < b->n_blocks; i++)
+        held += b->blocks[i].bytes;
+    for (uint32_t i = 0; i < b->n_arenas; i++)
+        held += mem_arena_bytes(b->arenas[i]);
+    held = MIN(held, LEAVE_MAX);
+    return mem_pool_make_room(b->op.context->pool, bytes + held, "hash join build") == 0;
+}
+
+/* Rows that fit but whose directory does not: they go to disk after all. */
+static int build_to_disk(JoinBuild *b, Worker *worker)
+{
+    MemPool *pool = b->op.context->pool;
+    int r = join_disk_write(b, b->blocks, b->n_blocks, worker);
+
+    if (r)
+        return r;
+    for (uint32_t i = 0; i < b->n_blocks; i++)
+        mem_block_free(pool, b->blocks[i].rows, b->blocks[i].bytes);
+    for (uint32_t i = 0; i < b->n_arenas; i++)
+        mem_arena_free(b->arenas[i]);
+    b->n_blocks = b->n_arenas = 0;
+    b->n_rows = join_disk_rows(b);
+    return 0;
+}
+
+static int build_shed(Operator *op, Worker *worker)
+{
+    JoinBuild *b = (JoinBuild *)op;
+    bool used = join_disk_used(b);
+    uint32_t n_tasks;
+    uint64_t held = 0;
+    int r = 0;
+
+    for (uint32_t i = 0; i < b->n_blocks; i++)
+        held += b->blocks[i].bytes;
+    if (!b->disk || held < spill_worth(op->context))
+        return MEM_E_REFUSED;
+    if (!used)
+        r = build_to_disk(b, worker);
+    if (r)
+        return r;
+    join_build_release(b);
+    r = join_disk_finish(b, held / 2, &n_tasks);
+    for (uint32_t i = 0; r == 0 && i < n_tasks; i++)
+        r = join_disk_task(b, worker, i);
+    return r;
+}
+
 static int build_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
 {
     JoinBuild *b = (JoinBuild *)op;
@@ -381,9 +532,11 @@ static int build_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
     if (worker->metrics && op->node->id < op->context->n_nodes)
         for (uint32_t i = 0; i < b->n_blocks; i++)
             worker->metrics[op->node->id].bytes += b->blocks[i].bytes;
-    if (b->integer && integer_range(b, &min, &max)) {
+    bool from_disk = join_disk_used(b);
+    if (!from_disk && b->integer && integer_range(b, &min, &max)) {
         uint64_t span = (uint64_t)max - (uint64_t)min;
-        if (span < DENSE_MAX && span / DENSE_FACTOR <= b->n_rows + 1024) {
+        if (span < DENSE_MAX && span / DENSE_FACTOR <= b->n_rows + 1024 &&
+            leaves_room(b, sizeof(uint64_t) * span)) {
             b->dense = true;
             b->dense_min = min;
             r = directory_alloc(b, span + 1);
@@ -391,12 +544,16 @@ static int build_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
                 return r;
         }
     }
+    if (!from_disk && !b->dense && b->n_rows > 0)
+        from_disk = !leaves_room(b, 4 * sizeof(uint64_t) * b->n_rows);
+    if (from_disk) {
+        r = build_to_disk(b, worker);
+        if (r == 0)
+            r = filters_alloc(b);
+        return r ? r : join_disk_finish(b, UINT64_MAX, ret_n_tasks);
+    }
     if (!b->dense) {
-        uint32_t bits = 6;
-        while (b->n_keys > 0 && (UINT64_C(1) << bits) < b->n_rows * 2 && bits < 40)
-            bits++;
-        b->shift = 64 - bits;
-        r = directory_alloc(b, UINT64_C(1) << bits);
+        r = join_directory_alloc(b, b->n_rows);
         if (r)
             return r;
     }
@@ -473,18 +630,33 @@ static void filter_row(JoinBuild *b, const uint8_t *row)
     }
 }
 
+void join_link_block(JoinBuild *b, const JoinBlock *block)
+{
+    uint8_t *row = block->rows;
+
+    for (uint32_t i = 0; i < block->n_rows; i++, row += b->layout.size)
+        if (!row[17]) /* a null key: in the blocks only, to come out unmatched */
+            link_row(b, row);
+}
+
+void join_filter_rows(JoinBuild *b, const uint8_t *rows, uint32_t n_rows)
+{
+    for (uint32_t i = 0; b->n_filters && i < n_rows; i++, rows += b->layout.size)
+        if (!rows[17])
+            filter_row(b, rows);
+}
+
 static int build_finish_task(Operator *op, Worker *worker, uint32_t task)
 {
     JoinBuild *b = (JoinBuild *)op;
-    JoinBlock *block = &b->blocks[task];
-    uint8_t *row = block->rows;
 
-    for (uint32_t i = 0; i < block->n_rows; i++, row += b->layout.size) {
-        if (row[17])
-            continue; /* a null key: in the blocks only, to come out unmatched */
-        link_row(b, row);
-        if (b->n_filters)
-            filter_row(b, row);
+    if (join_disk_used(b)) {
+        int r = join_disk_task(b, worker, task);
+        if (r)
+            return r;
+    } else {
+        join_link_block(b, &b->blocks[task]);
+        join_filter_rows(b, b->blocks[task].rows, b->blocks[task].n_rows);
     }
     /* Scans look at their filters when this pipeline is over, so any task may say so. */
     for (uint32_t f = 0; f < b->n_filters; f++)
@@ -492,10 +664,9 @@ static int build_finish_task(Operator *op, Worker *worker, uint32_t task)
     return 0;
 }
 
-static void build_close(Operator *op)
+void join_build_release(JoinBuild *b)
 {
-    JoinBuild *b = (JoinBuild *)op;
-    MemPool *pool = op->context->pool;
+    MemPool *pool = b->op.context->pool;
 
     for (uint32_t i = 0; i < b->n_blocks; i++)
         mem_block_free(pool, b->blocks[i].rows, b->blocks[i].bytes);
@@ -503,6 +674,17 @@ static void build_close(Operator *op)
         mem_arena_free(b->arenas[i]);
     if (b->directory)
         mem_block_free(pool, b->directory, sizeof(uint64_t) * b->n_directory);
+    b->n_blocks = b->n_arenas = 0;
+    b->directory = NULL;
+}
+
+static void build_close(Operator *op)
+{
+    JoinBuild *b = (JoinBuild *)op;
+    MemPool *pool = op->context->pool;
+
+    join_build_release(b);
+    join_disk_done(b);
     for (uint32_t f = 0; f < b->n_filters; f++)
         if (b->bitmaps[f])
             mem_block_free(pool, b->bitmaps[f], b->bitmap_words[f] * 8);
@@ -516,6 +698,8 @@ static const OperatorClass build_class = {
     .combine = build_combine,
     .finish = build_finish,
     .finish_task = build_finish_task,
+    .spill = build_spill,
+    .shed = build_shed,
     .local_free = build_local_free,
     .close = build_close,
 };
@@ -563,6 +747,8 @@ int join_build_new(Query *q, const PlanNode *node, Operator **ret)
     PhysKind phys = n_keys == 1 ? type_phys(node->join.right_keys[0]->type) : PHYS_STRING;
     b->integer = phys >= PHYS_I8 && phys <= PHYS_I64;
     int r = row_layout_make(arena, types, n, JOIN_HEAD, &b->layout);
+    if (r == 0)
+        r = join_disk_init(b, arena);
     if (r == 0)
         r = expr_compile(arena, node->join.right_keys, n_keys, n_right, &q->workers[0].error,
                          &b->program);

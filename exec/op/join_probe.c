@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/join.h"
+#include "exec/op/join_disk.h"
 
 #include "exec/kernel/hash.h"
 
@@ -40,12 +40,16 @@ typedef struct ProbeLocal {
     Vector *columns; /* of what is emitted */
     void **values;   /* per emitted column */
     uint64_t **valid;
-    uint32_t **codes; /* per left column */
+    uint32_t **codes;       /* per left column */
+    const JoinBuild *build; /* what is probed now */
+    ProbeDisk *disk;        /* NULL: all of it is in memory */
 } ProbeLocal;
 
 static void probe_local_free(Operator *op, void *local)
 {
     ProbeLocal *l = local;
+    if (l->disk)
+        probe_disk_done(((JoinProbe *)op)->build, l->disk);
     expr_state_free(l->state);
     expr_state_free(l->residual);
     mem_arena_free(l->arena);
@@ -84,6 +88,11 @@ static int probe_local_new(Operator *op, Worker *worker, void **ret_local)
     if (!l->keys || !l->caches || !l->rows || !l->hashes || !l->heads || !l->matched || !l->sel ||
         !l->pair_left || !l->pair_right || !l->columns || !l->values || !l->valid || !l->codes)
         return mem_arena_error(arena);
+    if (join_disk_diverts(p->build)) {
+        l->disk = mem_arena_new_of(arena, ProbeDisk);
+        if (!l->disk)
+            return mem_arena_error(arena);
+    }
     r = expr_state_new(p->program, op->context->pool, &l->state);
     if (r == 0 && p->residual)
         r = expr_state_new(p->residual, op->context->pool, &l->residual);
@@ -107,7 +116,7 @@ static int right_columns(JoinProbe *p, ProbeLocal *l, const uint8_t *const *rows
         int r = column_buffers(l, p->n_left + c);
         if (r)
             return r;
-        row_gather(&p->build->layout, c, rows, n, at, l->values[p->n_left + c],
+        row_gather(&l->build->layout, c, rows, n, at, l->values[p->n_left + c],
                    l->valid[p->n_left + c], &l->columns[p->n_left + c]);
     }
     return 0;
@@ -157,7 +166,7 @@ static int left_columns(JoinProbe *p, ProbeLocal *l, const Batch *batch, const u
 
 static bool row_matches(const JoinProbe *p, const ProbeLocal *l, uint32_t i, const uint8_t *row)
 {
-    const JoinBuild *b = p->build;
+    const JoinBuild *b = l->build;
 
     if (b->dense)
         return true;
@@ -182,7 +191,7 @@ static const uint8_t *chain_find(const JoinProbe *p, const ProbeLocal *l, uint32
 /* The first match of each of @n rows; none is NULL. */
 static void find_heads(const JoinProbe *p, ProbeLocal *l, uint32_t n)
 {
-    const JoinBuild *b = p->build;
+    const JoinBuild *b = l->build;
     const uint64_t *directory = b->directory;
 
     if (b->dense) {
@@ -400,9 +409,9 @@ static int probe_null_aware(JoinProbe *p, ProbeLocal *l, Worker *worker, const B
 {
     uint32_t k = 0;
 
-    if (p->build->n_rows == 0 && !atomic_load(&p->build->null_key))
+    if (l->build->n_rows == 0 && !atomic_load(&l->build->null_key))
         return emit_unmatched(p, l, worker, batch, batch->sel, batch_rows(batch), false);
-    if (atomic_load(&p->build->null_key))
+    if (atomic_load(&l->build->null_key))
         return 0;
     for (uint32_t i = 0; i < n_keys; i++) {
         l->sel[k] = l->rows[i];
@@ -416,22 +425,33 @@ static int probe_execute(Operator *op, void *local, Worker *worker, const Batch 
     JoinProbe *p = (JoinProbe *)op;
     ProbeLocal *l = local;
     uint32_t n = batch_rows(batch), n_keys;
+    const JoinBuild *other = join_disk_current(p->build, worker);
+    Batch kept;
     int r;
 
+    if (other && join_disk_passing(p->build, worker))
+        return op_emit(op, worker, batch);
+    l->build = other ? other : p->build;
     expr_begin(l->state, batch);
-    for (uint32_t i = 0; i < p->build->n_keys; i++) {
+    for (uint32_t i = 0; i < l->build->n_keys; i++) {
         r = expr_eval(l->state, i, &l->keys[i], &worker->error);
         if (r)
             return r;
     }
-    r = join_keys(p->build, l->kern, l->keys, batch->sel, n, l->caches, l->arena, l->rows,
+    r = join_keys(l->build, l->kern, l->keys, batch->sel, n, l->caches, l->arena, l->rows,
                   l->hashes, &n_keys);
     if (r)
         return r;
-    if (p->build->n_keys == 0) {
+    if (!other && l->disk) {
+        r = join_disk_divert(p->build, l->disk, batch, l->rows, l->hashes, &n_keys, worker, &kept);
+        if (r || kept.n_selected == 0)
+            return r;
+        batch = &kept;
+    }
+    if (l->build->n_keys == 0) {
         /* No key: every row of the build side, all in one chain. */
         const uint8_t *all =
-            (const uint8_t *)(uintptr_t)(p->build->directory[0] & JOIN_POINTER_MASK);
+            (const uint8_t *)(uintptr_t)(l->build->directory[0] & JOIN_POINTER_MASK);
         for (uint32_t i = 0; i < n_keys; i++)
             l->heads[i] = all;
     } else {
@@ -440,10 +460,26 @@ static int probe_execute(Operator *op, void *local, Worker *worker, const Batch 
     if (p->type == JOIN_ANTI && op->node->join.null_aware && !p->residual)
         return probe_null_aware(p, l, worker, batch, n_keys);
     bool one =
-        !atomic_load_explicit(&p->build->duplicates, memory_order_relaxed) && p->build->n_keys > 0;
+        !atomic_load_explicit(&l->build->duplicates, memory_order_relaxed) && l->build->n_keys > 0;
     if (one && !p->residual && p->type != JOIN_SEMI && p->type != JOIN_ANTI)
         return probe_in_place(p, l, worker, batch, n_keys);
     return probe_gathered(p, l, worker, batch, n_keys);
+}
+
+static int probe_flush(Operator *op, void *local, Worker *worker)
+{
+    ProbeLocal *l = local;
+
+    return l->disk ? join_disk_flush(((JoinProbe *)op)->build, l->disk, worker) : 0;
+}
+
+/* Build rows that come out after the probe are still needed, unless they have come out by now. */
+static void probe_release(Operator *op)
+{
+    JoinProbe *p = (JoinProbe *)op;
+
+    if (!marks_right(p) || p->build->disk)
+        join_build_release(p->build);
 }
 
 static void probe_close(Operator *op)
@@ -454,6 +490,8 @@ static const OperatorClass probe_class = {
     .name = "hash join probe",
     .local_new = probe_local_new,
     .execute = probe_execute,
+    .flush = probe_flush,
+    .release = probe_release,
     .local_free = probe_local_free,
     .close = probe_close,
 };
@@ -584,6 +622,10 @@ static int unmatched_next(Source *source, void *local, Worker *worker, Batch **r
 
 static void unmatched_close(Source *source)
 {
+    JoinBuild *b = ((UnmatchedSource *)source)->build;
+
+    if (!b->disk)
+        join_build_release(b);
 }
 
 static const SourceClass unmatched_class = {

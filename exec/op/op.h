@@ -58,8 +58,9 @@ typedef struct Worker {
     pthread_mutex_t sink_lock; /* of the sink's local */
     Operator *sink;            /* whose local may be spilled, under sink_lock; or NULL */
     bool in_sink;              /* a batch is in it, or it is being spilled, by this thread */
+    bool keep_reserve;         /* who asks now would rather go another way */
     bool can_retry;            /* who asks now handles a refusal itself */
-    void *spill_buffer;
+    void *spill_buffer, *spill_order;
     uint32_t n_batches; /* into sinks; for tests */
 } Worker;
 
@@ -145,6 +146,8 @@ bool runtime_filter_range(const RuntimeFilter *filter, int64_t min, int64_t max)
 
 typedef struct SourceClass {
     const char *name; /* as EXPLAIN and messages say it: "scan" */
+    /* Before open(): is there nothing to do? Then the pipeline is left out. NULL: never. */
+    bool (*is_empty)(const Source *source);
     int (*open)(Source *source);
     int (*local_new)(Source *source, Worker *worker, void **ret_local);
     /**
@@ -160,7 +163,8 @@ typedef struct SourceClass {
      */
     int (*next)(Source *source, void *local, Worker *worker, Batch **ret_batch);
     void (*local_free)(Source *source, void *local);
-    /* Frees the source too. Called exactly once, whatever happened before. */
+    /* Frees the source too. Called exactly once, whatever happened before; when its pipeline is
+     * over. */
     void (*close)(Source *source);
 } SourceClass;
 
@@ -203,6 +207,15 @@ typedef struct OperatorClass {
      */
     int (*spill)(Operator *op, void *local, Worker *worker);
     void (*local_free)(Operator *op, void *local);
+    /*
+     * Between pipelines: a finished sink, whose result nobody has begun to read, gives back memory
+     * by writing to disk. Return: 0 something was given back; MEM_E_REFUSED; as above. NULL:
+     * cannot.
+     */
+    int (*shed)(Operator *op, Worker *worker);
+    /* No pipeline needs it any more: give memory back now, not at the end. NULL: nothing to give.
+     */
+    void (*release)(Operator *op);
     void (*close)(Operator *op); /* frees it too; exactly once */
 } OperatorClass;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/op/pipeline.h"
+#include "exec/op/join_disk.h"
 
 /* From a plan to pipelines. A node builds itself on top of where its rows go. */
 
@@ -186,6 +186,8 @@ static int build_join(Query *q, const PlanNode *node, Operator *next, uint32_t d
     Source *unmatched;
     bool keeps_right = node->join.type == JOIN_RIGHT || node->join.type == JOIN_FULL ||
                        join_is_right_only(node->join.type);
+    /* What is on disk comes last. */
+    bool disk = q->context.spill && node->join.n_keys > 0;
     int r = join_build_new(q, node, &build);
 
     if (r == 0)
@@ -195,11 +197,15 @@ static int build_join(Query *q, const PlanNode *node, Operator *next, uint32_t d
     if (r == 0)
         r = join_probe_new(q, node, build, next, &probe);
     if (r == 0)
-        r = build_node(q, node->input, probe, depth + 1, finishes && !keeps_right);
-    if (r || !keeps_right)
+        r = build_node(q, node->input, probe, depth + 1, finishes && !keeps_right && !disk);
+    if (r == 0 && keeps_right)
+        r = join_unmatched_new(q, build, &unmatched);
+    if (r == 0 && keeps_right)
+        r = query_add_pipeline(q, unmatched, next, finishes && !disk);
+    if (r || !disk)
         return r;
-    r = join_unmatched_new(q, build, &unmatched);
-    return r ? r : query_add_pipeline(q, unmatched, next, finishes);
+    r = join_disk_source_new(q, build, &unmatched);
+    return r ? r : query_add_pipeline(q, unmatched, probe, finishes);
 }
 
 /* The scan of the same pipeline that a top-N's first key comes from. */

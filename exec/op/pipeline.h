@@ -24,6 +24,7 @@ typedef struct Pipeline {
     uint32_t depth;  /* locals that a worker needs: number of operators, sink included */
     bool finishes;   /* the last one into its sink */
     bool opened;
+    bool closed;      /* its source is */
     atomic_bool done; /* an operator wants no more */
 } Pipeline;
 
@@ -71,6 +72,9 @@ int query_build(Query *query, const PlanNode *plan);
 /* For makers: every operator is registered, so that it is closed whatever happens. */
 int query_add_operator(Query *query, Operator *op);
 int query_add_pipeline(Query *query, Source *source, Operator *first, bool finishes);
+
+/* The first failure decides what the query returns, and stops everybody. */
+void query_fail(Query *query, Worker *worker, int r, const char *operator_name);
 
 /* Until every batch in front of this worker's has been pushed through. Return: 0, or
  * QUERY_E_CANCELLED when the query stops. */

@@ -4,7 +4,9 @@
 #include <time.h>
 
 /* A worker's scan buffers, batches and reserve. */
-#define WORKER_BYTES (UINT64_C(20) << 20)
+#define WORKER_BYTES (UINT64_C(24) << 20)
+#define WORKER_ROOM (UINT64_C(14) << 20) /* of that, without what sinks hold */
+#define SPILL_BUFFER_BYTES (SPILL_BLOCK_BYTES + spill_packed_bytes(SPILL_BLOCK_BYTES))
 #define ATTEMPTS_MAX 16u
 #define HEADROOM_MIN (UINT64_C(1) << 20)
 #define HEADROOM_MAX (UINT64_C(32) << 20)
@@ -81,7 +83,7 @@ static bool spill_others(Query *q, Worker *self, bool may_wait)
 
 static MemRelief take_reserve(Worker *self, uint64_t bytes)
 {
-    if (self->reserve < bytes)
+    if (self->keep_reserve || self->reserve < bytes)
         return MEM_RELIEF_NONE;
     self->reserve -= bytes;
     return MEM_RELIEF_COVERED;
@@ -97,8 +99,8 @@ static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attem
     if (self->can_retry)
         return MEM_RELIEF_NONE;
     if (self->in_sink) {
-        if (self->reserve >= bytes)
-            return take_reserve(self, bytes);
+        if (take_reserve(self, bytes) == MEM_RELIEF_COVERED)
+            return MEM_RELIEF_COVERED;
         return spill_others(q, self, false) ? MEM_RELIEF_RETRY : MEM_RELIEF_NONE;
     }
     if (self->sink) {
@@ -124,8 +126,11 @@ int pressure_init(Query *q)
     if (r)
         return r;
     for (uint32_t i = 0; r == 0 && i < q->context.n_threads; i++) {
-        r = mem_block_alloc(q->context.pool, spill_buffer_bytes(SPILL_BLOCK_BYTES), "spill",
+        r = mem_block_alloc(q->context.pool, SPILL_BUFFER_BYTES, "spill",
                             &q->workers[i].spill_buffer);
+        if (r == 0)
+            r = mem_block_alloc(q->context.pool, SPILL_ORDER_BYTES, "spill",
+                                &q->workers[i].spill_order);
         if (r == 0)
             (void)reserve_fill(&q->workers[i]);
     }
@@ -147,10 +152,55 @@ void pressure_done(Query *q)
         if (w->reserve)
             mem_uncharge(pool, w->reserve);
         if (w->spill_buffer)
-            mem_block_free(pool, w->spill_buffer, spill_buffer_bytes(SPILL_BLOCK_BYTES));
+            mem_block_free(pool, w->spill_buffer, SPILL_BUFFER_BYTES);
+        if (w->spill_order)
+            mem_block_free(pool, w->spill_order, SPILL_ORDER_BYTES);
         pthread_mutex_destroy(&w->sink_lock);
     }
     q->context.spill = spill_space_free(q->context.spill);
+}
+
+/* Has somebody begun to read what the sink of @op's pipeline made? */
+static bool is_read(const Query *q, const Operator *op, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++)
+        for (const Operator *o = q->pipelines[i].first; o; o = o->next)
+            if (o->node == op->node && o != op)
+                return true;
+    return false;
+}
+
+static bool is_finished(const Query *q, const Operator *op, uint32_t at)
+{
+    for (uint32_t i = at; i < q->n_pipelines; i++)
+        for (const Operator *o = q->pipelines[i].first; o; o = o->next)
+            if (o == op)
+                return false;
+    return true;
+}
+
+int pressure_shed(Query *q, uint32_t at)
+{
+    Worker *worker = &q->workers[0];
+    MemPool *pool = q->context.pool;
+
+    if (!q->context.spill)
+        return 0;
+    uint64_t limit = mem_pool_limit(pool), need = q->context.n_threads * WORKER_ROOM;
+    need = MIN(need, limit / 2);
+    for (uint32_t i = 0; i < q->n_operators; i++) {
+        Operator *op = q->operators[i];
+        if (mem_pool_make_room(pool, need, "query") == 0)
+            return 0;
+        if (!op->class->shed || !is_finished(q, op, at) || is_read(q, op, at))
+            continue;
+        int r = op->class->shed(op, worker);
+        if (r && r != MEM_E_REFUSED && r != MEM_E_SPILL) {
+            query_fail(q, worker, r, op->class->name);
+            return r;
+        }
+    }
+    return 0;
 }
 
 void pressure_enter(Worker *worker)
@@ -249,10 +299,15 @@ int pressure_combine(Operator *op, Worker *worker)
     return r;
 }
 
+void *worker_spill_packed(Worker *worker)
+{
+    return (uint8_t *)worker->spill_buffer + SPILL_BLOCK_BYTES;
+}
+
 void worker_spill_writer(Worker *worker, const SpillShape *shape, SpillWriter *ret_writer)
 {
     spill_writer_init(ret_writer, worker->context->spill, shape, worker->spill_buffer,
-                      SPILL_BLOCK_BYTES);
+                      SPILL_BLOCK_BYTES, worker_spill_packed(worker));
 }
 
 void worker_spilled(Worker *worker, const Operator *op, uint64_t bytes)

@@ -19,12 +19,19 @@
 #include "exec/op/spill.h"
 
 #define PRESSURE_RESERVE_BYTES (UINT64_C(1) << 20)
+#define SPILL_ORDER_BYTES (64u << 10) /* of worker->spill_order, for sorting what is written */
 
 /* Fewer workers where their buffers alone would fill the limit. */
 uint32_t pressure_threads(const MemPool *pool, uint32_t n_threads);
 /* Return: 0; -ENOMEM; MEM_E_*. Without @q->run->spill nothing is done, and nothing spills. */
 int pressure_init(Query *q);
 void pressure_done(Query *q);
+
+/*
+ * Before pipeline @at begins: finished sinks make room for its workers. Return: 0; else the query
+ * has failed.
+ */
+int pressure_shed(Query *q, uint32_t at);
 
 /* The calling thread is @worker's from here to pressure_leave(). */
 void pressure_enter(Worker *worker);
@@ -42,5 +49,7 @@ bool worker_reserve(Worker *worker);
 uint64_t spill_worth(const ExecContext *context);
 /* A writer with the worker's own buffer; one at a time. */
 void worker_spill_writer(Worker *worker, const SpillShape *shape, SpillWriter *ret_writer);
+/* For writers with buffers of their own, of at most SPILL_BLOCK_BYTES: room for a packed block. */
+void *worker_spill_packed(Worker *worker);
 /* Counts what a node has written. */
 void worker_spilled(Worker *worker, const Operator *op, uint64_t bytes);

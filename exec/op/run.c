@@ -81,8 +81,7 @@ int context_fail(ExecContext *context, Worker *worker, int r, const char *operat
         *why ? " Reason: " : "", why);
 }
 
-/* The first failure decides what the query returns, and stops everybody. */
-static void query_fail(Query *q, Worker *worker, int r, const char *operator_name)
+void query_fail(Query *q, Worker *worker, int r, const char *operator_name)
 {
     if (r == 0 || r == OP_E_END)
         return;
@@ -298,6 +297,23 @@ static int pipeline_open(Query *q, Pipeline *p)
     return r;
 }
 
+/* What only this pipeline needed is given back. */
+static void pipeline_release(Query *q, uint32_t at)
+{
+    Pipeline *p = &q->pipelines[at];
+
+    p->closed = true;
+    p->source->class->close(p->source);
+    for (Operator *op = p->first; op; op = op->next) {
+        bool needed = false;
+        for (uint32_t i = at + 1; i < q->n_pipelines && !needed; i++)
+            for (const Operator *o = q->pipelines[i].first; o && !needed; o = o->next)
+                needed = o == op;
+        if (!needed && op->class->release)
+            op->class->release(op);
+    }
+}
+
 /* --- rounds --- */
 
 typedef enum RoundStage {
@@ -359,13 +375,17 @@ static uint32_t rounds_next(void *userdata)
 
         if (rounds->stage == ROUND_PIPELINE) {
             rounds->tasks.sink = NULL;
-            if (rounds->at == q->n_pipelines || context_stopped(&q->context) || pipeline_open(q, p))
+            if (rounds->at == q->n_pipelines || context_stopped(&q->context))
                 return 0;
             rounds->stage = ROUND_FINISH;
+            if (p->source->class->is_empty && p->source->class->is_empty(p->source))
+                continue;
+            if (pressure_shed(q, rounds->at) || pipeline_open(q, p))
+                return 0;
             return pipeline_prepare(q, p);
         }
         rounds->stage = ROUND_PIPELINE;
-        rounds->at++;
+        pipeline_release(q, rounds->at++);
         if (pipeline_finish(q, p, &rounds->tasks) > 0)
             return MIN(rounds->tasks.n, q->context.n_threads);
     }
@@ -459,7 +479,8 @@ static int query_execute(Query *q)
 static void query_close(Query *q)
 {
     for (uint32_t i = q->n_pipelines; i-- > 0;)
-        q->pipelines[i].source->class->close(q->pipelines[i].source);
+        if (!q->pipelines[i].closed)
+            q->pipelines[i].source->class->close(q->pipelines[i].source);
     for (uint32_t i = q->n_operators; i-- > 0;)
         q->operators[i]->class->close(q->operators[i]);
     for (uint32_t i = 0; q->workers && i < q->context.n_threads; i++)

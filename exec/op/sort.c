@@ -52,20 +52,9 @@ static int sort_local_new(Operator *op, Worker *worker, void **ret_local)
     return r ? r : expr_state_new(s->program, pool, &l->state);
 }
 
-/* What is refused is asked for again when the rows so far are on disk. */
-static int append(Sort *s, SortLocal *l, Worker *worker, const Batch *batch, uint32_t n)
+static int spill_local(Sort *s, void *local, Worker *worker)
 {
-    for (uint32_t at = 0, done; at < n; at += done) {
-        worker->can_retry = l->run->n > 0;
-        int r = sort_run_append(s, l->run, batch->columns, l->keys, l->rows + at, l->prefixes + at,
-                                n - at, &done);
-        worker->can_retry = false;
-        if ((r == MEM_E_SPILL || r == MEM_E_REFUSED) && s->op.context->spill && l->run->n > 0)
-            r = sort_spill_run(s, l->run, worker);
-        if (r)
-            return r;
-    }
-    return 0;
+    return sort_spill_run(s, ((SortLocal *)local)->run, worker);
 }
 
 static int sort_execute(Operator *op, void *local, Worker *worker, const Batch *batch)
@@ -85,7 +74,8 @@ static int sort_execute(Operator *op, void *local, Worker *worker, const Batch *
         l->rows[i] = (uint16_t)row;
         l->prefixes[i] = s->n_keys ? sort_prefix(&op->node->sort.keys[0], &l->keys[0], row) : 0;
     }
-    return append(s, l, worker, batch, n);
+    return sort_append(s, l->run, batch->columns, l->keys, l->rows, l->prefixes, n, spill_local, l,
+                       worker);
 }
 
 /* Called while the sink is not in the middle of a batch, perhaps by another worker. */
@@ -293,7 +283,12 @@ static int sort_source_next(Source *source, void *local, Worker *worker, Batch *
 
 static void sort_source_close(Source *source)
 {
+    Sort *s = ((SortSource *)source)->sort;
+
     sort_merge_close(&((SortSource *)source)->merge);
+    for (uint32_t i = 0; i < s->n_runs; i++)
+        sort_run_free(s->runs[i]);
+    s->n_runs = 0;
 }
 
 static const SourceClass sort_source_class = {

@@ -25,6 +25,17 @@ typedef struct SortMerge {
     MergeInput *taken; /* its row was given out last */
 } SortMerge;
 
+/* Writes what the sink's local holds. */
+typedef int (*SortSpill)(Sort *s, void *local, Worker *worker);
+
+/**
+ * sort_append() - sort_run_append() that writes the run to disk where memory ends
+ * @run: of @local, which @spill empties
+ */
+int sort_append(Sort *s, SortRun *run, const Vector *columns, const Vector *keys,
+                const uint16_t *rows, const uint64_t *prefixes, uint32_t n, SortSpill spill,
+                void *local, Worker *worker);
+
 /**
  * sort_spill_run() - sort a run, write it to disk and forget its rows
  * Return: 0; QUERY_E_FAILED; QUERY_E_CANCELLED; MEM_E_*.

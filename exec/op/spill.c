@@ -225,23 +225,24 @@ const SpillBlock *spill_cursor_next(SpillCursor *cursor)
 
 /* --- writing --- */
 
-size_t spill_buffer_bytes(uint32_t capacity)
+size_t spill_packed_bytes(uint32_t capacity)
 {
-    return (size_t)capacity + (size_t)LZ4_COMPRESSBOUND(capacity);
+    return (size_t)LZ4_COMPRESSBOUND(capacity);
 }
 
 void spill_writer_init(SpillWriter *w, SpillSpace *space, const SpillShape *shape, void *buffer,
-                       uint32_t capacity)
+                       uint32_t capacity, void *packed)
 {
-    *w = (SpillWriter){.space = space, .shape = shape, .buffer = buffer, .capacity = capacity};
+    *w = (SpillWriter){
+        .space = space, .shape = shape, .buffer = buffer, .packed = packed, .capacity = capacity};
 }
 
-/* @raw has spill_buffer_bytes(@capacity); its first @n_raw bytes are the block. */
-static int write_block(SpillWriter *w, SpillRun *run, uint8_t *raw, uint32_t n_raw,
-                       uint32_t capacity, uint32_t n_rows, QueryError *error)
+/* @packed has room for @capacity bytes compressed; the first @n_raw bytes of @raw are the block. */
+static int write_block(SpillWriter *w, SpillRun *run, const uint8_t *raw, uint32_t n_raw,
+                       uint8_t *packed, uint32_t capacity, uint32_t n_rows, QueryError *error)
 {
     SpillSpace *space = w->space;
-    uint8_t *packed = raw + capacity;
+    const uint8_t *stored = packed;
     int fd = space_open(space);
 
     if (fd < 0)
@@ -250,14 +251,14 @@ static int write_block(SpillWriter *w, SpillRun *run, uint8_t *raw, uint32_t n_r
                                  LZ4_COMPRESSBOUND((int)capacity));
     SpillBlock block = {.stored = (uint32_t)n, .raw = n_raw, .n_rows = n_rows};
     if (n <= 0 || (uint32_t)n >= n_raw) {
-        packed = raw;
+        stored = raw;
         block.stored = n_raw;
     }
-    block.checksum = XXH3_64bits(packed, block.stored);
+    block.checksum = XXH3_64bits(stored, block.stored);
     block.offset = atomic_fetch_add(&space->end, block.stored);
     int r = block.offset + block.stored > space->bytes_max
                 ? -EFBIG
-                : write_all(fd, packed, block.stored, block.offset);
+                : write_all(fd, stored, block.stored, block.offset);
     if (r < 0)
         return fail_write(space, -r, error);
     w->written += block.stored;
@@ -273,7 +274,8 @@ int spill_flush(SpillWriter *w, SpillRun *run, QueryError *error)
     w->n_rows = w->n_strings = 0;
     if (n_strings)
         memmove(w->buffer + n_fixed, w->buffer + w->capacity - n_strings, n_strings);
-    return write_block(w, run, w->buffer, n_fixed + n_strings, w->capacity, n_rows, error);
+    return write_block(w, run, w->buffer, n_fixed + n_strings, w->packed, w->capacity, n_rows,
+                       error);
 }
 
 static uint64_t long_strings(const SpillShape *shape, const uint8_t *head, uint32_t n_head,
@@ -320,12 +322,13 @@ static int write_large(SpillWriter *w, SpillRun *run, const void *head, uint32_t
 
     if (n_bytes > LZ4_MAX_INPUT_SIZE)
         return fail_write(w->space, EFBIG, error);
-    size_t bytes = spill_buffer_bytes((uint32_t)n_bytes);
+    size_t bytes = n_bytes + spill_packed_bytes((uint32_t)n_bytes);
     int r = mem_block_alloc(w->space->pool, bytes, "spill", &memory);
     if (r)
         return r;
     (void)put_row(w->shape, head, n_head, row, memory, (uint8_t *)memory + n_bytes, 0);
-    r = write_block(w, run, memory, (uint32_t)n_bytes, (uint32_t)n_bytes, 1, error);
+    r = write_block(w, run, memory, (uint32_t)n_bytes, (uint8_t *)memory + n_bytes,
+                    (uint32_t)n_bytes, 1, error);
     mem_block_free(w->space->pool, memory, bytes);
     return r;
 }

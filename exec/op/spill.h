@@ -73,17 +73,17 @@ int spill_shape_of_layout(MemArena *arena, const RowLayout *layout, uint32_t hea
 typedef struct SpillWriter {
     SpillSpace *space;
     const SpillShape *shape;
-    uint8_t *buffer; /* room for rows and strings, then for the compressed form */
+    uint8_t *buffer; /* [capacity], rows and strings */
+    uint8_t *packed; /* [spill_packed_bytes(capacity)], the compressed form; writers may share it */
     uint32_t capacity;
     uint32_t n_rows, n_strings; /* rows from the front, bytes of strings from the back */
     uint64_t written;           /* bytes of the file, by this writer */
 } SpillWriter;
 
-/* Bytes of a writer's buffer whose blocks have @capacity bytes. */
-size_t spill_buffer_bytes(uint32_t capacity);
-/* @buffer: spill_buffer_bytes(@capacity), 8-aligned, borrowed. */
+size_t spill_packed_bytes(uint32_t capacity);
+/* @buffer is 8-aligned; both are borrowed. */
 void spill_writer_init(SpillWriter *w, SpillSpace *space, const SpillShape *shape, void *buffer,
-                       uint32_t capacity);
+                       uint32_t capacity, void *packed);
 /**
  * spill_write() - append a row to a run, through the writer's buffer
  * @head, @n_head:  first bytes of the row as written, or NULL, 0

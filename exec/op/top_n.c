@@ -214,8 +214,9 @@ static int prune(Sort *s, TopLocal *l)
     return 0;
 }
 
-static int spill_rows(Sort *s, TopLocal *l, Worker *worker)
+static int spill_rows(Sort *s, void *local, Worker *worker)
 {
+    TopLocal *l = local;
     int r = sort_run_sort(s, l->run);
 
     if (r)
@@ -253,14 +254,8 @@ static int top_execute(Operator *op, void *local, Worker *worker, const Batch *b
         return r;
     if (l->last)
         n = drop_ties(s, l, n);
-    for (uint32_t at = 0, done; r == 0 && at < n; at += done) {
-        worker->can_retry = l->run->n > 0;
-        r = sort_run_append(s, l->run, batch->columns, l->keys, l->rows + at, l->prefixes + at,
-                            n - at, &done);
-        worker->can_retry = false;
-        if ((r == MEM_E_SPILL || r == MEM_E_REFUSED) && op->context->spill && l->run->n > 0)
-            r = spill_rows(s, l, worker);
-    }
+    r = sort_append(s, l->run, batch->columns, l->keys, l->rows, l->prefixes, n, spill_rows, l,
+                    worker);
     if (r == 0 && l->run->n >= 2 * s->top + 512 && l->run->n > s->top)
         r = prune(s, l);
     return r;

@@ -100,7 +100,10 @@ static int scatter_strings(const RowLayout *l, uint32_t column, const Vector *v,
 
     if (v->encoding == VEC_DICT && v->n_dict > 0) {
         int r = dict_copy(strings, column, v, &copy);
-        if (r)
+        /* Where there is no memory for a note of what was copied, some strings are copied twice. */
+        if (r == MEM_E_SPILL || r == MEM_E_REFUSED)
+            copy = NULL;
+        else if (r)
             return r;
     }
     for (uint32_t i = 0; i < n; i++, to += l->size) {
