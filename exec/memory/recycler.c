@@ -27,6 +27,7 @@
 #define CELL_MIN ((size_t)64 << 10)
 #define CELL_CLASSES 5 /* 64, 128, 256, 512 KiB, 1 MiB */
 #define POPULATE_MAX ((size_t)64 << 20)
+#define KEEP_ABOVE_LIMIT (UINT64_C(4) << 20)
 #define KEEP_DEFAULT (UINT64_C(4) << 30)
 
 typedef struct Region {
@@ -381,6 +382,19 @@ static uint8_t *recycler_take(size_t rounded)
     return block;
 }
 
+/*
+ * What is kept for later is charged to nobody, but it is there: a pool near its limit may have
+ * freed as much in sizes that nobody wants any more.
+ */
+static void keep_within(const MemPool *pool)
+{
+    uint64_t limit = mem_pool_limit(pool), used = mem_pool_reserved(pool);
+    uint64_t kept = mem_recycler_bytes(), room = limit > used ? limit - used : 0;
+
+    if (kept > room && kept - room > KEEP_ABOVE_LIMIT)
+        (void)mem_recycler_trim(room);
+}
+
 int mem_block_alloc(MemPool *pool, size_t bytes, const char *operator_name, void **ret_block)
 {
     size_t rounded;
@@ -398,6 +412,8 @@ int mem_block_alloc(MemPool *pool, size_t bytes, const char *operator_name, void
         mem_uncharge(pool, rounded);
         return -ENOMEM;
     }
+    if (rounded >= REGION_UNIT / 2)
+        keep_within(pool);
     *ret_block = block;
     return 0;
 }
