@@ -512,6 +512,41 @@ static UExpr *decode_grouping_sets(Decoder *d, ProtoReader r, const DecodeList *
                : NULL;
 }
 
+/* groupBy().pivot(column, values) */
+static bool decode_pivot(Decoder *d, ProtoReader r, URel *rel)
+{
+    DecodeList columns = {0}, values = {0};
+    ProtoField f, g;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        ProtoReader inner, value;
+        if (f.number != SPARK_AGGREGATE_PIVOT)
+            continue;
+        if (!decode_enter(d, &r, &f, &inner))
+            return false;
+        while ((n = decode_next(d, &inner, &g)) > 0) {
+            if (g.number == SPARK_PIVOT_COL)
+                decode_add(d, &columns, enter_expression(d, &inner, &g));
+            else if (g.number == SPARK_PIVOT_VALUES && decode_enter(d, &inner, &g, &value))
+                decode_add(d, &values, decode_literal(d, value));
+        }
+        if (n < 0)
+            return false;
+    }
+    if (n < 0 || d->b->result != 0)
+        return false;
+    if (columns.n != 1)
+        return decode_malformed(d), false;
+    if (values.n == 0)
+        return decode_unsupported(d, "pivot() without values"), false;
+    rel->kind = UREL_PIVOT;
+    rel->pivots = (UExpr **)columns.items;
+    rel->n_pivots = 1;
+    rel->values = (UExpr **)values.items;
+    rel->n_values = values.n;
+    return true;
+}
+
 static URel *decode_aggregate(Decoder *d, ProtoReader r)
 {
     static const uint8_t kinds[8] = {[SPARK_AGGREGATE_INPUT] = PART_INPUT,
@@ -537,10 +572,16 @@ static URel *decode_aggregate(Decoder *d, ProtoReader r)
     case SPARK_GROUP_TYPE_GROUPING_SETS:
         sets = decode_grouping_sets(d, r, &p.exprs);
         break;
+    case SPARK_GROUP_TYPE_PIVOT:
+        if (!decode_pivot(d, r, rel))
+            return NULL;
+        rel->groups = (UExpr **)p.exprs.items;
+        rel->n_groups = p.exprs.n;
+        break;
     default:
-        return decode_unsupported(d, "pivot()");
+        return decode_malformed(d);
     }
-    if (p.ints[SPARK_AGGREGATE_GROUP_TYPE] != SPARK_GROUP_TYPE_GROUPBY) {
+    if (sets || d->b->result != 0) {
         rel->groups = sets ? ubuilder_dup(d->b, &sets, 1, sizeof(sets)) : NULL;
         rel->n_groups = 1;
         if (!rel->groups)

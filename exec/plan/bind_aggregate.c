@@ -149,6 +149,33 @@ static bool collect(Binder *b, BoundAggregate *list, const Aggregate *a, uint32_
     return true;
 }
 
+/* What count(a, b) counts: rows without nulls; with DISTINCT, their different values. */
+static Expr *count_of_several(Binder *b, Scope *scope, const UExpr *e)
+{
+    TypeField *fields = bind_alloc(b, e->n_args, sizeof(*fields));
+    Expr **args = bind_alloc(b, e->n_args, sizeof(*args));
+    ExprList known = {0};
+    if (!fields || !args)
+        return NULL;
+    for (uint32_t i = 0; i < e->n_args; i++) {
+        args[i] = bind_expr(b, scope, e->args[i]);
+        if (!args[i])
+            return NULL;
+        fields[i] = (TypeField){.name = "a", .type = args[i]->type, .nullable = args[i]->nullable};
+        Expr *is =
+            bind_check(b, expr_call(b->arena, FN_IS_NOT_NULL, TYPE(BOOLEAN), false, &args[i], 1));
+        if (!is || !expr_list_add(b->arena, &known, is))
+            return bind_fail(b, mem_arena_error(b->arena));
+    }
+    Expr *all = bind_check(b, expr_balanced(b->arena, FN_AND, known.items, known.n));
+    Type type = TYPE(BOOLEAN);
+    if (e->distinct && !bind_struct_type(b, fields, e->n_args, &type))
+        return NULL;
+    Expr *value = e->distinct ? bind_make_call(b, FN_STRUCT, type, false, args, e->n_args)
+                              : bind_check(b, expr_bool(b->arena, true));
+    return all && value ? bind_case(b, type, (Expr *[]){all, value}, 2) : NULL;
+}
+
 static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
 {
     Scope inner = *scope;
@@ -168,16 +195,14 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
         a->id = AGG_COUNT_STAR;
         a->type = TYPE(LONG);
     } else {
-        if (e->n_args != 1) {
-            if (e->n_args > 1 && strcmp(e->name, "count") == 0)
-                bind_unsupported(b, e->position, e->stop, "count() of several expressions");
-            else
-                bind_error(b, e->position, e->stop, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605",
-                           "The `%.100s` requires 1 parameters but the actual number is %u.",
-                           e->name, e->n_args);
+        bool several = e->n_args > 1 && strcmp(e->name, "count") == 0;
+        if (e->n_args != 1 && !several) {
+            bind_error(b, e->position, e->stop, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605",
+                       "The `%.100s` requires 1 parameters but the actual number is %u.", e->name,
+                       e->n_args);
             return false;
         }
-        a->arg = bind_expr(b, &inner, arg);
+        a->arg = several ? count_of_several(b, &inner, e) : bind_expr(b, &inner, arg);
         if (!a->arg)
             return false;
         if (strcmp(e->name, "count_if") == 0) {

@@ -249,29 +249,12 @@ Bound *bind_unpivot(Binder *b, const URel *rel)
     if (!bind_common_type(b, values, n_values, &type))
         return bind_error(b, rel->position, rel->stop, "UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "42K09",
                           "Unpivot value columns must share a least common type.");
-    PlanNode **inputs = bind_alloc(b, n_values, sizeof(*inputs));
-    for (uint32_t i = 0; inputs && i < n_values; i++) {
-        Expr **exprs = bind_alloc(b, n_ids + 2, sizeof(*exprs));
-        if (!exprs)
-            return NULL;
-        for (uint32_t k = 0; k < n_ids; k++)
-            exprs[k] = ids[k];
-        Literal name = {.s = vec_string(value_names[i], (uint32_t)strlen(value_names[i]))};
-        exprs[n_ids] = bind_check(b, expr_literal(b->arena, TYPE(STRING), name));
-        exprs[n_ids + 1] = bind_cast_to(b, values[i], type);
-        inputs[i] = b->result ? NULL : bind_project_node(b, input->node, exprs, names, n_ids + 2);
-        if (!inputs[i])
+    for (uint32_t i = 0; i < n_values; i++) {
+        values[i] = bind_cast_to(b, values[i], type);
+        if (!values[i])
             return NULL;
     }
-    PlanNode *node = inputs ? bind_pass_node(b, PLAN_UNION, inputs[0]) : NULL;
-    if (!node)
-        return NULL;
-    node->input = NULL;
-    node->union_all.inputs = inputs;
-    node->union_all.n_inputs = n_values;
-    for (uint32_t i = 1; i < n_values; i++)
-        node->fields[n_ids + 1].nullable |= inputs[i]->fields[n_ids + 1].nullable;
-    return bound_new(b, node);
+    return bind_unpivot_node(b, input, ids, names, n_ids, values, value_names, n_values, 1);
 }
 
 /* ---- to() ---- */

@@ -278,6 +278,14 @@ Bound *bind_join(Binder *b, const URel *rel);
 bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition);
 PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right);
 
+/* bind_pivot.c */
+Bound *bind_pivot(Binder *b, const URel *rel);
+Bound *bind_sql_unpivot(Binder *b, const URel *rel);
+/* @values: @n_values of one type for each entry; @names: of ids, variable and values. */
+Bound *bind_unpivot_node(Binder *b, const Bound *input, Expr *const *ids, const char *const *names,
+                         uint32_t n_ids, Expr **values, const char *const *entries,
+                         uint32_t n_entries, uint32_t n_values);
+
 /* bind_frame.c */
 Bound *bind_describe(Binder *b, const URel *rel);
 Bound *bind_replace(Binder *b, const URel *rel);

@@ -811,6 +811,10 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_unpivot(b, rel);
     case UREL_GENERATE:
         return bind_generate(b, rel);
+    case UREL_PIVOT:
+        return bind_pivot(b, rel);
+    case UREL_SQL_UNPIVOT:
+        return bind_sql_unpivot(b, rel);
     case UREL_TO_SCHEMA:
         return bind_to_schema(b, rel);
     case UREL_TAIL:

@@ -249,6 +249,8 @@ URel *urel_seal(UBuilder *b, URel *rel)
         depth = MAX(depth, rel->inputs[i]->depth);
     depth = depth_of_exprs(rel->exprs, rel->n_exprs, depth);
     depth = depth_of_exprs(rel->groups, rel->n_groups, depth);
+    depth = depth_of_exprs(rel->pivots, rel->n_pivots, depth);
+    depth = depth_of_exprs(rel->values, rel->n_values, depth);
     depth = depth_of_exprs(&rel->condition, 1, depth);
     depth = depth_of_exprs(&rel->offset, 1, depth);
     for (uint32_t i = 0; i < rel->n_keys; i++)

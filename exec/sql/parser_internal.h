@@ -104,4 +104,6 @@ bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n);
 /* Where a query can begin. */
 bool at_query(const Parser *p);
 URel *parse_query(Parser *p);
+/* PIVOT or UNPIVOT, which is next, of @input. */
+URel *parse_pivot(Parser *p, URel *input);
 UExpr *mark(Parser *p, UExpr *e, uint32_t first_token);

@@ -42,9 +42,17 @@ static URel *over(Parser *p, URelKind kind, URel *input)
 
 /* ---- FROM ---- */
 
+static bool at_pivot(const Parser *p)
+{
+    const Token *next = peek_at(p, 1);
+    return (at_word(p, "PIVOT") && next->op == OP_LPAREN) ||
+           (at_word(p, "UNPIVOT") && (next->op == OP_LPAREN || token_is_word(p, next, "INCLUDE") ||
+                                      token_is_word(p, next, "EXCLUDE")));
+}
+
 static bool at_alias(const Parser *p)
 {
-    return at_word(p, "AS") || at_identifier(p);
+    return (at_word(p, "AS") || at_identifier(p)) && !at_pivot(p);
 }
 
 /* [AS] alias [(column, ...)] */
@@ -331,8 +339,8 @@ static URel *parse_relation_primary(Parser *p)
     rel = parse_alias(p, rel, first);
     if (rel && !failed(p))
         rel->lateral = lateral;
-    if (at_word(p, "PIVOT") || at_word(p, "UNPIVOT"))
-        return unsupported_at(p, peek(p), "PIVOT");
+    while (rel && !failed(p) && at_pivot(p))
+        rel = parse_alias(p, parse_pivot(p, rel), first);
     return rel;
 }
 
