@@ -118,9 +118,9 @@ typedef enum URelKind {
     /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
      * As a table function over ONE_ROW. */
     UREL_GENERATE,
-    UREL_PIVOT,        /* @exprs: aggregates, @pivots, @values; @groups when @with_groups */
-    UREL_SQL_UNPIVOT,  /* @groups: @n_columns for each entry, @parts: their aliases or NULL, @names:
-                          variable, values; @all: nulls too */
+    UREL_PIVOT,       /* @exprs: aggregates, @pivots, @values; @groups when @with_groups */
+    UREL_SQL_UNPIVOT, /* @groups: @n_columns for each entry, @parts: their aliases or NULL, @names:
+                         variable, values; @all: nulls too */
     _UREL_KIND_MAX,
 } URelKind;
 
