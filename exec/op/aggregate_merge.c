@@ -259,12 +259,11 @@ int aggregate_finish(Operator *op, Worker *worker, uint32_t *ret_n_tasks)
 int aggregate_finish_task(Operator *op, Worker *worker, uint32_t task)
 {
     Aggregation *a = (Aggregation *)op;
-    GroupTable *to = &a->results[task];
     int r = 0;
 
     if (a->from_disk)
         return aggregate_disk_task(a, worker, task);
-
+    GroupTable *to = &a->results[task];
     for (uint32_t p = 1; r == 0 && a->in_place && p < a->n_parts; p++)
         r = merge_in_place(a, p, task);
     if (r || a->in_place)

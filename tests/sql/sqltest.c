@@ -20,6 +20,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@
 #include "connect/proto/spark_service.h"
 #include "exec/connect/service.h"
 #include "exec/io/io.h"
+#include "exec/op/run.h"
 #include "exec/plan/datetime.h"
 
 typedef struct Text {
@@ -607,12 +609,18 @@ int main(int argc, char **argv)
         session_files_new(pool, io, &files) != 0)
         return 2;
     ServiceHost host = {.pool = pool, .files = files, .grant = grant};
+    ExecSpill spill = {.directory_fd = -EBADF};
     int failed = 0;
     bool time = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             n_threads = (uint32_t)atoi(argv[++i]);
-        else if (strcmp(argv[i], "--time") == 0)
+        else if (strcmp(argv[i], "--spill") == 0 && i + 1 < argc) {
+            /* Every sink goes to disk at each so many batches, whatever the memory. */
+            spill.directory_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            spill.force = (uint32_t)atoi(argv[++i]);
+            host.spill = &spill;
+        } else if (strcmp(argv[i], "--time") == 0)
             time = true;
         else if (strcmp(argv[i], "--stdin") == 0)
             failed |= answer_lines(&host);
