@@ -319,7 +319,7 @@ static const char *chunk_check(ChunkDraft *d, const ParquetFile *file)
  */
 static void chunk_use_old_bounds(ChunkDraft *d, const ParquetColumn *column)
 {
-    bool is_number = column && !column->unreadable && !column->is_unsigned &&
+    bool is_number = column && !column->unreadable && !column->nested && !column->is_unsigned &&
                      (d->type == PARQUET_INT32 || d->type == PARQUET_INT64 ||
                       d->type == PARQUET_FLOAT || d->type == PARQUET_DOUBLE);
 
@@ -352,10 +352,53 @@ static const char *read_chunk(ThriftReader *r, const ParquetFile *file, const Pa
     reason = chunk_check(&d, file);
     if (reason)
         return reason;
-    if (column && column->n_leaves == 1 && !column->unreadable && d.type != column->physical)
+    if (column && column->n_leaves == 1 && !column->unreadable && !column->nested &&
+        d.type != column->physical)
         return "a column chunk has another type than the schema says";
     chunk_use_old_bounds(&d, column);
     *ret_chunk = d.chunk;
+    return NULL;
+}
+
+/* A nested column is read as one: from its first leaf's first byte to the last of its last. */
+static const char *make_spans(ParquetFile *file, ParquetRowGroup *group)
+{
+    ParquetChunk *spans = NULL;
+
+    for (uint32_t i = 0; i < file->n_columns; i++) {
+        const ParquetColumn *c = &file->columns[i];
+        uint64_t end = 0;
+
+        if (!c->nested)
+            continue;
+        if (!spans)
+            spans = mem_arena_new_array(file->arena, ParquetChunk, file->n_columns);
+        if (!spans)
+            return "out of memory";
+        ParquetChunk *span = &spans[i];
+        *span = group->chunks[c->leaf];
+        span->min = span->max = NULL;
+        span->null_count = -1;
+        span->dictionary_offset = 0;
+        span->only_dictionary = false;
+        span->n_uncompressed = span->n_values = span->n_bytes = 0;
+        span->offset = 4;
+        for (uint32_t k = 0; k < c->n_leaves; k++) {
+            const ParquetChunk *leaf = &group->chunks[c->leaf + k];
+            if (leaf->n_values == 0)
+                continue;
+            if (span->n_values == 0 || leaf->offset < span->offset)
+                span->offset = leaf->offset;
+            end = MAX(end, leaf->offset + leaf->n_bytes);
+            span->n_values += leaf->n_values;
+            span->n_uncompressed += leaf->n_uncompressed;
+            if (leaf->n_values < group->n_rows)
+                return "a column chunk has fewer values than its row group has rows";
+        }
+        if (span->n_values > 0)
+            span->n_bytes = end - span->offset;
+    }
+    group->spans = spans;
     return NULL;
 }
 
@@ -396,12 +439,12 @@ static const char *read_row_group(ThriftReader *r, ParquetFile *file, ParquetRow
     if (r->bad || n_rows < 0 || !chunks)
         return "a row group is broken";
     for (uint32_t i = 0; i < file->n_columns; i++)
-        if (!file->columns[i].unreadable &&
+        if (!file->columns[i].unreadable && !file->columns[i].nested &&
             chunks[file->columns[i].leaf].n_values != (uint64_t)n_rows)
             return "a column chunk has another number of values than its row group";
     group->n_rows = (uint64_t)n_rows;
     group->chunks = chunks;
-    return NULL;
+    return make_spans(file, group);
 }
 
 static const char *read_row_groups(ThriftReader *r, const ThriftField *field, ParquetFile *file)
@@ -609,7 +652,11 @@ const ParquetRowGroup *parquet_file_row_group(const ParquetFile *file, uint32_t 
 
 const ParquetChunk *parquet_file_chunk(const ParquetFile *file, uint32_t row_group, uint32_t column)
 {
-    return &file->row_groups[row_group].chunks[file->columns[column].leaf];
+    const ParquetRowGroup *group = &file->row_groups[row_group];
+
+    if (file->columns[column].nested)
+        return &group->spans[column];
+    return &group->chunks[file->columns[column].leaf];
 }
 
 const char *parquet_file_created_by(const ParquetFile *file)

@@ -332,6 +332,48 @@ static const char *start_levels_v1(ParquetReader *reader, const PageHeader *head
     return NULL;
 }
 
+static uint32_t level_bits(uint32_t max)
+{
+    return max == 0 ? 0 : 32u - (uint32_t)__builtin_clz(max);
+}
+
+/* Levels of one kind in a page of v1. Moves reader->data behind them. */
+static const char *start_leaf_level(ParquetReader *reader, RleReader *levels, uint32_t max)
+{
+    size_t n = (size_t)(reader->data_end - reader->data), n_levels;
+
+    if (max == 0)
+        return NULL;
+    if (n < 4)
+        return "a page's levels are cut short";
+    n_levels = load_u32(reader->data);
+    if (n_levels > n - 4)
+        return "a page's levels are longer than the page";
+    (void)rle_init(levels, reader->data + 4, n_levels, level_bits(max));
+    reader->data += 4 + n_levels;
+    return NULL;
+}
+
+/* Of a nested column's leaf: repetition, then definition. */
+static const char *start_leaf_levels(ParquetReader *reader, const PageHeader *header, bool is_v2)
+{
+    const char *reason;
+
+    reader->levels = (LevelReader){0};
+    if (is_v2) {
+        (void)rle_init(&reader->repetition, reader->data, (size_t)header->n_repetition,
+                       level_bits(reader->max_repetition));
+        (void)rle_init(&reader->levels.rle, reader->data + header->n_repetition,
+                       (size_t)header->n_definition, level_bits(reader->max_definition));
+        reader->data += header->n_repetition + header->n_definition;
+        return NULL;
+    }
+    if (header->level_encoding != PARQUET_RLE)
+        return "a nested page's levels have an old encoding";
+    reason = start_leaf_level(reader, &reader->repetition, reader->max_repetition);
+    return reason ? reason : start_leaf_level(reader, &reader->levels.rle, reader->max_definition);
+}
+
 static const char *start_levels_v2(ParquetReader *reader, const PageHeader *header)
 {
     reader->levels = (LevelReader){.present = !reader->column->required && header->n_nulls != 0};
@@ -488,7 +530,9 @@ int page_start(ParquetReader *reader, const PageHeader *header, QueryError *erro
             reader->data_end = reader->page->bytes + n_out;
         }
     }
-    reason = is_v2 ? start_levels_v2(reader, header) : start_levels_v1(reader, header);
+    reason = reader->is_leaf ? start_leaf_levels(reader, header, is_v2)
+             : is_v2         ? start_levels_v2(reader, header)
+                             : start_levels_v1(reader, header);
     if (!reason)
         reason = start_values(reader, header->encoding);
     if (reason)

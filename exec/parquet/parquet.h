@@ -72,9 +72,10 @@ typedef struct ParquetColumn {
     uint8_t physical;       /* ParquetPhysical */
     uint8_t conversion;     /* ParquetConversion */
     bool is_unsigned;
-    uint32_t fixed_bytes; /* of one stored value; 0 for BOOLEAN and BYTE_ARRAY */
-    uint32_t leaf;        /* number of its (first) column chunk in a row group */
-    uint32_t n_leaves;    /* 0: a group without any leaf */
+    uint32_t fixed_bytes;             /* of one stored value; 0 for BOOLEAN and BYTE_ARRAY */
+    uint32_t leaf;                    /* number of its (first) column chunk in a row group */
+    uint32_t n_leaves;                /* 0: a group without any leaf */
+    const struct ParquetNode *nested; /* ARRAY, MAP, STRUCT: how it is made of its leaves */
 } ParquetColumn;
 
 typedef struct ParquetChunk {
@@ -95,6 +96,7 @@ typedef struct ParquetRowGroup {
     uint64_t n_rows;
     uint64_t first_row;         /* in the file */
     const ParquetChunk *chunks; /* by leaf */
+    const ParquetChunk *spans;  /* by column: all leaves of a nested one; NULL: there is none */
 } ParquetRowGroup;
 
 /**

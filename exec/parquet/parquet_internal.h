@@ -69,6 +69,14 @@ typedef struct SchemaElement {
  */
 const char *schema_build(ParquetFile *file, const SchemaElement *elements, uint32_t n_elements);
 
+/* One vocabulary for old annotations and new ones. */
+void schema_normalise(SchemaElement *e);
+bool schema_is_list(const SchemaElement *e);
+bool schema_is_map(const SchemaElement *e);
+/* Type, conversion and physical type of a leaf, whatever it repeats. Return: NULL, or what is
+ * wrong. */
+const char *schema_leaf(ParquetColumn *column, SchemaElement *e);
+
 /* A stored value in its PLAIN form. Return: false when it has the wrong length. */
 bool statistics_value(const ParquetColumn *column, const uint8_t *bytes, uint32_t n,
                       ParquetValue *ret_value);

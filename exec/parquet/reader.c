@@ -29,6 +29,7 @@ int parquet_reader_new(MemPool *pool, ParquetReader **ret_reader)
 
 void parquet_reader_close(ParquetReader *reader)
 {
+    nested_reader_free(reader);
     page_buffers_free(reader->pool, &reader->retired);
     reader->page = page_buffer_free(reader->pool, reader->page);
     reader->previous_bytes = page_buffer_free(reader->pool, reader->previous_bytes);
@@ -94,6 +95,19 @@ int parquet_reader_open(ParquetReader *reader, const ParquetFile *file, uint32_t
         return reader_bad(reader, error, text);
     }
     reader->chunk = parquet_file_chunk(file, row_group, column);
+    if (reader->column->nested)
+        return nested_reader_open(reader, row_group, bytes, error);
+    return reader_open_chunk(reader, file, reader->column, reader->chunk, bytes, error);
+}
+
+int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const ParquetColumn *column,
+                      const ParquetChunk *chunk, const uint8_t *bytes, QueryError *error)
+{
+    char text[200];
+
+    reader->file = file;
+    reader->column = column;
+    reader->chunk = chunk;
     if (!codec_known(reader->chunk->codec)) {
         (void)snprintf(text, sizeof(text), "the compression %s is not supported",
                        codec_name(reader->chunk->codec));
@@ -340,6 +354,8 @@ int parquet_reader_next(ParquetReader *reader, uint32_t n_rows, const uint16_t *
     BatchDraft b = {.n_rows = n_rows, .sel = sel, .n_sel = n_sel};
     int r;
 
+    if (reader->nested)
+        return nested_reader_next(reader, n_rows, sel, n_sel, ret_out, error);
     page_buffers_free(reader->pool, &reader->retired);
     r = apply_skip(reader, error);
     while (r == 0 && b.filled < n_rows) {

@@ -4,6 +4,7 @@
 #include "exec/parquet/codec.h"
 #include "exec/parquet/delta.h"
 #include "exec/parquet/parquet_internal.h"
+#include "exec/parquet/nested.h"
 #include "exec/parquet/rle.h"
 
 /* Readable bytes behind whatever a decoder walks over. */
@@ -50,6 +51,12 @@ struct ParquetReader {
     uint64_t rows_left;      /* in pages that have not been started */
     uint64_t skip;           /* rows to leave out before the next value */
 
+    /* Of a leaf of a nested column: levels of more than one bit, which nested.c reads. */
+    bool is_leaf;
+    uint32_t max_definition, max_repetition;
+    RleReader repetition;
+    NestedReader *nested; /* of the nested column itself */
+
     /* The page that is being read. */
     PageKind kind;
     uint64_t page_left; /* rows */
@@ -83,6 +90,11 @@ struct ParquetReader {
 };
 
 int reader_bad(const ParquetReader *reader, QueryError *error, const char *reason);
+
+/* --- reader.c --- */
+/* Begins @chunk as @column has it. */
+int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const ParquetColumn *column,
+                      const ParquetChunk *chunk, const uint8_t *bytes, QueryError *error);
 
 /* --- page.c --- */
 int page_buffer_new(MemPool *pool, size_t n_bytes, const char *what, PageBuffer **ret_buffer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/parquet/parquet_internal.h"
+#include "exec/parquet/nested.h"
 
 #include <string.h>
 
@@ -54,7 +54,7 @@ enum { /* fields of the LogicalType union */
 };
 
 /* Old annotations say the same things; from here on there is one vocabulary. */
-static void element_normalise(SchemaElement *e)
+void schema_normalise(SchemaElement *e)
 {
     static const struct {
         int8_t logical, bit_width, unit;
@@ -91,6 +91,16 @@ static void element_normalise(SchemaElement *e)
     e->unit = table[e->converted].unit;
     /* Files from before logical types hold instants. */
     e->is_utc = true;
+}
+
+bool schema_is_list(const SchemaElement *e)
+{
+    return e->logical == LOGICAL_LIST;
+}
+
+bool schema_is_map(const SchemaElement *e)
+{
+    return e->logical == LOGICAL_MAP;
 }
 
 static void set_type(ParquetColumn *c, Type type, ParquetConversion conversion)
@@ -268,31 +278,38 @@ static uint32_t count_leaves(const SchemaElement *elements, uint32_t n, uint32_t
     return at;
 }
 
-static const char *build_column(ParquetFile *file, ParquetColumn *c, const SchemaElement *original)
+const char *schema_leaf(ParquetColumn *c, SchemaElement *e)
 {
-    SchemaElement e = *original;
+    schema_normalise(e);
+    if (e->physical == PARQUET_FIXED && (e->type_length < 1 || e->type_length > 1 << 20))
+        return "a fixed-length type without a length";
+    c->physical = (uint8_t)e->physical;
+    c->fixed_bytes = fixed_bytes(e);
+    c->unreadable = map_primitive(c, e);
+    if ((c->conversion == PARQUET_BYTES_TO_I128 || c->conversion == PARQUET_BYTES_TO_I64) &&
+        c->fixed_bytes > 16)
+        c->unreadable = "a decimal of more than 16 bytes";
+    return NULL;
+}
 
-    element_normalise(&e);
+static const char *build_column(ParquetFile *file, ParquetColumn *c, const SchemaElement *elements,
+                                uint32_t n_elements, uint32_t at)
+{
+    SchemaElement e = elements[at];
+
+    schema_normalise(&e);
     c->name = mem_arena_strndup(file->arena, (const char *)e.name, e.n_name);
     if (!c->name)
         return "out of memory";
     c->required = e.repetition == 0;
     c->type = TYPE(NULL);
-    if (e.physical < 0) {
-        c->unreadable = e.logical == LOGICAL_LIST  ? "list"
-                        : e.logical == LOGICAL_MAP ? "map"
-                                                   : "struct";
+    if (e.physical < 0 || e.repetition == 2) {
+        nested_schema_build(file, c, elements, n_elements, at);
         return NULL;
     }
-    if (e.physical == PARQUET_FIXED && (e.type_length < 1 || e.type_length > 1 << 20))
-        return "a fixed-length type without a length";
-    c->physical = (uint8_t)e.physical;
-    c->fixed_bytes = fixed_bytes(&e);
-    c->unreadable = e.repetition == 2 ? "repeated" : map_primitive(c, &e);
-    if (c->conversion == PARQUET_BYTES_TO_I128 && c->fixed_bytes > 16)
-        c->unreadable = "a decimal of more than 16 bytes";
-    if (c->conversion == PARQUET_BYTES_TO_I64 && c->fixed_bytes > 16)
-        c->unreadable = "a decimal of more than 16 bytes";
+    const char *wrong = schema_leaf(c, &e);
+    if (wrong)
+        return wrong;
     if (c->unreadable)
         c->type = TYPE(NULL);
     return NULL;
@@ -318,14 +335,17 @@ const char *schema_build(ParquetFile *file, const SchemaElement *elements, uint3
 
         if (at >= n_elements)
             return "the schema is cut short";
-        reason = build_column(file, c, &elements[at]);
+        /* The tree is sound before anybody goes down into it. */
+        uint32_t next, leaf = file->n_leaves;
+        next = count_leaves(elements, n_elements, at, 1, &file->n_leaves);
+        if (next == UINT32_MAX)
+            return "the schema's tree is broken";
+        reason = build_column(file, c, elements, next, at);
         if (reason)
             return reason;
-        c->leaf = file->n_leaves;
-        at = count_leaves(elements, n_elements, at, 1, &file->n_leaves);
-        if (at == UINT32_MAX)
-            return "the schema's tree is broken";
-        c->n_leaves = file->n_leaves - c->leaf;
+        at = next;
+        c->leaf = leaf;
+        c->n_leaves = file->n_leaves - leaf;
     }
     if (at != n_elements)
         return "the schema has elements outside of its tree";

@@ -128,7 +128,7 @@ void parquet_statistics(const ParquetFile *file, uint32_t row_group, uint32_t co
     const ParquetColumn *c = &file->columns[column];
     ParquetStatistics s = {0};
 
-    if (!c->unreadable) {
+    if (!c->unreadable && !c->nested) {
         const ParquetChunk *chunk = parquet_file_chunk(file, row_group, column);
 
         s.has_min = chunk->min && statistics_value(c, chunk->min, chunk->n_min, &s.min);

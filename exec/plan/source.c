@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "exec/vec/nested.h"
 #include "exec/parquet/parquet.h"
 #include "exec/plan/source_statistics.h"
 
@@ -359,7 +360,9 @@ static int start_columns(SourceInfo *source, const ParquetFile *file, MemArena *
         s->name = mem_arena_strndup(arena, c->name, strlen(c->name));
         if (!s->name)
             return mem_arena_error(arena);
-        s->type = c->type;
+        int r = type_copy(arena, c->type, &s->type);
+        if (r)
+            return r;
         s->nullable = true;
         s->readable = c->unreadable == NULL;
         s->unreadable = c->unreadable;

@@ -15,6 +15,27 @@ bool type_is_nested(Type type)
     return type.kind == TYPE_ARRAY || type.kind == TYPE_MAP || type.kind == TYPE_STRUCT;
 }
 
+int type_copy(MemArena *arena, Type type, Type *ret)
+{
+    *ret = type;
+    if (type.n_children == 0)
+        return 0;
+    TypeField *fields = mem_arena_new_array(arena, TypeField, type.n_children);
+    if (!fields)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < type.n_children; i++) {
+        const TypeField *f = &type.children[i];
+        fields[i] = (TypeField){.name = mem_arena_strndup(arena, f->name, strlen(f->name)),
+                                .nullable = f->nullable};
+        int r =
+            fields[i].name ? type_copy(arena, f->type, &fields[i].type) : mem_arena_error(arena);
+        if (r)
+            return r;
+    }
+    ret->children = fields;
+    return 0;
+}
+
 static bool count_types(Type type, uint32_t depth, uint32_t *left)
 {
     if (depth > NESTED_DEPTH_MAX || *left == 0)

@@ -50,6 +50,8 @@ typedef struct NestedItem {
 /* Does the type keep to the two limits? */
 bool type_is_bounded(Type type);
 bool type_is_nested(Type type);
+/* A copy with names and children in @arena. Return: 0; mem_arena_error(). */
+int type_copy(MemArena *arena, Type type, Type *ret);
 /* Does it hold a type of @kind, at any depth or itself? */
 bool type_contains(Type type, TypeKind kind);
 /* The same bytes mean the same in both: equal but for names and nullability. */
