@@ -189,7 +189,8 @@ const char *plan_kind_name(const PlanNode *node)
         [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
         [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
         [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
-        [PLAN_REPLICATE] = "Replicate",     [PLAN_GENERATE] = "Generate"};
+        [PLAN_SAMPLE] = "Sample",           [PLAN_REPLICATE] = "Replicate",
+        [PLAN_GENERATE] = "Generate"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)

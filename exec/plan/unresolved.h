@@ -118,6 +118,7 @@ typedef enum URelKind {
     /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
      * As a table function over ONE_ROW. */
     UREL_GENERATE,
+    UREL_SAMPLE,      /* rows that draw from @low to @high; @start: seed, @all: none given */
     UREL_PIVOT,       /* @exprs: aggregates, @pivots, @values; @groups when @with_groups */
     UREL_SQL_UNPIVOT, /* @groups: @n_columns for each entry, @parts: their aliases or NULL, @names:
                          variable, values; @all: nulls too */
@@ -177,6 +178,7 @@ struct URel {
     Batch *batches;
     const PlanView *view;
     int64_t start, end, step;
+    double low, high;
 };
 
 /* Where a front door builds; the first failure sticks and every constructor then returns NULL. */
