@@ -40,6 +40,10 @@ UExpr *decode_nested_literal(Decoder *d, ProtoReader r, uint32_t number);
 UExpr *decode_lambda(Decoder *d, ProtoReader r);
 UExpr *decode_lambda_variable(Decoder *d, ProtoReader r);
 UExpr *decode_update_fields(Decoder *d, ProtoReader r);
+/* decode_window.c */
+UExpr *decode_window(Decoder *d, ProtoReader r);
+/* A SortOrder message (decode_relation.c). */
+bool decode_sort_order(Decoder *d, ProtoReader r, USortKey *key);
 bool decode_type(Decoder *d, ProtoReader r, Type *ret_type);
 /* LocalRelation: an Arrow stream and a schema (DDL or JSON), both optional. */
 URel *decode_local_relation(Decoder *d, ProtoReader r);

@@ -404,8 +404,6 @@ static const char *refused_name(uint32_t number)
     switch (number) {
     case SPARK_EXPRESSION_UNRESOLVED_REGEX:
         return "columns by regular expression (UnresolvedRegex)";
-    case SPARK_EXPRESSION_WINDOW:
-        return "window functions (Window)";
     case SPARK_EXPRESSION_COMMON_INLINE_USER_DEFINED_FUNCTION:
     case SPARK_EXPRESSION_TYPED_AGGREGATE_EXPRESSION:
         return "user-defined functions (CommonInlineUserDefinedFunction)";
@@ -455,6 +453,8 @@ UExpr *decode_expression(Decoder *d, ProtoReader r)
             return decode_extract(d, inner);
         case SPARK_EXPRESSION_SUBQUERY_EXPRESSION:
             return decode_subquery(d, inner);
+        case SPARK_EXPRESSION_WINDOW:
+            return decode_window(d, inner);
         case SPARK_EXPRESSION_LAMBDA_FUNCTION:
             return decode_lambda(d, inner);
         case SPARK_EXPRESSION_UNRESOLVED_NAMED_LAMBDA_VARIABLE:

@@ -265,10 +265,10 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
                                                       [PLAN_LIMIT] = "Limit",
                                                       [PLAN_UNION] = "Union",
                                                       [PLAN_DISTINCT] = "Distinct",
-                                                      [PLAN_SAMPLE] = "Sample",
                                                       [PLAN_EXPAND] = "Expand",
                                                       [PLAN_REPLICATE] = "Replicate",
-                                                      [PLAN_GENERATE] = "Generate"};
+                                                      [PLAN_GENERATE] = "Generate",
+                                                      [PLAN_WINDOW] = "Window"};
     if (node->id < q->n_metrics) {
         const NodeMetrics *m = &q->metrics[node->id];
         proto_begin(w, SPARK_METRICS_METRICS);

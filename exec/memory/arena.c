@@ -105,6 +105,7 @@ static ArenaBlock *arena_add_block(MemArena *arena, size_t bytes)
 static void *arena_alloc_slow(MemArena *arena, size_t bytes)
 {
     ArenaBlock *block;
+    int before = arena->error; /* sticks, whatever succeeds later */
 
     if (bytes > SIZE_MAX / 8) {
         arena->error = MEM_E_REFUSED;
@@ -119,7 +120,7 @@ static void *arena_alloc_slow(MemArena *arena, size_t bytes)
         arena->n_next > ARENA_BLOCK_FIRST) {
         /* Where memory is short, grow by what is needed. */
         arena->n_next = MAX(ARENA_BLOCK_FIRST, bytes + sizeof(ArenaBlock));
-        arena->error = 0;
+        arena->error = before;
         block = arena_add_block(arena, arena->n_next);
     }
     if (!block)

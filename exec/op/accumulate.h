@@ -58,6 +58,8 @@ typedef struct State {
 } State;
 
 uint32_t state_size(StateKind kind);
+/* Which state an aggregate needs. Return: 0; -EOPNOTSUPP. */
+int state_kind(const Aggregate *aggregate, StateKind *ret);
 
 /* Rows of one batch and where they go. */
 typedef struct StateInput {

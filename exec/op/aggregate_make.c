@@ -3,7 +3,7 @@
 
 /* From the plan's node to states and row layouts. */
 
-static int state_kind(const Aggregate *g, StateKind *ret)
+int state_kind(const Aggregate *g, StateKind *ret)
 {
     switch (g->id) {
     case AGG_COUNT_STAR:

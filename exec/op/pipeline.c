@@ -267,6 +267,36 @@ static int build_blocking(Query *q, const PlanNode *node, Operator *next, uint32
     return r ? r : query_add_pipeline(q, source, next, finishes);
 }
 
+/* A sort by partition and order, then one pass over what comes out of it. */
+static int build_window(Query *q, const PlanNode *node, Operator *next, uint32_t depth,
+                        bool finishes)
+{
+    PlanNode *order = mem_arena_new_of(q->context.arena, PlanNode);
+    Operator *sink;
+    Source *sorted, *source;
+    int r;
+
+    if (!order)
+        return mem_arena_error(q->context.arena);
+    *order = (PlanNode){.kind = PLAN_SORT,
+                        .input = node->input,
+                        .fields = node->input->fields,
+                        .n_fields = node->input->n_fields,
+                        .rows = node->rows,
+                        .id = node->id};
+    order->sort.keys = node->window.keys;
+    order->sort.n_keys = node->window.n_keys;
+    order->sort.limit = -1;
+    r = sort_new(q, order, &sink);
+    if (r == 0)
+        r = build_node(q, node->input, sink, depth + 1, true);
+    if (r == 0)
+        r = sort_source_new(q, sink, &sorted);
+    if (r == 0)
+        r = window_source_new(q, node, sorted, &source);
+    return r ? r : query_add_pipeline(q, source, next, finishes);
+}
+
 static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t depth, bool finishes)
 {
     Operator *op;
@@ -289,9 +319,6 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
     case PLAN_GENERATE:
         r = generate_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);
-    case PLAN_SAMPLE:
-        r = sample_new(q, node, next, &op);
-        return r ? r : build_node(q, node->input, op, depth + 1, finishes);
     case PLAN_EXPAND:
         r = expand_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);
@@ -307,6 +334,8 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
     case PLAN_DISTINCT:
     case PLAN_SORT:
         return build_blocking(q, node, next, depth, finishes);
+    case PLAN_WINDOW:
+        return build_window(q, node, next, depth, finishes);
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++) {
             r = build_node(q, node->union_all.inputs[i], next, depth + 1,

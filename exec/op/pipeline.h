@@ -89,7 +89,6 @@ int project_new(Query *query, const PlanNode *node, Operator *next, Operator **r
 int expand_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int replicate_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int generate_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
-int sample_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int limit_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int result_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_new(Query *query, const PlanNode *node, Operator **ret);
@@ -98,6 +97,8 @@ int sort_new(Query *query, const PlanNode *node, Operator **ret);
 /* The filter is narrowed as a top-N gets on. Return: false when the sort keeps all rows. */
 bool sort_set_bound(Operator *sort, RuntimeFilter *filter);
 int sort_source_new(Query *query, Operator *sort, Source **ret);
+/* Over rows that come sorted by partition and order; takes @sorted. */
+int window_source_new(Query *query, const PlanNode *node, Source *sorted, Source **ret);
 int join_build_new(Query *query, const PlanNode *node, Operator **ret);
 int join_probe_new(Query *query, const PlanNode *node, Operator *build, Operator *next,
                    Operator **ret);

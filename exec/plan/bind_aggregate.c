@@ -178,9 +178,11 @@ static Expr *count_of_several(Binder *b, Scope *scope, const UExpr *e)
 
 static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
 {
-    Scope inner = *scope;
-    inner.allow_aggregates = false;
-    inner.inside_aggregate = true;
+    Scope inner = scope->around_window ? *scope->around_window : *scope;
+    if (!scope->around_window) {
+        inner.allow_aggregates = false;
+        inner.inside_aggregate = true;
+    }
     inner.second_first = scope->second != NULL;
     inner.attach = NULL;
     inner.pending = NULL;
@@ -514,6 +516,20 @@ static bool bind_groups(Binder *b, BoundAggregate *a, const URel *rel)
     return true;
 }
 
+/* What a window function is made of is said over the groups too. */
+typedef struct WindowGroups {
+    Binder *b;
+    const BoundAggregate *aggregate;
+    const UExpr *source;
+    uint32_t base;
+} WindowGroups;
+
+static Expr *window_over_groups(void *userdata, Expr *e)
+{
+    WindowGroups *w = userdata;
+    return over_groups(w->b, w->aggregate, w->source, e, w->base);
+}
+
 /* The select list over the groups. */
 static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
 {
@@ -539,6 +555,11 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         return NULL;
     uint32_t base = a->input->node->n_fields;
     PendingList pending = {0};
+    WindowList windows = {0};
+    const URel *named_before = b->named_windows;
+    b->named_windows = rel;
+    const UExpr *having_source = b->having;
+    b->having = NULL;
     LateralList lateral = {.names = bind_alloc(b, n, sizeof(*names)),
                            .exprs = bind_alloc(b, n, sizeof(*exprs))};
     if (!lateral.names || !lateral.exprs)
@@ -551,7 +572,8 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
                        .aggregate_base = base,
                        .clause = "SELECT",
                        .pending = &pending,
-                       .lateral = &lateral};
+                       .lateral = &lateral,
+                       .windows = &windows};
         UExpr star = {.kind = UEXPR_STAR};
         const UExpr *source = items[i].expr ? items[i].expr : &star;
         if (items[i].column) {
@@ -566,15 +588,41 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         lateral.exprs[i] = exprs[i];
         lateral.n = i + 1;
         exprs[i] = over_groups(b, a, source, exprs[i], base);
-        if (!exprs[i])
+        if (!exprs[i]) {
+            b->named_windows = named_before;
+            return NULL;
+        }
+    }
+    b->named_windows = named_before;
+    Expr *having = NULL;
+    if (having_source) {
+        Scope scope = {.bound = a->input,
+                       .outer = b->outer,
+                       .allow_aggregates = true,
+                       .aggregate = a,
+                       .aggregate_base = base,
+                       .clause = "HAVING",
+                       .lateral = &lateral};
+        having = over_groups(b, a, having_source, bind_condition(b, &scope, having_source), base);
+        if (!having)
             return NULL;
     }
     OverGroups over = {b, a, base, NULL};
-    if (!bind_pending_map(b, &pending, 0, replace_group, &over) || !finish_node(b, a))
+    WindowGroups w = {b, a, rel->n_exprs > 0 ? rel->exprs[0] : NULL, base};
+    if (!bind_pending_map(b, &pending, 0, replace_group, &over) ||
+        !bind_windows_map(b, &windows, window_over_groups, &w) || !finish_node(b, a))
         return NULL;
     if (over.missing)
         return missing_aggregation(b, a, pending.items[0].e, over.missing);
-    PlanNode *below = bind_pending_join(b, a->node, &pending, exprs, n);
+    PlanNode *below = a->node;
+    if (having) {
+        below = bind_pass_node(b, PLAN_FILTER, below);
+        if (!below)
+            return NULL;
+        below->filter.condition = having;
+    }
+    below = bind_pending_join(b, below, &pending, exprs, n);
+    below = below ? bind_window_nodes(b, below, &windows, exprs, n) : NULL;
     PlanNode *project = below ? bind_project_node(b, below, exprs, names, n) : NULL;
     Bound *bound = bound_new(b, project);
     if (!bound)
@@ -594,8 +642,9 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         }
     }
     /* With a join between nothing below the select list can be reached any more. */
-    bound->project = pending.n > 0 ? NULL : project;
-    bound->aggregate = pending.n > 0 ? NULL : a;
+    bool between = pending.n > 0 || windows.n > 0;
+    bound->project = between ? NULL : project;
+    bound->aggregate = between ? NULL : a;
     return bound;
 }
 

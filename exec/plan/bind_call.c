@@ -971,6 +971,9 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
         return bind_nested_call(b, scope, e);
     if (strcmp(e->name, "grouping") == 0 || strcmp(e->name, "grouping_id") == 0)
         return bind_grouping_call(b, scope, e);
+    if (function_is_window(e->name))
+        return bind_error(b, e->position, e->stop, "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601",
+                          "Window function %.300s requires an OVER clause.", uexpr_quoted(b, e));
     const FunctionRow *row = function_find(e->name);
     if (!row)
         return unknown_function(b, e);

@@ -459,8 +459,27 @@ bool uexpr_has_aggregate(const UExpr *e)
 {
     if (e->kind == UEXPR_CALL && function_is_aggregate(e->name))
         return true;
+    if (e->kind == UEXPR_WINDOW) { /* the function itself is none: sum(x) OVER (...) */
+        for (uint32_t i = 0; i < e->args[0]->n_args; i++)
+            if (uexpr_has_aggregate(e->args[0]->args[i]))
+                return true;
+        for (uint32_t i = 1; i < e->n_args; i++)
+            if (uexpr_has_aggregate(e->args[i]))
+                return true;
+        return false;
+    }
     for (uint32_t i = 0; i < e->n_args; i++)
         if (uexpr_has_aggregate(e->args[i]))
+            return true;
+    return false;
+}
+
+bool uexpr_has_window(const UExpr *e)
+{
+    if (e->kind == UEXPR_WINDOW)
+        return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (uexpr_has_window(e->args[i]))
             return true;
     return false;
 }
@@ -500,6 +519,8 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
                           "Invalid usage of '*' in expression.");
     case UEXPR_EXTRACT:
         return bind_extract(b, scope, e);
+    case UEXPR_WINDOW:
+        return bind_window(b, scope, e);
     case UEXPR_LAMBDA:
         return bind_error(b, e->position, e->stop, "UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_OTHER",
                           "0A000",

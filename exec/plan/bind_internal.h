@@ -18,6 +18,8 @@
 /* Below BIND_OUTER_BASE by less than this: the id of the grouping set. */
 #define BIND_GROUPING_BASE (BIND_OUTER_BASE - (UINT32_C(1) << 28))
 #define BIND_SUBQUERY_DEPTH_MAX 32u /* times the stride: up to BIND_PENDING_BASE */
+/* And from here on, window functions that wait for their node (WindowList). */
+#define BIND_WINDOW_BASE (BIND_PENDING_BASE + (UINT32_C(1) << 28))
 #define BIND_VIEW_DEPTH_MAX 100u
 
 /*
@@ -104,6 +106,19 @@ typedef struct LateralList {
     uint32_t n;
 } LateralList;
 
+/* Window functions of a select list; number k stands as column BIND_WINDOW_BASE + k. */
+typedef struct WindowItem {
+    WindowFunction function;
+    Expr **partition;
+    SortKey *order;
+    uint32_t n_partition, n_order;
+} WindowItem;
+
+typedef struct WindowList {
+    WindowItem *items;
+    uint32_t n, capacity;
+} WindowList;
+
 /* Where the names of an expression are looked up. */
 typedef struct Scope Scope;
 struct Scope {
@@ -123,6 +138,8 @@ struct Scope {
     PendingList *pending;             /* or where they wait; NULL: not here */
     const LateralList *lateral;       /* nullable */
     const struct LambdaScope *lambda; /* parameters of lambdas around; nullable */
+    WindowList *windows;              /* NULL: no window functions here */
+    Scope *around_window;             /* of an aggregate with OVER: where its arguments are bound */
 };
 
 typedef struct Binder {
@@ -145,6 +162,8 @@ typedef struct Binder {
         uint32_t n_column, is_map;
     } * paths;
     uint32_t n_paths, paths_capacity;
+    const UExpr *having;       /* of an aggregation whose select list has window functions */
+    const URel *named_windows; /* the SELECT whose WINDOW clause counts, or NULL */
 } Binder;
 
 /* Notes a failure. Return: NULL. */
@@ -168,6 +187,7 @@ Expr *bind_condition(Binder *b, Scope *scope, const UExpr *e);
 Expr *bind_cast_to(Binder *b, Expr *e, Type type);
 const BoundColumn *bind_find(Binder *b, const Bound *bound, const UExpr *e, int *ret_matches);
 bool uexpr_has_aggregate(const UExpr *e);
+bool uexpr_has_window(const UExpr *e);
 bool uexpr_has_subquery(const UExpr *e);
 /* Every type in one. Return: false: they do not meet. */
 bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret);
@@ -285,6 +305,15 @@ Bound *bind_sql_unpivot(Binder *b, const URel *rel);
 Bound *bind_unpivot_node(Binder *b, const Bound *input, Expr *const *ids, const char *const *names,
                          uint32_t n_ids, Expr **values, const char *const *entries,
                          uint32_t n_entries, uint32_t n_values);
+/* bind_window.c */
+Expr *bind_window(Binder *b, Scope *scope, const UExpr *e);
+bool function_is_window(const char *name);
+/* Every expression of the list is replaced. Return: false after an error. */
+bool bind_windows_map(Binder *b, WindowList *list, Expr *(*map)(void *userdata, Expr *e),
+                      void *userdata);
+/* The nodes over @node that compute the list. @exprs [n] then say it by their columns. */
+PlanNode *bind_window_nodes(Binder *b, PlanNode *node, const WindowList *list, Expr **exprs,
+                            uint32_t n);
 
 /* bind_frame.c */
 Bound *bind_describe(Binder *b, const URel *rel);

@@ -136,18 +136,6 @@ static bool star_includes(Binder *b, const UExpr *star, const BoundColumn *c)
            !star_excludes(b, star, c);
 }
 
-static void *bind_missing_column(Binder *b, const Bound *input, uint32_t position, const char *name)
-{
-    UExpr e = {.kind = UEXPR_COLUMN,
-               .parts = &name,
-               .n_parts = 1,
-               .position = position,
-               .plan_id = UNRESOLVED_NO_PLAN_ID};
-    Scope scope = {.bound = input};
-    bind_expr(b, &scope, &e);
-    return NULL;
-}
-
 SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs, uint32_t n,
                              uint32_t *ret_n)
 {
@@ -166,12 +154,6 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
                 return NULL;
             items[n_items++] = (SelectItem){.expr = e, .name = name};
             continue;
-        }
-        for (uint32_t k = 0; k < e->n_args; k++) {
-            int matches;
-            if (!bind_find(b, input, e->args[k], &matches) && matches == 0)
-                return bind_missing_column(b, input, e->args[k]->position,
-                                           e->args[k]->parts[e->args[k]->n_parts - 1]);
         }
         uint32_t before = n_items;
         for (uint32_t k = 0; k < input->n_columns; k++)
@@ -210,6 +192,7 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
     if (!exprs || !names)
         return NULL;
     Bound *attached = input;
+    WindowList windows = {0};
     LateralList lateral = {.names = bind_alloc(b, n, sizeof(*names)), .exprs = exprs};
     if (!lateral.names)
         return NULL;
@@ -217,7 +200,8 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
                    .outer = b->outer,
                    .clause = "SELECT",
                    .attach = &attached,
-                   .lateral = &lateral};
+                   .lateral = &lateral,
+                   .windows = &windows};
     for (uint32_t i = 0; i < n; i++) {
         names[i] = items[i].name;
         if (items[i].column) {
@@ -234,7 +218,8 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
             lateral.names[i] = items[i].expr->name;
         lateral.n = i + 1;
     }
-    PlanNode *node = bind_project_node(b, attached->node, exprs, names, n);
+    PlanNode *below = bind_window_nodes(b, attached->node, &windows, exprs, n);
+    PlanNode *node = below ? bind_project_node(b, below, exprs, names, n) : NULL;
     Bound *bound = bound_new(b, node);
     if (!bound)
         return NULL;
@@ -267,7 +252,11 @@ static Bound *bind_project(Binder *b, const URel *rel)
     uint32_t n;
     SelectItem *items = bind_select_list(b, input, rel->exprs, rel->n_exprs, &n);
     items = items ? bind_generator_item(b, &input, items, &n) : NULL;
-    return items ? bind_project_items(b, input, items, n) : NULL;
+    const URel *before = b->named_windows;
+    b->named_windows = rel;
+    Bound *bound = items ? bind_project_items(b, input, items, n) : NULL;
+    b->named_windows = before;
+    return bound;
 }
 
 /* Output columns with one added or replaced each. */
@@ -292,8 +281,6 @@ static Bound *bind_with_columns(Binder *b, const URel *rel)
             items[k] = (SelectItem){.expr = e, .name = e->name};
             replaced = true;
         }
-        if (!replaced && rel->all)
-            return bind_missing_column(b, input, e->position, e->name);
         if (!replaced)
             items[n++] = (SelectItem){.expr = e, .name = e->name};
     }
@@ -332,15 +319,9 @@ static Bound *bind_drop(Binder *b, const URel *rel)
     SelectItem *items = bind_alloc(b, input->n_columns, sizeof(*items));
     if (!dropped || !items)
         return NULL;
-    for (uint32_t k = 0; k < rel->n_names; k++) {
-        bool found = !rel->all;
-        for (uint32_t i = 0; i < input->n_columns; i++) {
+    for (uint32_t i = 0; i < input->n_columns; i++)
+        for (uint32_t k = 0; k < rel->n_names; k++)
             dropped[i] |= names_equal(b, input->columns[i].name, rel->names[k]);
-            found |= dropped[i];
-        }
-        if (!found)
-            return bind_missing_column(b, input, rel->position, rel->names[k]);
-    }
     for (uint32_t k = 0; k < rel->n_exprs; k++) {
         /* A column that is not there is no error. */
         if (rel->exprs[k]->kind != UEXPR_COLUMN)
@@ -514,8 +495,21 @@ static Bound *bind_filter(Binder *b, const URel *rel)
     return bound_over(b, input, node);
 }
 
+static bool has_windows(const URel *rel)
+{
+    for (uint32_t i = 0; i < rel->n_exprs; i++)
+        if (uexpr_has_window(rel->exprs[i]))
+            return true;
+    return false;
+}
+
 static Bound *bind_having(Binder *b, const URel *rel)
 {
+    /* Window functions see the groups that are left: the condition goes below them. */
+    if (rel->input->kind == UREL_AGGREGATE && has_windows(rel->input)) {
+        b->having = rel->condition;
+        return bind_relation(b, rel->input);
+    }
     Bound *input = bind_relation(b, rel->input);
     if (!input)
         return NULL;
@@ -779,21 +773,6 @@ static Bound *bind_with(Binder *b, const URel *rel)
     return bound;
 }
 
-static Bound *bind_sample(Binder *b, const URel *rel)
-{
-    Bound *input = bind_relation(b, rel->input);
-    input = input ? drop_extra(b, input) : NULL;
-    PlanNode *node = input ? bind_pass_node(b, PLAN_SAMPLE, input->node) : NULL;
-    Bound *bound = node ? bound_over(b, input, node) : NULL;
-    if (!bound)
-        return NULL;
-    node->sample.low = rel->low;
-    node->sample.high = rel->high;
-    node->sample.seed = rel->all ? b->context->now_usec : rel->start;
-    bound->project = NULL;
-    return bound;
-}
-
 static Bound *bind_relation_body(Binder *b, const URel *rel)
 {
     switch ((URelKind)rel->kind) {
@@ -852,8 +831,6 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_unpivot(b, rel);
     case UREL_GENERATE:
         return bind_generate(b, rel);
-    case UREL_SAMPLE:
-        return bind_sample(b, rel);
     case UREL_PIVOT:
         return bind_pivot(b, rel);
     case UREL_SQL_UNPIVOT:

@@ -445,7 +445,7 @@ typedef struct Pending {
 static Expr *replace_pending(void *userdata, Expr *e)
 {
     const Pending *p = userdata;
-    if (e->kind != EXPR_COLUMN || e->column < BIND_PENDING_BASE)
+    if (e->kind != EXPR_COLUMN || e->column < BIND_PENDING_BASE || e->column >= BIND_WINDOW_BASE)
         return NULL;
     return p->values[e->column - BIND_PENDING_BASE];
 }

@@ -56,12 +56,12 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
             }
             continue;
         case PLAN_EXPAND:
+        case PLAN_WINDOW:
             if (column >= node->input->n_fields)
                 return false;
             node = node->input;
             continue;
         case PLAN_REPLICATE:
-        case PLAN_SAMPLE:
         case PLAN_FILTER:
         case PLAN_SORT:
         case PLAN_LIMIT:
@@ -409,9 +409,6 @@ void opt_estimate(PlanNode *node)
         if (node->limit.limit >= 0)
             rows = MIN(rows, (double)node->limit.limit);
         break;
-    case PLAN_SAMPLE:
-        rows *= node->sample.high - node->sample.low;
-        break;
     case PLAN_EXPAND:
         rows *= node->expand.n_sets;
         break;
@@ -477,6 +474,9 @@ static void walk_estimate(const PlanNode *node, PlanEstimate *e, double *held)
     case PLAN_AGGREGATE:
     case PLAN_DISTINCT:
         *held += node->rows * (node->bytes_per_row + 32) * 2;
+        break;
+    case PLAN_WINDOW: /* sorted, and a partition beside */
+        *held += node->rows * (node->bytes_per_row + 16) * 1.5;
         break;
     case PLAN_SORT:
         if (node->sort.limit < 0)
@@ -566,6 +566,12 @@ uint64_t plan_fingerprint(const PlanNode *node)
     case PLAN_EXPAND:
         for (uint32_t i = 0; i < node->expand.n_sets; i++)
             h = mix(h, (uint64_t)node->expand.ids[i]);
+        break;
+    case PLAN_WINDOW:
+        for (uint32_t i = 0; i < node->window.n_keys; i++)
+            h = mix(mix(h, expr_hash(node->window.keys[i].expr)), node->window.keys[i].descending);
+        for (uint32_t i = 0; i < node->window.n_functions; i++)
+            h = mix(mix(h, node->window.functions[i].id), node->window.functions[i].aggregate.id);
         break;
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)

@@ -182,15 +182,21 @@ void plan_print_expr(FILE *out, const Expr *e, const PlanNode *left, const PlanN
 
 const char *plan_kind_name(const PlanNode *node)
 {
-    static const char *const names[_PLAN_KIND_MAX] = {
-        [PLAN_SCAN] = "FileScan",           [PLAN_RANGE] = "Range",
-        [PLAN_VALUES] = "LocalTableScan",   [PLAN_FILTER] = "Filter",
-        [PLAN_PROJECT] = "Project",         [PLAN_JOIN] = "HashJoin",
-        [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
-        [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
-        [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
-        [PLAN_SAMPLE] = "Sample",           [PLAN_REPLICATE] = "Replicate",
-        [PLAN_GENERATE] = "Generate"};
+    static const char *const names[_PLAN_KIND_MAX] = {[PLAN_SCAN] = "FileScan",
+                                                      [PLAN_RANGE] = "Range",
+                                                      [PLAN_VALUES] = "LocalTableScan",
+                                                      [PLAN_FILTER] = "Filter",
+                                                      [PLAN_PROJECT] = "Project",
+                                                      [PLAN_JOIN] = "HashJoin",
+                                                      [PLAN_AGGREGATE] = "HashAggregate",
+                                                      [PLAN_SORT] = "Sort",
+                                                      [PLAN_LIMIT] = "GlobalLimit",
+                                                      [PLAN_UNION] = "Union",
+                                                      [PLAN_DISTINCT] = "Distinct",
+                                                      [PLAN_EXPAND] = "Expand",
+                                                      [PLAN_REPLICATE] = "Replicate",
+                                                      [PLAN_GENERATE] = "Generate",
+                                                      [PLAN_WINDOW] = "Window"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)
@@ -252,11 +258,11 @@ static void print_aggregate(FILE *out, const Aggregate *a, const PlanNode *input
     }
 }
 
-static void print_keys(FILE *out, const PlanNode *node)
+static void print_sort_keys(FILE *out, const SortKey *keys, uint32_t n, const PlanNode *node)
 {
     fputc('[', out);
-    for (uint32_t i = 0; i < node->sort.n_keys; i++) {
-        const SortKey *k = &node->sort.keys[i];
+    for (uint32_t i = 0; i < n; i++) {
+        const SortKey *k = &keys[i];
         if (i > 0)
             fputs(", ", out);
         plan_print_expr(out, k->expr, node->input, NULL);
@@ -264,6 +270,51 @@ static void print_keys(FILE *out, const PlanNode *node)
                 k->nulls_first ? "FIRST" : "LAST");
     }
     fputc(']', out);
+}
+
+static void print_keys(FILE *out, const PlanNode *node)
+{
+    print_sort_keys(out, node->sort.keys, node->sort.n_keys, node);
+}
+
+static void print_edge(FILE *out, const WindowEdge *edge, const PlanNode *input)
+{
+    static const char *const kinds[] = {"UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW",
+                                        "FOLLOWING", "UNBOUNDED FOLLOWING"};
+    if (edge->value)
+        plan_print_expr(out, edge->value, input, NULL);
+    else if (edge->kind == WINDOW_PRECEDING || edge->kind == WINDOW_FOLLOWING)
+        fprintf(out, "%lld ", (long long)edge->offset);
+    fputs(edge->value ? "" : kinds[edge->kind], out);
+}
+
+static void print_window(FILE *out, const PlanNode *node)
+{
+    static const char *const functions[] = {"aggregate",    "row_number", "rank",     "dense_rank",
+                                            "percent_rank", "cume_dist",  "ntile",    "shift",
+                                            "first_value",  "last_value", "nth_value"};
+    uint32_t n = node->window.n_partition;
+    fputs(" [", out);
+    for (uint32_t i = 0; i < node->window.n_functions && i < LIST_ITEMS_MAX; i++) {
+        const WindowFunction *f = &node->window.functions[i];
+        fputs(i > 0 ? ", " : "", out);
+        if (f->id == WINDOW_AGGREGATE) {
+            print_aggregate(out, &f->aggregate, node->input);
+        } else {
+            fprintf(out, "%s(", functions[f->id]);
+            if (f->arg)
+                plan_print_expr(out, f->arg, node->input, NULL);
+            fputc(')', out);
+        }
+        fputs(f->range ? " RANGE " : " ROWS ", out);
+        print_edge(out, &f->start, node->input);
+        fputs(" .. ", out);
+        print_edge(out, &f->end, node->input);
+    }
+    fputs("], ", out);
+    print_sort_keys(out, node->window.keys, n, node);
+    fputs(", ", out);
+    print_sort_keys(out, node->window.keys + n, node->window.n_keys - n, node);
 }
 
 static void print_scan(FILE *out, const PlanNode *node)
@@ -368,6 +419,9 @@ static void print_node(FILE *out, const PlanNode *node)
               out);
         plan_print_expr(out, node->generate.array, node->input, NULL);
         fprintf(out, "), %s", node->generate.outer ? "true" : "false");
+        break;
+    case PLAN_WINDOW:
+        print_window(out, node);
         break;
     case PLAN_LIMIT:
         fprintf(out, " %lld", (long long)node->limit.limit);

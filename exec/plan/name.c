@@ -456,6 +456,110 @@ static void put_type(Name *name, Type type)
     put(name, buf);
 }
 
+static void put_bound(Name *name, const UWindowBound *bound)
+{
+    switch (bound->kind) {
+    case WINDOW_UNBOUNDED_PRECEDING:
+        put(name, "UNBOUNDED PRECEDING");
+        break;
+    case WINDOW_UNBOUNDED_FOLLOWING:
+        put(name, "UNBOUNDED FOLLOWING");
+        break;
+    case WINDOW_CURRENT_ROW:
+        put(name, "CURRENT ROW");
+        break;
+    default: {
+        /* Distances are written as they count: backwards is a negative FOLLOWING. */
+        bool back = bound->kind == WINDOW_PRECEDING;
+        bool plain = bound->offset->kind == UEXPR_LITERAL;
+        put(name, back && !plain ? "(- " : "");
+        put_expr(name, bound->offset);
+        put(name, back && !plain ? ")" : "");
+        put(name, back && plain ? " PRECEDING" : " FOLLOWING");
+    }
+    }
+}
+
+/* lag and lead have a frame of one row. */
+static bool put_shift(Name *name, const UExpr *call)
+{
+    bool lag = strcmp(call->name, "lag") == 0;
+    char text[64];
+    if (!lag && strcmp(call->name, "lead") != 0)
+        return false;
+    const UExpr *offset = call->n_args > 1 ? call->args[1] : NULL;
+    bool negated = offset && offset->kind == UEXPR_CALL && strcmp(offset->name, "negative") == 0;
+    if (negated)
+        offset = offset->args[0];
+    int64_t n = offset && offset->kind == UEXPR_LITERAL ? offset->literal.i : 1;
+    n = negated ? -n : n;
+    snprintf(text, sizeof(text), "ROWS BETWEEN %lld FOLLOWING AND %lld FOLLOWING",
+             (long long)(lag ? -n : n), (long long)(lag ? -n : n));
+    put(name, text);
+    return true;
+}
+
+static void put_window(Name *name, const UExpr *e)
+{
+    static const char *const upper[][2] = {
+        {"rank", "RANK()"}, {"dense_rank", "DENSE_RANK()"}, {"percent_rank", "PERCENT_RANK()"}};
+    const UWindow *w = e->window;
+    const UExpr *call = e->args[0];
+    const char *shown = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(upper); i++)
+        if (call->kind == UEXPR_CALL && strcmp(call->name, upper[i][0]) == 0)
+            shown = upper[i][1];
+    bool shift = call->kind == UEXPR_CALL &&
+                 (strcmp(call->name, "lag") == 0 || strcmp(call->name, "lead") == 0);
+    if (shown) {
+        put(name, shown);
+    } else if (shift) {
+        put(name, call->name);
+        put(name, "(");
+        for (uint32_t i = 0; i < 3; i++) {
+            put(name, i ? ", " : "");
+            if (i < call->n_args)
+                put_expr(name, call->args[i]);
+            else
+                put(name, i == 1 ? "1" : "NULL");
+        }
+        put(name, ")");
+    } else {
+        put_expr(name, call);
+    }
+    if (w->name) {
+        put(name, " OVER ");
+        put(name, w->name);
+        return;
+    }
+    put(name, " OVER (");
+    for (uint32_t i = 0; i < w->n_partition; i++) {
+        put(name, i ? ", " : "PARTITION BY ");
+        put_expr(name, e->args[1 + i]);
+    }
+    put(name, w->n_partition ? " " : "");
+    for (uint32_t i = 0; i < w->n_order; i++) {
+        put(name, i ? ", " : "ORDER BY ");
+        put_expr(name, e->args[1 + w->n_partition + i]);
+        put(name, w->descending[i] ? " DESC" : " ASC");
+        put(name, w->nulls_first[i] ? " NULLS FIRST" : " NULLS LAST");
+    }
+    put(name, w->n_order ? " " : "");
+    bool rows = call->kind == UEXPR_CALL && (shown || strcmp(call->name, "row_number") == 0 ||
+                                             strcmp(call->name, "ntile") == 0);
+    if (!put_shift(name, call)) {
+        static const UWindowBound all = {WINDOW_UNBOUNDED_PRECEDING, NULL};
+        const UWindowBound end = {
+            w->n_order || rows ? WINDOW_CURRENT_ROW : WINDOW_UNBOUNDED_FOLLOWING, NULL};
+        bool range = w->has_frame ? w->range : w->n_order > 0 && !rows;
+        put(name, range ? "RANGE BETWEEN " : "ROWS BETWEEN ");
+        put_bound(name, w->has_frame ? &w->start : &all);
+        put(name, " AND ");
+        put_bound(name, w->has_frame ? &w->end : &end);
+    }
+    put(name, ")");
+}
+
 static void put_expr(Name *name, const UExpr *e)
 {
     if (name->n + 1 >= NAME_BYTES_MAX)
@@ -489,6 +593,9 @@ static void put_expr(Name *name, const UExpr *e)
         break;
     case UEXPR_CALL:
         put_call(name, e);
+        break;
+    case UEXPR_WINDOW:
+        put_window(name, e);
         break;
     case UEXPR_ALIAS:
         /* Inside another expression an alias is only what it names. */

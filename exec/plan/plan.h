@@ -93,6 +93,45 @@ typedef struct SortKey {
     bool nulls_first;
 } SortKey;
 
+/* SQL:2003 window functions, as Spark has them. */
+typedef enum WindowBound {
+    WINDOW_UNBOUNDED_PRECEDING,
+    WINDOW_PRECEDING, /* ROWS: @offset rows; RANGE: @value */
+    WINDOW_CURRENT_ROW,
+    WINDOW_FOLLOWING,
+    WINDOW_UNBOUNDED_FOLLOWING,
+} WindowBound;
+
+typedef struct WindowEdge {
+    uint8_t kind;   /* WindowBound; in ROWS frames a negative PRECEDING is a FOLLOWING */
+    int64_t offset; /* ROWS */
+    Expr *value;    /* RANGE: where the frame begins or ends, in the order key's type, per row */
+} WindowEdge;
+
+typedef enum WindowId {
+    WINDOW_AGGREGATE,
+    WINDOW_ROW_NUMBER,
+    WINDOW_RANK,
+    WINDOW_DENSE_RANK,
+    WINDOW_PERCENT_RANK,
+    WINDOW_CUME_DIST,
+    WINDOW_NTILE,       /* @offset: buckets */
+    WINDOW_SHIFT,       /* lag and lead: the row @offset behind (negative: before), or @otherwise */
+    WINDOW_FIRST_VALUE, /* of the frame */
+    WINDOW_LAST_VALUE,
+    WINDOW_NTH_VALUE, /* @offset: 1.. */
+} WindowId;
+
+typedef struct WindowFunction {
+    uint8_t id; /* WindowId */
+    bool nullable, ignore_nulls, range;
+    Type type;
+    Expr *arg, *otherwise; /* or NULL */
+    int64_t offset;
+    WindowEdge start, end;
+    Aggregate aggregate; /* WINDOW_AGGREGATE: its argument and filter are columns */
+} WindowFunction;
+
 typedef enum JoinType {
     JOIN_INNER,
     JOIN_LEFT,  /* every row of the left input */
@@ -129,8 +168,8 @@ typedef enum PlanKind {
     PLAN_DISTINCT,
     PLAN_EXPAND,    /* each row once per grouping set */
     PLAN_REPLICATE, /* each row as often as the input's last column (LONG) says, without that */
-    PLAN_SAMPLE,    /* rows that draw a number in [low, high) */
     PLAN_GENERATE,  /* explode() and its kin: the input's columns, then what is generated */
+    PLAN_WINDOW,    /* input columns, then one for each function */
     _PLAN_KIND_MAX,
 } PlanKind;
 
@@ -211,6 +250,12 @@ struct PlanNode {
             int64_t offset; /* rows to leave out first, with a limit */
         } sort;
         struct {
+            SortKey *keys; /* the partition's, then the order's; all are columns */
+            uint32_t n_keys, n_partition;
+            WindowFunction *functions; /* their expressions are columns too */
+            uint32_t n_functions;
+        } window;
+        struct {
             int64_t limit; /* -1: none */
             int64_t offset;
         } limit;
@@ -237,9 +282,5 @@ struct PlanNode {
             int64_t *ids;
             uint32_t n_sets;
         } expand;
-        struct {
-            double low, high;
-            int64_t seed;
-        } sample;
     };
 };

@@ -344,6 +344,69 @@ static Pruned prune_sort(Optimiser *o, const PlanNode *node, const bool *need)
     return p;
 }
 
+/* Functions that nobody reads go, and with the last of them the node. */
+static Pruned prune_window(Optimiser *o, const PlanNode *node, const bool *need)
+{
+    uint32_t n_in = node->input->n_fields, n = node->window.n_functions, n_kept = 0;
+    bool *wanted = copy_need(o, need, n_in);
+    uint32_t *map = opt_alloc(o, node->n_fields, sizeof(*map));
+    WindowFunction *functions = opt_alloc(o, n, sizeof(*functions));
+    SortKey *keys = opt_alloc(o, node->window.n_keys, sizeof(*keys));
+    PlanNode *copy = opt_copy(o, node);
+    if (!wanted || !map || !functions || !keys || !copy)
+        return (Pruned){0};
+    for (uint32_t i = 0; i < n; i++) {
+        const WindowFunction *f = &node->window.functions[i];
+        const Expr *const parts[] = {f->arg,       f->otherwise,     f->start.value,
+                                     f->end.value, f->aggregate.arg, f->aggregate.filter};
+        if (!need[n_in + i])
+            continue;
+        n_kept++;
+        for (size_t k = 0; k < ARRAY_SIZE(parts); k++)
+            need_columns(wanted, parts[k]);
+    }
+    for (uint32_t i = 0; i < node->window.n_keys && n_kept > 0; i++)
+        need_columns(wanted, node->window.keys[i].expr);
+    Pruned input = prune(o, node->input, wanted);
+    if (!input.node)
+        return (Pruned){0};
+    for (uint32_t i = 0; i < node->n_fields; i++)
+        map[i] = i < n_in ? input.map[i] : GONE;
+    if (n_kept == 0)
+        return (Pruned){input.node, map};
+    copy->input = input.node;
+    copy->n_fields = input.node->n_fields + n_kept;
+    copy->fields = opt_alloc(o, copy->n_fields, sizeof(PlanField));
+    if (!copy->fields)
+        return (Pruned){0};
+    memcpy(copy->fields, input.node->fields, input.node->n_fields * sizeof(PlanField));
+    copy->window.functions = functions;
+    copy->window.keys = keys;
+    copy->window.n_functions = n_kept;
+    n_kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        WindowFunction *f = &functions[n_kept];
+        if (!need[n_in + i])
+            continue;
+        *f = node->window.functions[i];
+        Expr **parts[] = {&f->arg,       &f->otherwise,     &f->start.value,
+                          &f->end.value, &f->aggregate.arg, &f->aggregate.filter};
+        for (size_t k = 0; k < ARRAY_SIZE(parts); k++)
+            if (*parts[k] && !(*parts[k] = remap(o, *parts[k], input.map)))
+                return (Pruned){0};
+        map[n_in + i] = input.node->n_fields + n_kept;
+        copy->fields[map[n_in + i]] = node->fields[n_in + i];
+        n_kept++;
+    }
+    for (uint32_t i = 0; i < node->window.n_keys; i++) {
+        keys[i] = node->window.keys[i];
+        keys[i].expr = remap(o, keys[i].expr, input.map);
+        if (!keys[i].expr)
+            return (Pruned){0};
+    }
+    return (Pruned){copy, map};
+}
+
 /* Exactly the columns of @need, in their order. */
 static PlanNode *exact(Optimiser *o, const PlanNode *node, const bool *need)
 {
@@ -486,8 +549,9 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
         return prune_aggregate(o, node, need);
     case PLAN_SORT:
         return prune_sort(o, node, need);
+    case PLAN_WINDOW:
+        return prune_window(o, node, need);
     case PLAN_LIMIT:
-    case PLAN_SAMPLE:
         return over(o, node, prune(o, node->input, need));
     case PLAN_UNION:
         return prune_union(o, node, need);

@@ -10,6 +10,11 @@
 #include "base/cleanup.h"
 #include "exec/plan/optimise_internal.h"
 
+static bool visit_key(void *userdata, uint32_t column)
+{
+    return ((const bool *)userdata)[column];
+}
+
 static PlanNode *push_filter(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 {
     /* The filter's own conjuncts first: they were nearer to the data. */
@@ -81,6 +86,26 @@ static PlanNode *push_through(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     if (copy)
         copy->input = opt_push(o, node->input, conjuncts);
     return copy && copy->input ? copy : NULL;
+}
+
+/* What is said of a partition's keys alone drops whole partitions, or none of their rows. */
+static PlanNode *push_window(Optimiser *o, PlanNode *node, ExprList *conjuncts)
+{
+    ExprList below = {0}, above = {0};
+    bool *key = opt_alloc(o, node->n_fields, sizeof(*key));
+    PlanNode *copy = opt_copy(o, node);
+    if (!key || !copy)
+        return NULL;
+    for (uint32_t i = 0; i < node->window.n_partition; i++)
+        key[node->window.keys[i].expr->column] = true;
+    for (uint32_t i = 0; i < conjuncts->n; i++) {
+        Expr *e = conjuncts->items[i];
+        bool keys_only = expr_has_columns(e) && expr_each_column(e, visit_key, key);
+        if (!expr_list_add(o->arena, keys_only ? &below : &above, e))
+            return opt_fail(o);
+    }
+    copy->input = opt_push(o, node->input, &below);
+    return copy->input ? opt_filter(o, copy, above.items, above.n) : NULL;
 }
 
 /* Stays above; what is below is still looked at. */
@@ -433,6 +458,8 @@ PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts)
         return push_through(o, node, &kept);
     case PLAN_GENERATE:
         return push_generate(o, node, &kept);
+    case PLAN_WINDOW:
+        return push_window(o, node, &kept);
     case PLAN_JOIN:
         return push_join(o, node, &kept);
     case PLAN_SCAN:

@@ -38,14 +38,15 @@ typedef struct PlanView PlanView;
 
 typedef enum UExprKind {
     UEXPR_LITERAL,
-    UEXPR_COLUMN,    /* @parts: a, t.a, `x y`.a; @plan_id */
-    UEXPR_STAR,      /* @parts: qualifier or none; @args: EXCEPT columns; @plan_id */
-    UEXPR_CALL,      /* @name(@args), @distinct, @filter */
-    UEXPR_ALIAS,     /* args[0] AS @name; of a generator also AS (@parts) */
-    UEXPR_CAST,      /* args[0] to @type, @try_cast */
-    UEXPR_SUBQUERY,  /* @subquery_kind, @query; IN: args are the values on the left */
-    UEXPR_EXTRACT,   /* args[0][args[1]]; @name is there when it was written args[0].name */
-    UEXPR_LAMBDA,    /* @parts -> args[0]; only as an argument of a higher-order function */
+    UEXPR_COLUMN,   /* @parts: a, t.a, `x y`.a; @plan_id */
+    UEXPR_STAR,     /* @parts: qualifier or none; @args: EXCEPT columns; @plan_id */
+    UEXPR_CALL,     /* @name(@args), @distinct, @filter */
+    UEXPR_ALIAS,    /* args[0] AS @name; of a generator also AS (@parts) */
+    UEXPR_CAST,     /* args[0] to @type, @try_cast */
+    UEXPR_SUBQUERY, /* @subquery_kind, @query; IN: args are the values on the left */
+    UEXPR_EXTRACT,  /* args[0][args[1]]; @name is there when it was written args[0].name */
+    UEXPR_LAMBDA,   /* @parts -> args[0]; only as an argument of a higher-order function */
+    UEXPR_WINDOW,   /* args[0] OVER (...): @window; args behind are its partition, then its order */
     UEXPR_PARAMETER, /* :name or ? (number in @parameter); replaced before binding */
 } UExprKind;
 
@@ -54,6 +55,20 @@ typedef enum USubqueryKind {
     USUBQUERY_EXISTS,
     USUBQUERY_IN,
 } USubqueryKind;
+
+typedef struct UWindowBound {
+    uint8_t kind;        /* WindowBound */
+    const UExpr *offset; /* PRECEDING and FOLLOWING */
+} UWindowBound;
+
+/* OVER (...), or OVER name. */
+typedef struct UWindow {
+    const char *name; /* of the WINDOW clause; NULL: what follows says it */
+    uint32_t n_partition, n_order;
+    const bool *descending, *nulls_first; /* [n_order] */
+    bool has_frame, range;
+    UWindowBound start, end;
+} UWindow;
 
 struct UExpr {
     uint8_t kind;          /* UExprKind */
@@ -73,7 +88,8 @@ struct UExpr {
     int64_t plan_id; /* the relation (URel.plan_id) that a DataFrame column came from */
     UExpr **args;
     UExpr *filter; /* CALL: FILTER (WHERE ...) */
-    Type type;     /* LITERAL, CAST */
+    const UWindow *window;
+    Type type; /* LITERAL, CAST */
     Literal literal;
     const URel *query;
     const char *text; /* LITERAL: as written, where the printed form matters ("1.50"); or NULL */
@@ -118,7 +134,6 @@ typedef enum URelKind {
     /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
      * As a table function over ONE_ROW. */
     UREL_GENERATE,
-    UREL_SAMPLE,      /* rows that draw from @low to @high; @start: seed, @all: none given */
     UREL_PIVOT,       /* @exprs: aggregates, @pivots, @values; @groups when @with_groups */
     UREL_SQL_UNPIVOT, /* @groups: @n_columns for each entry, @parts: their aliases or NULL, @names:
                          variable, values; @all: nulls too */
@@ -178,7 +193,11 @@ struct URel {
     Batch *batches;
     const PlanView *view;
     int64_t start, end, step;
-    double low, high;
+    /* PROJECT, AGGREGATE: WINDOW name AS (...): calls of nothing with that name, @names [n_windows]
+     */
+    UExpr **windows;
+    const char **window_names;
+    uint32_t n_windows;
 };
 
 /* Where a front door builds; the first failure sticks and every constructor then returns NULL. */

@@ -229,7 +229,7 @@ static const char *binary_at(const Parser *p, int *ret_level)
         *ret_level = 6;
         return "div";
     }
-    if (t->kind != TOKEN_OPERATOR || at_pipe(p))
+    if (t->kind != TOKEN_OPERATOR)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(binary); i++) {
         if (binary[i].op == t->op) {
@@ -463,8 +463,15 @@ static UExpr *parse_call_tail(Parser *p, UExpr *e)
     }
     if (at_word(p, "WITHIN") && token_is_word(p, peek_at(p, 1), "GROUP"))
         return unsupported_at(p, peek(p), "WITHIN GROUP");
-    if (at_word(p, "OVER") && (peek_at(p, 1)->op == OP_LPAREN || peek_at(p, 1)->kind == TOKEN_WORD))
-        return unsupported_at(p, peek(p), "window functions (OVER)");
+    if (at_words(p, "IGNORE", "NULLS") || at_words(p, "RESPECT", "NULLS")) {
+        e->ignore_nulls = at_word(p, "IGNORE");
+        advance(p);
+        advance(p);
+    }
+    if (at_word(p, "OVER") &&
+        (peek_at(p, 1)->op == OP_LPAREN || peek_at(p, 1)->kind == TOKEN_WORD ||
+         peek_at(p, 1)->kind == TOKEN_QUOTED))
+        return parse_over(p, e);
     return e;
 }
 
@@ -496,8 +503,6 @@ static UExpr *parse_call(Parser *p, const char *name)
             advance(p);
         parse_expression_list(p, &list);
     }
-    if (at_words(p, "IGNORE", "NULLS"))
-        return unsupported_at(p, peek(p), "IGNORE NULLS inside the parentheses");
     if (!expect_op(p, OP_RPAREN))
         return NULL;
     UExpr *e = uexpr_call(p->b, name, (UExpr **)list.items, list.n);
@@ -694,15 +699,6 @@ static UExpr *parse_word(Parser *p)
     if (at_interval(p)) {
         advance(p);
         return parse_interval(p);
-    }
-    if (at_identifier_clause(p)) {
-        const char **parts;
-        uint32_t n;
-        if (!parse_identifier_clause(p, &parts, &n))
-            return NULL;
-        if (accept_op(p, OP_LPAREN) && n == 1)
-            return parse_call_tail(p, parse_call(p, parts[0]));
-        return uexpr_column(p->b, parts, n);
     }
     UExpr *typed = parse_typed_literal(p);
     if (typed || failed(p))

@@ -57,7 +57,6 @@ typedef struct SqlParameters {
     const char **names; /* NULL: positional */
     UExpr **values;
     uint32_t n_values;
-    bool immediate; /* of EXECUTE IMMEDIATE, which does not nest */
 } SqlParameters;
 
 /**

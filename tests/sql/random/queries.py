@@ -305,8 +305,51 @@ class Generator:
         text, scope = self.table("p", ("t1", "t2"))
         return f"SELECT p.id, p.a FROM {text} WHERE {self.subquery_predicate(scope)} AND {self.boolean(scope, 1)}", False
 
+    def window(self):
+        r = self.r
+        text, scope = self.relation()
+        # Order by everything, so that no two rows are peers that one engine may exchange.
+        total = [c for c, _ in scope.columns]
+        items = []
+        for i in range(r.randint(1, 3)):
+            partition = "" if r.random() < 0.3 else f"PARTITION BY {self.expression(scope, r.randint(0, 1))} "
+            first = r.choice(total)
+            unique = r.random() < 0.7
+            order = f"ORDER BY {first}{r.choice(['', ' DESC', ' NULLS LAST', ' DESC NULLS FIRST'])}"
+            if unique:
+                order += "".join(f", {c}" for c in total if c != first)
+            edge = lambda: r.choice(["UNBOUNDED PRECEDING", f"{r.randint(0, 4)} PRECEDING", "CURRENT ROW"])  # noqa: E731
+            end = lambda: r.choice(["UNBOUNDED FOLLOWING", f"{r.randint(0, 4)} FOLLOWING", "CURRENT ROW"])  # noqa: E731
+            frame = ""
+            if r.random() < 0.5:
+                frame = f" ROWS BETWEEN {edge()} AND {end()}" if unique else f" RANGE BETWEEN UNBOUNDED PRECEDING AND {r.choice(['CURRENT ROW', 'UNBOUNDED FOLLOWING'])}"
+            ints = scope.of({"int"})
+            if ints and r.random() < 0.2:
+                unique, order = False, f"ORDER BY {r.choice(ints)}{r.choice(['', ' DESC'])}"
+                frame = f" RANGE BETWEEN {r.choice(['UNBOUNDED', str(r.randint(0, 3))])} PRECEDING AND {r.choice(['CURRENT ROW', f'{r.randint(0, 3)} FOLLOWING'])}"
+            if r.random() < 0.4:
+                name = r.choice(["rank()", "dense_rank()", "percent_rank()", "cume_dist()"] + (["row_number()", f"ntile({r.randint(1, 5)})"] * 2 if unique else []))
+                items.append(f"{name} OVER ({partition}{order}) AS w{i}")
+            elif unique and r.random() < 0.5:
+                value = self.expression(scope, 1)
+                if r.random() < 0.5:
+                    nulls = r.choice(["", "", " IGNORE NULLS"])
+                    items.append(f"{r.choice(['lag', 'lead'])}({value}, {r.randint(0, 3)}){nulls} OVER ({partition}{order}) AS w{i}")
+                else:
+                    name = r.choice([f"first_value({value})", f"last_value({value})", f"nth_value({value}, {r.randint(1, 3)})"])
+                    items.append(f"{name}{r.choice(['', ' IGNORE NULLS'])} OVER ({partition}{order}{frame}) AS w{i}")
+            else:
+                function = r.choice(["count(*)", f"count({self.expression(scope, 1)})", f"sum({self.integer(scope, 1)})", f"min({self.expression(scope, 1)})",
+                                     f"max({self.expression(scope, 1)})", f"avg({self.pick(scope, {'decimal'}, 'decimal(10,2)')})",
+                                     f"sum({self.pick(scope, {'decimal'}, 'decimal(10,2)')})", f"avg({self.pick(scope, {'int'}, 'int')})"])
+                items.append(f"{function} OVER ({partition}{order}{frame}) AS w{i}")
+        keep = r.sample(total, min(2, len(total)))
+        return f"SELECT {', '.join([f'{c} AS k{i}' for i, c in enumerate(keep)] + items)} FROM {text}{self.where(scope, 0.4)}", False
+
     def query(self):
         """(text, whether the order of its rows is given)."""
+        if "window" in self.features and self.r.random() < 0.5:
+            return self.window()
         return self.r.choice([self.plain, self.plain, self.plain, self.grouped, self.grouped, self.set_operation, self.nested, self.correlated])()
 
     def partitions(self):
