@@ -389,6 +389,7 @@ int plan_optimise(PlanContext *context, PlanNode *plan, PlanNode **ret_plan)
     ExprList none = {0};
     PlanNode *node = simplify(&o, plan);
     node = node ? opt_push(&o, node, &none) : NULL;
+    node = node ? opt_use_metadata(&o, node) : NULL;
     node = node ? opt_prune(&o, node) : NULL;
     if (!node)
         return o.result ? o.result : -ENOMEM;

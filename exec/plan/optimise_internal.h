@@ -26,6 +26,8 @@ PlanNode *opt_two_level_distinct(Optimiser *o, PlanNode *node);
 PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 /* join_order.c: an inner join cluster. */
 PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts);
+/* metadata.c: counts, minima and maxima from footers. */
+PlanNode *opt_use_metadata(Optimiser *o, PlanNode *node);
 /* sides.c: SEMI and ANTI joins build their smaller side. Estimates must be there. */
 PlanNode *opt_exchange_sides(Optimiser *o, PlanNode *node);
 /* prune.c: only columns that are needed. */
