@@ -375,6 +375,70 @@ static URel *decode_join(Decoder *d, ProtoReader r)
     return rel;
 }
 
+static URel *decode_lateral_join(Decoder *d, ProtoReader r)
+{
+    static const uint8_t kinds[8] = {[SPARK_LATERAL_JOIN_LEFT] = PART_INPUT,
+                                     [SPARK_LATERAL_JOIN_RIGHT] = PART_RIGHT,
+                                     [SPARK_LATERAL_JOIN_JOIN_CONDITION] = PART_EXPR,
+                                     [SPARK_LATERAL_JOIN_JOIN_TYPE] = PART_INT};
+    Parts p;
+    URel *rel = collect(d, r, kinds, &p) ? over(d, UREL_JOIN, &p) : NULL;
+    if (!rel)
+        return NULL;
+    if (!p.right || p.exprs.n > 1)
+        return decode_malformed(d);
+    switch (p.ints[SPARK_LATERAL_JOIN_JOIN_TYPE]) {
+    case SPARK_JOIN_TYPE_UNSPECIFIED:
+    case SPARK_JOIN_TYPE_INNER:
+        rel->join_type = JOIN_INNER;
+        break;
+    case SPARK_JOIN_TYPE_CROSS:
+        rel->join_type = JOIN_CROSS;
+        break;
+    case SPARK_JOIN_TYPE_LEFT_OUTER:
+        rel->join_type = JOIN_LEFT;
+        break;
+    default:
+        return decode_unsupported(d, "this type of a lateral join");
+    }
+    rel->right = p.right;
+    rel->right->lateral = true;
+    rel->condition = p.exprs.n ? p.exprs.items[0] : NULL;
+    return rel;
+}
+
+static URel *decode_sample(Decoder *d, ProtoReader r)
+{
+    Parts p = {0};
+    double low = 0, high = 0;
+    int64_t seed = 0;
+    bool seeded = false;
+    ProtoField f;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        if (f.number == SPARK_SAMPLE_INPUT)
+            p.input = enter_relation(d, &r, &f);
+        else if (f.number == SPARK_SAMPLE_LOWER_BOUND)
+            low = proto_double(f.value);
+        else if (f.number == SPARK_SAMPLE_UPPER_BOUND)
+            high = proto_double(f.value);
+        else if (f.number == SPARK_SAMPLE_WITH_REPLACEMENT && proto_bool(f.value))
+            return decode_unsupported(d, "a sample with replacement");
+        else if (f.number == SPARK_SAMPLE_SEED) {
+            seed = proto_int64(f.value);
+            seeded = true;
+        }
+    }
+    URel *rel = n == 0 && d->b->result == 0 ? over(d, UREL_SAMPLE, &p) : NULL;
+    if (!rel)
+        return NULL;
+    rel->low = low;
+    rel->high = high;
+    rel->start = seed;
+    rel->all = !seeded;
+    return rel;
+}
+
 static URel *decode_set_operation(Decoder *d, ProtoReader r)
 {
     static const uint8_t kinds[8] = {[SPARK_SET_OPERATION_LEFT_INPUT] = PART_INPUT,
@@ -930,7 +994,6 @@ static const char *refused_name(uint32_t number)
         uint32_t number;
         const char *name;
     } names[] = {
-        {SPARK_RELATION_SAMPLE, "sample() (Sample)"},
         {SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
         {SPARK_RELATION_COLLECT_METRICS, "observe() (CollectMetrics)"},
         {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
@@ -941,7 +1004,6 @@ static const char *refused_name(uint32_t number)
         {SPARK_RELATION_CHUNKED_CACHED_LOCAL_RELATION, "cached data (ChunkedCachedLocalRelation)"},
         {SPARK_RELATION_AS_OF_JOIN, "as-of joins (AsOfJoin)"},
         {SPARK_RELATION_TRANSPOSE, "transpose() (Transpose)"},
-        {SPARK_RELATION_LATERAL_JOIN, "lateral joins (LateralJoin)"},
         {SPARK_RELATION_UNRESOLVED_TABLE_VALUED_FUNCTION,
          "table functions (UnresolvedTableValuedFunction)"},
         {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
@@ -972,6 +1034,10 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_filter(d, r);
     case SPARK_RELATION_JOIN:
         return decode_join(d, r);
+    case SPARK_RELATION_LATERAL_JOIN:
+        return decode_lateral_join(d, r);
+    case SPARK_RELATION_SAMPLE:
+        return decode_sample(d, r);
     case SPARK_RELATION_SET_OP:
         return decode_set_operation(d, r);
     case SPARK_RELATION_SORT:

@@ -265,6 +265,7 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
                                                       [PLAN_LIMIT] = "Limit",
                                                       [PLAN_UNION] = "Union",
                                                       [PLAN_DISTINCT] = "Distinct",
+                                                      [PLAN_SAMPLE] = "Sample",
                                                       [PLAN_EXPAND] = "Expand",
                                                       [PLAN_REPLICATE] = "Replicate",
                                                       [PLAN_GENERATE] = "Generate",

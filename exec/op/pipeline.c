@@ -319,6 +319,9 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
     case PLAN_GENERATE:
         r = generate_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);
+    case PLAN_SAMPLE:
+        r = sample_new(q, node, next, &op);
+        return r ? r : build_node(q, node->input, op, depth + 1, finishes);
     case PLAN_EXPAND:
         r = expand_new(q, node, next, &op);
         return r ? r : build_node(q, node->input, op, depth + 1, finishes);

@@ -89,6 +89,7 @@ int project_new(Query *query, const PlanNode *node, Operator *next, Operator **r
 int expand_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int replicate_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int generate_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
+int sample_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int limit_new(Query *query, const PlanNode *node, Operator *next, Operator **ret);
 int result_new(Query *query, const PlanNode *node, Operator **ret);
 int aggregate_new(Query *query, const PlanNode *node, Operator **ret);

@@ -136,6 +136,18 @@ static bool star_includes(Binder *b, const UExpr *star, const BoundColumn *c)
            !star_excludes(b, star, c);
 }
 
+static void *bind_missing_column(Binder *b, const Bound *input, uint32_t position, const char *name)
+{
+    UExpr e = {.kind = UEXPR_COLUMN,
+               .parts = &name,
+               .n_parts = 1,
+               .position = position,
+               .plan_id = UNRESOLVED_NO_PLAN_ID};
+    Scope scope = {.bound = input};
+    bind_expr(b, &scope, &e);
+    return NULL;
+}
+
 SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs, uint32_t n,
                              uint32_t *ret_n)
 {
@@ -154,6 +166,12 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
                 return NULL;
             items[n_items++] = (SelectItem){.expr = e, .name = name};
             continue;
+        }
+        for (uint32_t k = 0; k < e->n_args; k++) {
+            int matches;
+            if (!bind_find(b, input, e->args[k], &matches) && matches == 0)
+                return bind_missing_column(b, input, e->args[k]->position,
+                                           e->args[k]->parts[e->args[k]->n_parts - 1]);
         }
         uint32_t before = n_items;
         for (uint32_t k = 0; k < input->n_columns; k++)
@@ -281,6 +299,8 @@ static Bound *bind_with_columns(Binder *b, const URel *rel)
             items[k] = (SelectItem){.expr = e, .name = e->name};
             replaced = true;
         }
+        if (!replaced && rel->all)
+            return bind_missing_column(b, input, e->position, e->name);
         if (!replaced)
             items[n++] = (SelectItem){.expr = e, .name = e->name};
     }
@@ -319,9 +339,15 @@ static Bound *bind_drop(Binder *b, const URel *rel)
     SelectItem *items = bind_alloc(b, input->n_columns, sizeof(*items));
     if (!dropped || !items)
         return NULL;
-    for (uint32_t i = 0; i < input->n_columns; i++)
-        for (uint32_t k = 0; k < rel->n_names; k++)
+    for (uint32_t k = 0; k < rel->n_names; k++) {
+        bool found = !rel->all;
+        for (uint32_t i = 0; i < input->n_columns; i++) {
             dropped[i] |= names_equal(b, input->columns[i].name, rel->names[k]);
+            found |= dropped[i];
+        }
+        if (!found)
+            return bind_missing_column(b, input, rel->position, rel->names[k]);
+    }
     for (uint32_t k = 0; k < rel->n_exprs; k++) {
         /* A column that is not there is no error. */
         if (rel->exprs[k]->kind != UEXPR_COLUMN)
@@ -773,6 +799,21 @@ static Bound *bind_with(Binder *b, const URel *rel)
     return bound;
 }
 
+static Bound *bind_sample(Binder *b, const URel *rel)
+{
+    Bound *input = bind_relation(b, rel->input);
+    input = input ? drop_extra(b, input) : NULL;
+    PlanNode *node = input ? bind_pass_node(b, PLAN_SAMPLE, input->node) : NULL;
+    Bound *bound = node ? bound_over(b, input, node) : NULL;
+    if (!bound)
+        return NULL;
+    node->sample.low = rel->low;
+    node->sample.high = rel->high;
+    node->sample.seed = rel->all ? b->context->now_usec : rel->start;
+    bound->project = NULL;
+    return bound;
+}
+
 static Bound *bind_relation_body(Binder *b, const URel *rel)
 {
     switch ((URelKind)rel->kind) {
@@ -831,6 +872,8 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_unpivot(b, rel);
     case UREL_GENERATE:
         return bind_generate(b, rel);
+    case UREL_SAMPLE:
+        return bind_sample(b, rel);
     case UREL_PIVOT:
         return bind_pivot(b, rel);
     case UREL_SQL_UNPIVOT:

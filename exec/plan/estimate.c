@@ -62,6 +62,7 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
             node = node->input;
             continue;
         case PLAN_REPLICATE:
+        case PLAN_SAMPLE:
         case PLAN_FILTER:
         case PLAN_SORT:
         case PLAN_LIMIT:
@@ -408,6 +409,9 @@ void opt_estimate(PlanNode *node)
     case PLAN_LIMIT:
         if (node->limit.limit >= 0)
             rows = MIN(rows, (double)node->limit.limit);
+        break;
+    case PLAN_SAMPLE:
+        rows *= node->sample.high - node->sample.low;
         break;
     case PLAN_EXPAND:
         rows *= node->expand.n_sets;

@@ -194,6 +194,7 @@ const char *plan_kind_name(const PlanNode *node)
                                                       [PLAN_UNION] = "Union",
                                                       [PLAN_DISTINCT] = "Distinct",
                                                       [PLAN_EXPAND] = "Expand",
+                                                      [PLAN_SAMPLE] = "Sample",
                                                       [PLAN_REPLICATE] = "Replicate",
                                                       [PLAN_GENERATE] = "Generate",
                                                       [PLAN_WINDOW] = "Window"};

@@ -168,6 +168,7 @@ typedef enum PlanKind {
     PLAN_DISTINCT,
     PLAN_EXPAND,    /* each row once per grouping set */
     PLAN_REPLICATE, /* each row as often as the input's last column (LONG) says, without that */
+    PLAN_SAMPLE,    /* rows that draw a number in [low, high) */
     PLAN_GENERATE,  /* explode() and its kin: the input's columns, then what is generated */
     PLAN_WINDOW,    /* input columns, then one for each function */
     _PLAN_KIND_MAX,
@@ -282,5 +283,9 @@ struct PlanNode {
             int64_t *ids;
             uint32_t n_sets;
         } expand;
+        struct {
+            double low, high;
+            int64_t seed;
+        } sample;
     };
 };

@@ -552,6 +552,7 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
     case PLAN_WINDOW:
         return prune_window(o, node, need);
     case PLAN_LIMIT:
+    case PLAN_SAMPLE:
         return over(o, node, prune(o, node->input, need));
     case PLAN_UNION:
         return prune_union(o, node, need);

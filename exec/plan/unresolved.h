@@ -134,6 +134,7 @@ typedef enum URelKind {
     /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
      * As a table function over ONE_ROW. */
     UREL_GENERATE,
+    UREL_SAMPLE,      /* rows that draw from @low to @high; @start: seed, @all: none given */
     UREL_PIVOT,       /* @exprs: aggregates, @pivots, @values; @groups when @with_groups */
     UREL_SQL_UNPIVOT, /* @groups: @n_columns for each entry, @parts: their aliases or NULL, @names:
                          variable, values; @all: nulls too */
@@ -193,6 +194,7 @@ struct URel {
     Batch *batches;
     const PlanView *view;
     int64_t start, end, step;
+    double low, high;
     /* PROJECT, AGGREGATE: WINDOW name AS (...): calls of nothing with that name, @names [n_windows]
      */
     UExpr **windows;

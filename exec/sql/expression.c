@@ -229,7 +229,7 @@ static const char *binary_at(const Parser *p, int *ret_level)
         *ret_level = 6;
         return "div";
     }
-    if (t->kind != TOKEN_OPERATOR)
+    if (t->kind != TOKEN_OPERATOR || at_pipe(p))
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(binary); i++) {
         if (binary[i].op == t->op) {
@@ -699,6 +699,15 @@ static UExpr *parse_word(Parser *p)
     if (at_interval(p)) {
         advance(p);
         return parse_interval(p);
+    }
+    if (at_identifier_clause(p)) {
+        const char **parts;
+        uint32_t n;
+        if (!parse_identifier_clause(p, &parts, &n))
+            return NULL;
+        if (accept_op(p, OP_LPAREN) && n == 1)
+            return parse_call_tail(p, parse_call(p, parts[0]));
+        return uexpr_column(p->b, parts, n);
     }
     UExpr *typed = parse_typed_literal(p);
     if (typed || failed(p))

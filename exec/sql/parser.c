@@ -283,9 +283,52 @@ const char *parse_identifier(Parser *p)
     return parse_any_identifier(p);
 }
 
+bool at_identifier_clause(const Parser *p)
+{
+    const Token *in = peek_at(p, 2);
+    return at_word(p, "IDENTIFIER") && peek_at(p, 1)->op == OP_LPAREN &&
+           (in->kind == TOKEN_STRING || in->op == OP_COLON || in->op == OP_QUESTION);
+}
+
+/* A text that is there before the query: a literal, or some put together. */
+static bool constant_text(const UExpr *e, char *buf, size_t size, size_t *n)
+{
+    if (e->kind == UEXPR_CALL && strcmp(e->name, "concat") == 0) {
+        for (uint32_t i = 0; i < e->n_args; i++)
+            if (!constant_text(e->args[i], buf, size, n))
+                return false;
+        return true;
+    }
+    if (e->kind != UEXPR_LITERAL || e->type.kind != TYPE_STRING || e->literal.is_null ||
+        e->literal.s.length >= size - *n)
+        return false;
+    memcpy(buf + *n, vec_string_data(&e->literal.s), e->literal.s.length);
+    *n += e->literal.s.length;
+    return true;
+}
+
+bool parse_identifier_clause(Parser *p, const char ***ret_parts, uint32_t *ret_n)
+{
+    const Token *t = peek(p);
+    char text[1024];
+    size_t n = 0;
+    advance(p);
+    advance(p);
+    UExpr *e = parse_expression(p);
+    if (!e || !expect_op(p, OP_RPAREN))
+        return false;
+    if (!constant_text(e, text, sizeof(text), &n))
+        return parse_error_at(p, t, "NOT_A_CONSTANT_STRING.NOT_CONSTANT", "42601",
+                              "The expression of IDENTIFIER must be a constant string."),
+               false;
+    return unresolved_split_name(p->b, text, n, ret_parts, ret_n) == 0;
+}
+
 bool parse_name(Parser *p, const char ***ret_parts, uint32_t *ret_n)
 {
     PtrList parts = {0};
+    if (at_identifier_clause(p))
+        return parse_identifier_clause(p, ret_parts, ret_n);
     if (!list_add(p, &parts, (void *)parse_identifier(p)))
         return false;
     while (at_op(p, OP_DOT) &&

@@ -57,6 +57,7 @@ typedef struct SqlParameters {
     const char **names; /* NULL: positional */
     UExpr **values;
     uint32_t n_values;
+    bool immediate; /* of EXECUTE IMMEDIATE, which does not nest */
 } SqlParameters;
 
 /**

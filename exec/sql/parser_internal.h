@@ -104,6 +104,20 @@ bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n);
 /* Where a query can begin. */
 bool at_query(const Parser *p);
 URel *parse_query(Parser *p);
+/* JOIN ... behind @left, as often as there is one. */
+URel *parse_joins(Parser *p, URel *left);
+/* UNION, EXCEPT, INTERSECT behind @left; @level 0: all, 1: only INTERSECT. */
+URel *parse_set_operations(Parser *p, URel *left, int level);
+/* ORDER BY, LIMIT, OFFSET and pipes behind @rel. */
+URel *parse_query_tail(Parser *p, URel *rel);
+/* Behind GROUP BY. */
+bool parse_group_by(Parser *p, URel *rel);
+/* |> ..., as often as there is one. */
+URel *parse_pipes(Parser *p, URel *rel);
+bool at_pipe(const Parser *p);
+/* IDENTIFIER('a.b'), when it is next. */
+bool at_identifier_clause(const Parser *p);
+bool parse_identifier_clause(Parser *p, const char ***ret_parts, uint32_t *ret_n);
 /* PIVOT or UNPIVOT, which is next, of @input. */
 URel *parse_pivot(Parser *p, URel *input);
 UExpr *mark(Parser *p, UExpr *e, uint32_t first_token);

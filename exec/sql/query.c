@@ -3,6 +3,7 @@
 /* Queries: WITH, set operations, SELECT, FROM, joins, ORDER BY, LIMIT. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,8 +11,6 @@
 #include "exec/sql/literal.h"
 
 static URel *parse_relation(Parser *p);
-static URel *parse_set_operations(Parser *p, URel *first, int level);
-static URel *parse_query_tail(Parser *p, URel *rel);
 
 bool at_query(const Parser *p)
 {
@@ -252,7 +251,7 @@ static URel *parse_lateral_view(Parser *p, URel *input)
 static URel *parse_table(Parser *p)
 {
     uint32_t first = p->at;
-    if (peek_at(p, 1)->op == OP_LPAREN) {
+    if (!at_identifier_clause(p) && peek_at(p, 1)->op == OP_LPAREN) {
         if (at_word(p, "RANGE"))
             return parse_range(p, first);
         if (function_is_generator_at(p))
@@ -278,8 +277,6 @@ static URel *parse_table(Parser *p)
     rel->n_parts = n;
     return seal_marked(p, rel, first);
 }
-
-static URel *parse_joins(Parser *p, URel *left);
 
 /*
  * Behind an opening parenthesis in FROM: a query, or a join. Which one, only what follows an inner
@@ -316,6 +313,61 @@ static URel *parse_paren_body(Parser *p, bool *ret_is_query)
     return failed(p) ? NULL : rel;
 }
 
+static bool sample_number(Parser *p, double *ret)
+{
+    const Token *t = peek(p);
+    UExpr *e = parse_number(p, false);
+    if (!e)
+        return false;
+    char buf[64] = "";
+    memcpy(buf, p->text + t->start, MIN(t->stop - t->start, 63u));
+    *ret = strtod(buf, NULL);
+    return true;
+}
+
+/* TABLESAMPLE (30 PERCENT | 5 ROWS | BUCKET 1 OUT OF 10) [REPEATABLE (seed)] */
+static URel *parse_sample(Parser *p, URel *input)
+{
+    uint32_t first = p->at;
+    const Token *t = peek(p);
+    double number, of = 100;
+    advance(p);
+    if (!expect_op(p, OP_LPAREN))
+        return NULL;
+    bool bucket = accept_word(p, "BUCKET");
+    if (!sample_number(p, &number))
+        return NULL;
+    bool rows = !bucket && accept_word(p, "ROWS");
+    if (bucket) {
+        if (!expect_word(p, "OUT") || !expect_word(p, "OF") || !sample_number(p, &of))
+            return NULL;
+    } else if (!rows && !expect_word(p, "PERCENT")) {
+        return NULL;
+    }
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    URel *rel = over(p, rows ? UREL_LIMIT : UREL_SAMPLE, input);
+    if (!rel)
+        return NULL;
+    if (rows) {
+        rel->condition = uexpr_int(p->b, (int64_t)number);
+        return seal_marked(p, rel, first);
+    }
+    rel->high = number / of;
+    if (!(rel->high >= 0 && rel->high <= 1))
+        return parse_error_at(p, t, "_LEGACY_ERROR_TEMP_0064", "42601",
+                              "Sampling fraction (%g) must be on interval [0, 1].", rel->high);
+    if (accept_word(p, "REPEATABLE")) {
+        double seed;
+        if (!expect_op(p, OP_LPAREN) || !sample_number(p, &seed) || !expect_op(p, OP_RPAREN))
+            return NULL;
+        rel->start = (int64_t)seed;
+    } else {
+        rel->all = true;
+    }
+    return seal_marked(p, rel, first);
+}
+
 static URel *parse_relation_primary(Parser *p)
 {
     uint32_t first = p->at;
@@ -335,7 +387,7 @@ static URel *parse_relation_primary(Parser *p)
         rel = parse_table(p);
     }
     if (at_word(p, "TABLESAMPLE"))
-        return unsupported_at(p, peek(p), "TABLESAMPLE");
+        rel = parse_sample(p, rel);
     rel = parse_alias(p, rel, first);
     if (rel && !failed(p))
         rel->lateral = lateral;
@@ -378,7 +430,7 @@ static bool parse_join_type(Parser *p, JoinType *ret_type, bool *ret_natural)
 }
 
 /* a JOIN b ... JOIN c: left-deep, in a loop. */
-static URel *parse_joins(Parser *p, URel *left)
+URel *parse_joins(Parser *p, URel *left)
 {
     uint32_t first = p->at;
     JoinType type;
@@ -510,7 +562,7 @@ static bool parse_group_tail(Parser *p, PtrList *groups)
     return list_add(p, groups, whole);
 }
 
-static bool parse_group_by(Parser *p, URel *rel)
+bool parse_group_by(Parser *p, URel *rel)
 {
     if (at_word(p, "ALL") && peek_at(p, 1)->op != OP_DOT && peek_at(p, 1)->op != OP_LPAREN) {
         advance(p);
@@ -635,7 +687,7 @@ static bool set_op_at(const Parser *p, int level, USetOp *ret_op)
     return false;
 }
 
-static URel *parse_set_operations(Parser *p, URel *left, int level)
+URel *parse_set_operations(Parser *p, URel *left, int level)
 {
     uint32_t first = p->at;
     USetOp op;
@@ -713,7 +765,7 @@ static bool parse_sort_keys(Parser *p, URel *rel)
     return true;
 }
 
-static URel *parse_query_tail(Parser *p, URel *rel)
+URel *parse_query_tail(Parser *p, URel *rel)
 {
     uint32_t first = p->at;
     if (at_words(p, "ORDER", "BY") || at_words(p, "SORT", "BY")) {
@@ -747,7 +799,7 @@ static URel *parse_query_tail(Parser *p, URel *rel)
         rel->offset = offset;
         rel = seal_marked(p, rel, limit_at);
     }
-    return failed(p) ? NULL : rel;
+    return parse_pipes(p, rel);
 }
 
 static URel *parse_cte(Parser *p)

@@ -363,6 +363,51 @@ static bool parse_body(Parser *p, SqlStatement *s)
     return syntax_error(p), false;
 }
 
+/* EXECUTE IMMEDIATE 'text' [USING value [AS name], ...]. */
+static int execute_immediate(Parser *p, SqlStatement *ret)
+{
+    const Token *t = peek(p);
+    if (p->parameters && p->parameters->immediate)
+        return unsupported_at(p, t, "EXECUTE IMMEDIATE inside EXECUTE IMMEDIATE"), p->b->result;
+    advance(p);
+    advance(p);
+    size_t n;
+    if (peek(p)->kind != TOKEN_STRING)
+        return unsupported_at(p, peek(p), "EXECUTE IMMEDIATE of anything but a text"), p->b->result;
+    char *text = parse_string(p, &n);
+    if (at_word(p, "INTO"))
+        return unsupported_at(p, peek(p), "EXECUTE IMMEDIATE ... INTO"), p->b->result;
+    PtrList values = {0}, names = {0};
+    if (accept_word(p, "USING")) {
+        bool paren = accept_op(p, OP_LPAREN);
+        do {
+            UExpr *e = parse_named_expression(p);
+            bool named = e && e->kind == UEXPR_ALIAS;
+            list_add(p, &values, named ? e->args[0] : e);
+            if (named)
+                list_add(p, &names, (void *)e->name);
+        } while (accept_op(p, OP_COMMA));
+        if (paren)
+            expect_op(p, OP_RPAREN);
+    }
+    if (failed(p))
+        return p->b->result;
+    if (names.n > 0 && names.n != values.n)
+        return parse_error_at(p, t, "ALL_PARAMETERS_MUST_BE_NAMED", "07001",
+                              "Using name parameterized queries requires all parameters to be "
+                              "named."),
+               p->b->result;
+    while (at_op(p, OP_SEMICOLON))
+        advance(p);
+    if (peek(p)->kind != TOKEN_END)
+        return extra_input(p), p->b->result;
+    SqlParameters parameters = {.names = names.n ? (const char **)names.items : NULL,
+                                .values = (UExpr **)values.items,
+                                .n_values = values.n,
+                                .immediate = true};
+    return sql_parse_statement(p->b, text, n, &parameters, ret);
+}
+
 int sql_parse_statement(UBuilder *b, const char *text, size_t n, const SqlParameters *parameters,
                         SqlStatement *ret_statement)
 {
@@ -371,6 +416,8 @@ int sql_parse_statement(UBuilder *b, const char *text, size_t n, const SqlParame
     if (r != 0)
         return r;
     SqlStatement s = {0};
+    if (at_words(&p, "EXECUTE", "IMMEDIATE"))
+        return execute_immediate(&p, ret_statement);
     bool ok = parse_body(&p, &s);
     while (ok && at_op(&p, OP_SEMICOLON))
         advance(&p);
