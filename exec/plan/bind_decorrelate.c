@@ -312,6 +312,31 @@ PlanNode *bind_pull_up(Binder *b, PlanNode *node, ExprList *list)
 
 /* ---- the domain ---- */
 
+#define REPEATED_NODES_MAX 5000u
+
+static bool count_within(const PlanNode *node, uint32_t *left)
+{
+    if (!node)
+        return true;
+    if (*left == 0)
+        return false;
+    --*left;
+    if (node->kind == PLAN_UNION)
+        for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
+            if (!count_within(node->union_all.inputs[i], left))
+                return false;
+    return count_within(node->input, left) && count_within(node->right, left);
+}
+
+bool bind_may_repeat(Binder *b, const PlanNode *node)
+{
+    uint32_t left = REPEATED_NODES_MAX;
+    if (count_within(node, &left))
+        return true;
+    bind_unsupported(b, 0, 0, "so many correlated subqueries over each other");
+    return false;
+}
+
 typedef struct Domain {
     Binder *b;
     PlanNode *node;    /* the different combinations; NULL: no column */
@@ -719,6 +744,8 @@ static bool make_domain(Domain *d, PlanNode *outer)
     Binder *b = d->b;
     if (d->n == 0)
         return true;
+    if (!bind_may_repeat(b, outer))
+        return false;
     Expr **keys = bind_alloc(b, d->n, sizeof(*keys));
     d->node = bind_node(b, PLAN_AGGREGATE, outer, d->n);
     if (!keys || !d->node)

@@ -34,6 +34,10 @@ PlanNode *bind_decorrelate(Binder *b, PlanNode *outer, PlanNode *node, bool whol
 /* Outer column n becomes n, inner column n becomes @n_outer + n, further ones come one nearer. */
 Expr *bind_sides(Binder *b, Expr *e, uint32_t n_outer);
 
+/* May @node stand in the plan once more? What is repeated inside what is repeated doubles each
+ * time, so this is bounded. Return: false after an error. */
+bool bind_may_repeat(Binder *b, const PlanNode *node);
+
 /* Every expression of @node and below, rewritten. */
 PlanNode *bind_map_plan(Binder *b, PlanNode *node, Expr *(*replace)(void *userdata, Expr *e),
                         void *userdata);

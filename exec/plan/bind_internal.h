@@ -21,6 +21,7 @@
 /* And from here on, window functions that wait for their node (WindowList). */
 #define BIND_WINDOW_BASE (BIND_PENDING_BASE + (UINT32_C(1) << 28))
 #define BIND_VIEW_DEPTH_MAX 100u
+#define BIND_EXPANSIONS_MAX 20000u
 
 /*
  * A name in scope. @attribute identifies the column over projections that only pass it on, so that
@@ -70,10 +71,13 @@ typedef struct PlanIdEntry {
     const Bound *bound;
 } PlanIdEntry;
 
+typedef struct Scope Scope;
+
 typedef struct Cte {
     const char *name;
     const URel *rel;    /* UREL_ALIAS */
     uint32_t n_visible; /* CTEs that itself can see */
+    Scope *outer;       /* of the query that has it */
 } Cte;
 
 /*
@@ -120,7 +124,6 @@ typedef struct WindowList {
 } WindowList;
 
 /* Where the names of an expression are looked up. */
-typedef struct Scope Scope;
 struct Scope {
     const Bound *bound;
     const Bound *second; /* tried next; its columns count from bound->node->n_fields on */
@@ -155,7 +158,8 @@ typedef struct Binder {
     uint32_t n_prebound, prebound_capacity;
     uint32_t view_depth; /* positions inside views mean another text */
     uint32_t subquery_depth;
-    Scope *outer; /* for relations inside a subquery */
+    uint32_t n_expanded; /* views and CTEs */
+    Scope *outer;        /* for relations inside a subquery */
     /* Names that turned out to be a column and fields of it, and how many parts are the column. */
     struct FieldPath {
         const UExpr *e;
@@ -296,6 +300,11 @@ Bound *bind_subquery_conjunct(Binder *b, Bound *input, const UExpr *e, bool nega
 Bound *bind_join(Binder *b, const URel *rel);
 /* Splits @condition over left and right columns into keys and residual. */
 bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition);
+/* Both scopes side by side; for a condition, whatever the type of the join. */
+Bound *bind_joined_scope(Binder *b, PlanNode *join, const Bound *left, const Bound *right);
+Bound *bind_condition_scope(Binder *b, const Bound *left, const Bound *right);
+/* bind_lateral.c */
+Bound *bind_lateral(Binder *b, const URel *rel, Bound *left);
 PlanNode *bind_join_node(Binder *b, JoinType type, PlanNode *left, PlanNode *right);
 
 /* bind_pivot.c */

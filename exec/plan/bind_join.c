@@ -116,7 +116,7 @@ bool bind_join_condition(Binder *b, PlanNode *join, Expr *condition)
 }
 
 /* Both scopes side by side. */
-static Bound *joined_scope(Binder *b, PlanNode *join, const Bound *left, const Bound *right)
+Bound *bind_joined_scope(Binder *b, PlanNode *join, const Bound *left, const Bound *right)
 {
     bool one_side = join->join.type == JOIN_SEMI || join->join.type == JOIN_ANTI;
     Bound *bound = bind_alloc(b, 1, sizeof(*bound));
@@ -134,10 +134,10 @@ static Bound *joined_scope(Binder *b, PlanNode *join, const Bound *left, const B
 }
 
 /* A scope over which the condition is looked up: both sides, whatever the join's type. */
-static Bound *condition_scope(Binder *b, const Bound *left, const Bound *right)
+Bound *bind_condition_scope(Binder *b, const Bound *left, const Bound *right)
 {
     PlanNode *both = bind_join_node(b, JOIN_CROSS, left->node, right->node);
-    return both ? joined_scope(b, both, left, right) : NULL;
+    return both ? bind_joined_scope(b, both, left, right) : NULL;
 }
 
 static const BoundColumn *using_column(Binder *b, const URel *rel, const Bound *side,
@@ -175,7 +175,7 @@ static Bound *merge_using(Binder *b, const URel *rel, PlanNode *join, const Boun
 {
     JoinType type = join->join.type;
     if (type == JOIN_SEMI || type == JOIN_ANTI)
-        return joined_scope(b, join, left, right);
+        return bind_joined_scope(b, join, left, right);
     uint32_t n_left = left->node->n_fields, n_join = join->n_fields;
     PlanNode *node = join;
     uint32_t *merged = bind_alloc(b, n_using, sizeof(*merged));
@@ -303,50 +303,6 @@ static Bound *bind_natural(Binder *b, const URel *rel, const Bound *left, const 
     return bind_using(b, rel, left, right, names, n);
 }
 
-/* The right side for each row of the left. */
-static Bound *bind_lateral(Binder *b, const URel *rel, Bound *left)
-{
-    if (rel->join_type != JOIN_INNER && rel->join_type != JOIN_CROSS && rel->join_type != JOIN_LEFT)
-        return bind_unsupported(b, rel->position, rel->stop,
-                                "LATERAL with this kind of join; INNER, CROSS and LEFT have it");
-    if (rel->natural || rel->n_names > 0)
-        return bind_unsupported(b, rel->position, rel->stop, "LATERAL join with USING");
-    if (b->subquery_depth >= BIND_SUBQUERY_DEPTH_MAX)
-        return bind_unsupported(b, rel->position, rel->stop, "subqueries nested this deeply");
-    Scope scope = {.bound = left, .outer = b->outer};
-    Scope *before = b->outer;
-    b->outer = &scope;
-    b->subquery_depth++;
-    Bound *right = bind_relation(b, rel->right);
-    b->subquery_depth--;
-    b->outer = before;
-    ExprList parts = {0}, correlated = {0};
-    PlanNode *inner =
-        right ? bind_decorrelate(b, left->node, right->node, false, &correlated) : NULL;
-    Bound *made = inner ? bound_over(b, right, inner) : NULL;
-    PlanNode *join = made ? bind_join_node(b, rel->join_type, left->node, inner) : NULL;
-    if (!join)
-        return NULL;
-    for (uint32_t i = 0; i < correlated.n; i++)
-        if (!expr_list_add(b->arena, &parts,
-                           bind_sides(b, correlated.items[i], left->node->n_fields)))
-            return bind_fail(b, mem_arena_error(b->arena));
-    if (rel->condition) {
-        Bound *both = condition_scope(b, left, made);
-        Scope on = {.bound = both, .outer = b->outer, .clause = "JOIN"};
-        Expr *condition = both ? bind_condition(b, &on, rel->condition) : NULL;
-        if (!condition || !expr_list_add(b->arena, &parts, condition))
-            return b->result ? NULL : bind_fail(b, mem_arena_error(b->arena));
-    }
-    if (parts.n > 0 &&
-        !bind_join_condition(b, join,
-                             bind_check(b, expr_balanced(b->arena, FN_AND, parts.items, parts.n))))
-        return NULL;
-    if (parts.n == 0 && join->join.type == JOIN_INNER)
-        join->join.type = JOIN_CROSS;
-    return joined_scope(b, join, left, made);
-}
-
 /* Subqueries of ON become columns of the side whose names they use: the right one if they can. */
 static bool prebind_on(Binder *b, const UExpr *e, bool negated, Bound **left, Bound **right)
 {
@@ -412,7 +368,7 @@ Bound *bind_join(Binder *b, const URel *rel)
     if (!join)
         return NULL;
     if (rel->condition) {
-        Bound *both = condition_scope(b, left, right);
+        Bound *both = bind_condition_scope(b, left, right);
         if (!both)
             return NULL;
         Scope scope = {.bound = both, .outer = b->outer, .clause = "JOIN"};
@@ -428,5 +384,5 @@ Bound *bind_join(Binder *b, const URel *rel)
     } else if (join->join.type == JOIN_INNER) {
         join->join.type = JOIN_CROSS;
     }
-    return joined_scope(b, join, left, right);
+    return bind_joined_scope(b, join, left, right);
 }

@@ -35,6 +35,8 @@ static Expr *in_without_match(Binder *b, Scope *scope, PlanNode *node, const Exp
     Aggregate *counts = bind_alloc(b, 2, sizeof(*counts));
     if (!counts)
         return NULL;
+    if (!bind_may_repeat(b, node))
+        return NULL;
     counts[0] = (Aggregate){.id = AGG_COUNT_STAR, .type = TYPE(LONG)};
     counts[1] = (Aggregate){.id = AGG_COUNT, .type = TYPE(LONG), .arg = value};
     PlanNode *groups = bind_groups_node(b, node, inner, counts, 2);
@@ -90,12 +92,20 @@ static Expr *mark_of(Binder *b, Scope *scope, Used *u, PlanNode *inner, const Ex
 {
     PlanNode *outer = (*scope->attach)->node;
     ExprList keys = {0};
+    bool before = true;
     uint32_t *columns = bind_alloc(b, u->n, sizeof(*columns));
     if (!columns)
         return NULL;
     for (uint32_t i = 0; i < u->n_outer; i++)
-        if (u->map[i] != UINT32_MAX)
+        if (u->map[i] != UINT32_MAX) {
             columns[u->map[i]] = i;
+            before &= i < scope->bound->node->n_fields;
+        }
+    /* What was joined for other subqueries need not be computed again. */
+    if (before)
+        outer = scope->bound->node;
+    if (!bind_may_repeat(b, outer))
+        return NULL;
     for (uint32_t i = 0; i < u->n; i++)
         if (!expr_list_add(b->arena, &keys, bind_field_column(b, outer, columns[i])))
             return bind_fail(b, mem_arena_error(b->arena));
@@ -126,7 +136,7 @@ static Expr *general_mark(Binder *b, Scope *scope, const UExpr *e, bool negated,
     PlanNode *outer = (*scope->attach)->node;
     Used u = {.b = b, .n_outer = outer->n_fields};
     ExprList correlated = {0}, in = {0}, all = {0};
-    PlanNode *inner = bind_decorrelate(b, outer, query->node, false, &correlated);
+    PlanNode *inner = bind_decorrelate(b, scope->bound->node, query->node, false, &correlated);
     bool nullable;
     u.map = bind_alloc(b, u.n_outer, sizeof(*u.map));
     if (!inner || !u.map || !bind_in_condition(b, e, query, inner, u.n_outer, left, &in, &nullable))

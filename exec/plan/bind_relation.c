@@ -791,7 +791,7 @@ static Bound *bind_with(Binder *b, const URel *rel)
                                   "DUPLICATED_CTE_NAMES", "42602",
                                   "CTE definition can't have duplicate names: `%.100s`.",
                                   rel->inputs[i]->name);
-        b->ctes[b->n_ctes] = (Cte){rel->inputs[i]->name, rel->inputs[i], b->n_ctes};
+        b->ctes[b->n_ctes] = (Cte){rel->inputs[i]->name, rel->inputs[i], b->n_ctes, b->outer};
         b->n_ctes++;
     }
     Bound *bound = bind_relation(b, rel->input);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exec/plan/bind_decorrelate.h"
 #include "exec/plan/bind_nested.h"
 
 static void *table_not_found(Binder *b, const URel *rel)
@@ -36,8 +37,12 @@ static Bound *with_qualifier(Bound *bound, const char *qualifier)
     return bound;
 }
 
+static bool may_expand(Binder *b, const URel *rel);
+
 static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
 {
+    if (!may_expand(b, rel))
+        return NULL;
     if (b->view_depth >= BIND_VIEW_DEPTH_MAX)
         return bind_error(b, rel->position, rel->stop, "VIEW_EXCEED_MAX_NESTED_DEPTH", "54K00",
                           "The depth of view `%.100s` exceeds the maximum view resolution depth "
@@ -95,12 +100,37 @@ static bool hold_view(Binder *b, const PlanView *view)
     return true;
 }
 
-static Bound *bind_cte(Binder *b, const Cte *cte)
+/* What stands for another query is bound anew each time: two of each, nested, are too many. */
+static bool may_expand(Binder *b, const URel *rel)
 {
-    uint32_t n_ctes = b->n_ctes;
-    b->n_ctes = cte->n_visible;
+    if (++b->n_expanded <= BIND_EXPANSIONS_MAX)
+        return true;
+    bind_error(b, rel->position, rel->stop, "FAILED_TO_PARSE_TOO_COMPLEX", "54001",
+               "The statement, including potential SQL functions and referenced views, was too "
+               "complex: it refers to queries with a name more than %u times.",
+               BIND_EXPANSIONS_MAX);
+    return false;
+}
+
+static Bound *bind_cte(Binder *b, const URel *rel, const Cte *cte)
+{
+    if (!may_expand(b, rel))
+        return NULL;
+    /* A WITH inside makes a list of its own: that of this query stays as it is. */
+    Cte *ctes = b->ctes;
+    uint32_t n_ctes = b->n_ctes, capacity = b->ctes_capacity;
+    Scope *outer = b->outer;
+    b->n_ctes = b->ctes_capacity = cte->n_visible;
+    b->outer = cte->outer;
+    bool same = outer == cte->outer;
     Bound *bound = bind_relation(b, cte->rel);
+    b->ctes = ctes;
     b->n_ctes = n_ctes;
+    b->ctes_capacity = capacity;
+    b->outer = outer;
+    if (bound && !same && plan_has_outer(bound->node))
+        return bind_unsupported(b, rel->position, rel->stop,
+                                "a correlated common table expression used in a subquery");
     return bound;
 }
 
@@ -111,7 +141,7 @@ Bound *bind_table(Binder *b, const URel *rel)
     if (rel->n_parts == 1) {
         for (uint32_t i = b->n_ctes; i > 0; i--)
             if (names_equal(b, b->ctes[i - 1].name, rel->parts[0]))
-                return bind_cte(b, &b->ctes[i - 1]);
+                return bind_cte(b, rel, &b->ctes[i - 1]);
         const PlanView *view =
             b->context->session ? plan_session_view(b->context->session, rel->parts[0]) : NULL;
         if (view)

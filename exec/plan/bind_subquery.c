@@ -300,7 +300,7 @@ static Expr *domain_value(Binder *b, Scope *scope, const UExpr *e, Bound *query)
 {
     ExprList correlated = {0}, inner = {0}, outer = {0};
     FunctionId equal;
-    PlanNode *node = bind_decorrelate(b, (*scope->attach)->node, query->node, true, &correlated);
+    PlanNode *node = bind_decorrelate(b, scope->bound->node, query->node, true, &correlated);
     if (!node || !bind_split_equalities(b, &correlated, &inner, &outer, &equal))
         return b->result ? NULL : bind_unsupported(b, e->position, e->stop, "this subquery");
     PlanNode *grouped =
@@ -503,7 +503,7 @@ PlanNode *bind_pending_join(Binder *b, PlanNode *node, const PendingList *pendin
     Bound *attached = &over;
     for (uint32_t i = 0; i < pending->n; i++) {
         const PendingSubquery *p = &pending->items[i];
-        Scope scope = {.bound = attached, .outer = b->outer, .attach = &attached};
+        Scope scope = {.bound = &over, .outer = b->outer, .attach = &attached};
         values[i] = attach(b, &scope, p->e, p->negated, p->query, p->left);
         if (!values[i])
             return NULL;

@@ -147,6 +147,11 @@ def shapes(spark):
     expect("10,000 NOTs", ParseException, too_complex, sql("SELECT " + "NOT " * n + "true"))
     expect("10,000 CASEs", ParseException, too_complex, sql("SELECT " + "CASE WHEN true THEN " * n + "1" + " END" * n))
     expect("10,000 calls", ParseException, too_complex, sql("SELECT " + "abs(" * n + "1" + ")" * n))
+    expect("5,000 nested grouping sets", ParseException, too_complex,
+           sql("SELECT 1 FROM range(2) GROUP BY " + "GROUPING SETS(" * 5000 + "id" + ")" * 5000))
+    expect("5,000 pipes", ParseException, too_complex, sql("FROM range(3) " + "|> WHERE id > 0 " * 5000))
+    expect("50,000 grouping sets", PySparkException, ["4096"],
+           sql("SELECT 1 FROM range(2) GROUP BY GROUPING SETS(" + ",".join(["id"] * 50000) + ")"))
     expect("5,000 subqueries in FROM", ParseException, too_complex,
            sql("SELECT * FROM (" * 5000 + "SELECT 1" + ")" * 5000))
     for what, text, want in (
