@@ -463,11 +463,11 @@ static PlanNode *push_filter(Domain *d, PlanNode *node)
     return filter;
 }
 
-static PlanNode *push_project(Domain *d, PlanNode *node)
+/* The projection @node over @input, which has the domain behind its columns. */
+static PlanNode *project_over(Domain *d, PlanNode *node, PlanNode *input)
 {
     Binder *b = d->b;
     uint32_t n = node->n_fields, n_input = node->input->n_fields;
-    PlanNode *input = push(d, node->input);
     Expr **exprs = bind_alloc(b, n + d->n, sizeof(*exprs));
     const char **names = bind_alloc(b, n + d->n, sizeof(*names));
     if (!input || !exprs || !names)
@@ -553,43 +553,121 @@ static PlanNode *push_aggregate(Domain *d, PlanNode *node)
                    n_groups, node->fields);
 }
 
-/* LIMIT 1 for each combination: any row, as there is no order. */
+/* Number of each row of @input among those of its combination, in the order of @keys; in a column
+ * behind all others. */
+static PlanNode *row_numbers(Domain *d, PlanNode *input, uint32_t first, const SortKey *keys,
+                             uint32_t n_keys)
+{
+    Binder *b = d->b;
+    uint32_t n = input->n_fields;
+    Expr **exprs = bind_alloc(b, n + n_keys, sizeof(*exprs));
+    const char **names = bind_alloc(b, n + n_keys, sizeof(*names));
+    SortKey *order = bind_alloc(b, d->n + n_keys, sizeof(*order));
+    WindowFunction *number = bind_alloc(b, 1, sizeof(*number));
+    if (!exprs || !names || !order || !number)
+        return NULL;
+    over_input(d, first);
+    for (uint32_t i = 0; i < n + n_keys; i++) {
+        exprs[i] =
+            i < n ? column_of(d, input, i) : map_expr(b, keys[i - n].expr, replace_domain, d);
+        names[i] = i < n ? input->fields[i].name : "key";
+    }
+    PlanNode *project = b->result ? NULL : bind_project_node(b, input, exprs, names, n + n_keys);
+    if (!project)
+        return NULL;
+    for (uint32_t i = 0; i < d->n + n_keys; i++) {
+        bool key = i >= d->n;
+        order[i] = key ? keys[i - d->n] : (SortKey){.nulls_first = true};
+        order[i].expr = column_of(d, project, key ? n + i - d->n : first + i);
+    }
+    *number = (WindowFunction){.id = WINDOW_ROW_NUMBER,
+                               .type = TYPE(INT),
+                               .start.kind = WINDOW_UNBOUNDED_PRECEDING,
+                               .end.kind = WINDOW_CURRENT_ROW};
+    PlanNode *window = bind_node(b, PLAN_WINDOW, project, n + n_keys + 1);
+    if (!window || b->result)
+        return NULL;
+    memcpy(window->fields, project->fields, (n + n_keys) * sizeof(*window->fields));
+    window->fields[n + n_keys] = (PlanField){"row_number()", TYPE(INT), false};
+    window->window.keys = order;
+    window->window.n_keys = d->n + n_keys;
+    window->window.n_partition = d->n;
+    window->window.functions = number;
+    window->window.n_functions = 1;
+    return window;
+}
+
+/* LIMIT for each combination: by the number of the row. Projections may stand above the sort. */
 static PlanNode *push_limit(Domain *d, PlanNode *node)
 {
     Binder *b = d->b;
+    enum { PROJECTIONS_MAX = 16 };
+    PlanNode *above[PROJECTIONS_MAX];
+    uint32_t n_above = 0;
     PlanNode *below = node->input;
-    while (below->kind == PLAN_PROJECT)
+    while (below->kind == PLAN_PROJECT && n_above < PROJECTIONS_MAX) {
+        above[n_above++] = below;
         below = below->input;
-    if (node->limit.limit != 1 || node->limit.offset > 0 || below->kind == PLAN_SORT)
-        return bind_unsupported(b, 0, 0,
-                                "ORDER BY with LIMIT, or LIMIT other than 1, in a correlated "
-                                "subquery");
-    uint32_t n = node->n_fields;
-    PlanNode *input = push(d, node->input);
-    PlanNode *groups = input ? bind_node(b, PLAN_AGGREGATE, input, n + d->n) : NULL;
-    Expr **keys = bind_alloc(b, d->n, sizeof(*keys));
-    Aggregate *first = bind_alloc(b, n, sizeof(*first));
-    uint32_t *order = bind_alloc(b, n, sizeof(*order));
-    if (!groups || !keys || !first || !order)
+    }
+    bool sorted = below->kind == PLAN_SORT;
+    if (!sorted) {
+        n_above = 0;
+        below = node->input;
+    }
+    PlanNode *base = sorted ? below->input : below;
+    uint32_t n = base->n_fields;
+    PlanNode *input = push(d, base);
+    PlanNode *numbered = input ? row_numbers(d, input, n, sorted ? below->sort.keys : NULL,
+                                             sorted ? below->sort.n_keys : 0)
+                               : NULL;
+    PlanNode *filter = bind_pass_node(b, PLAN_FILTER, numbered);
+    if (!filter)
         return NULL;
-    for (uint32_t i = 0; i < d->n; i++) {
-        keys[i] = column_of(d, input, n + i);
-        groups->fields[i] = input->fields[n + i];
+    int64_t offset = MAX(node->limit.offset, INT64_C(0));
+    Expr *number = column_of(d, numbered, numbered->n_fields - 1);
+    ExprList parts = {0};
+    for (int upper = 0; upper < 2; upper++) {
+        int64_t bound = upper ? node->limit.limit : offset;
+        if (upper ? bound < 0 : bound == 0)
+            continue;
+        if (upper && __builtin_add_overflow(bound, offset, &bound))
+            continue;
+        bound = MIN(bound, (int64_t)INT32_MAX);
+        Expr *limit = bind_check(b, expr_literal(b->arena, TYPE(INT), (Literal){.i = bound}));
+        if (!number || !limit ||
+            !expr_list_add(b->arena, &parts,
+                           expr_compare(b->arena, upper ? FN_LE : FN_GT, number, limit)))
+            return bind_fail(b, mem_arena_error(b->arena));
     }
-    for (uint32_t i = 0; i < n; i++) {
-        const PlanField *f = &input->fields[i];
-        order[i] = d->n + i;
-        groups->fields[d->n + i] = *f;
-        first[i] = (Aggregate){.id = AGG_FIRST,
-                               .nullable = f->nullable,
-                               .type = f->type,
-                               .arg = column_of(d, input, i)};
-    }
-    groups->aggregate.groups = keys;
-    groups->aggregate.n_groups = d->n;
-    groups->aggregate.aggregates = first;
-    groups->aggregate.n_aggregates = n;
-    return b->result ? NULL : reorder(d, groups, order, n, 0, node->fields);
+    filter->filter.condition = bind_check(b, expr_balanced(b->arena, FN_AND, parts.items, parts.n));
+    PlanNode *made =
+        b->result ? NULL : reorder(d, filter, order_with_gap(d, n, n, 0), n, n, base->fields);
+    for (uint32_t i = n_above; made && i-- > 0;)
+        made = project_over(d, above[i], made);
+    return made;
+}
+
+static PlanNode *push_window(Domain *d, PlanNode *node)
+{
+    uint32_t n_input = node->input->n_fields, n_made = node->n_fields - n_input;
+    PlanNode *input = push(d, node->input);
+    PlanNode *made = input ? bind_node(d->b, PLAN_WINDOW, input, node->n_fields + d->n) : NULL;
+    SortKey *keys = bind_alloc(d->b, d->n + node->window.n_keys, sizeof(*keys));
+    if (!made || !keys)
+        return NULL;
+    for (uint32_t i = 0; i < d->n; i++)
+        keys[i] = (SortKey){.expr = column_of(d, input, n_input + i), .nulls_first = true};
+    for (uint32_t i = 0; i < node->window.n_keys; i++)
+        keys[d->n + i] = node->window.keys[i];
+    made->window = node->window;
+    made->window.keys = keys;
+    made->window.n_keys += d->n;
+    made->window.n_partition += d->n;
+    memcpy(made->fields, node->fields, n_input * sizeof(*made->fields));
+    memcpy(made->fields + n_input, input->fields + n_input, d->n * sizeof(*made->fields));
+    memcpy(made->fields + n_input + d->n, node->fields + n_input, n_made * sizeof(*made->fields));
+    return reorder(d, made, order_with_gap(d, node->n_fields, n_input, d->n), node->n_fields,
+                   n_input, node->fields);
 }
 
 static PlanNode *push_union(Domain *d, PlanNode *node)
@@ -716,7 +794,7 @@ static PlanNode *push(Domain *d, PlanNode *node)
     case PLAN_FILTER:
         return push_filter(d, node);
     case PLAN_PROJECT:
-        return push_project(d, node);
+        return project_over(d, node, push(d, node->input));
     case PLAN_AGGREGATE:
         return push_aggregate(d, node);
     case PLAN_DISTINCT:
@@ -733,6 +811,8 @@ static PlanNode *push(Domain *d, PlanNode *node)
         return push_expand(d, node);
     case PLAN_GENERATE:
         return push_generate(d, node);
+    case PLAN_WINDOW:
+        return push_window(d, node);
     default:
         return bind_unsupported(d->b, 0, 0, "this operation in a correlated subquery");
     }

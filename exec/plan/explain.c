@@ -182,22 +182,15 @@ void plan_print_expr(FILE *out, const Expr *e, const PlanNode *left, const PlanN
 
 const char *plan_kind_name(const PlanNode *node)
 {
-    static const char *const names[_PLAN_KIND_MAX] = {[PLAN_SCAN] = "FileScan",
-                                                      [PLAN_RANGE] = "Range",
-                                                      [PLAN_VALUES] = "LocalTableScan",
-                                                      [PLAN_FILTER] = "Filter",
-                                                      [PLAN_PROJECT] = "Project",
-                                                      [PLAN_JOIN] = "HashJoin",
-                                                      [PLAN_AGGREGATE] = "HashAggregate",
-                                                      [PLAN_SORT] = "Sort",
-                                                      [PLAN_LIMIT] = "GlobalLimit",
-                                                      [PLAN_UNION] = "Union",
-                                                      [PLAN_DISTINCT] = "Distinct",
-                                                      [PLAN_EXPAND] = "Expand",
-                                                      [PLAN_SAMPLE] = "Sample",
-                                                      [PLAN_REPLICATE] = "Replicate",
-                                                      [PLAN_GENERATE] = "Generate",
-                                                      [PLAN_WINDOW] = "Window"};
+    static const char *const names[_PLAN_KIND_MAX] = {
+        [PLAN_SCAN] = "FileScan",           [PLAN_RANGE] = "Range",
+        [PLAN_VALUES] = "LocalTableScan",   [PLAN_FILTER] = "Filter",
+        [PLAN_PROJECT] = "Project",         [PLAN_JOIN] = "HashJoin",
+        [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
+        [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
+        [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
+        [PLAN_SAMPLE] = "Sample",           [PLAN_REPLICATE] = "Replicate",
+        [PLAN_GENERATE] = "Generate",       [PLAN_WINDOW] = "Window"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)
