@@ -52,6 +52,8 @@ typedef struct SqlParameters SqlParameters;
 bool decode_sql_parameters(Decoder *d, ProtoReader r, const char **ret_text, size_t *ret_n,
                            SqlParameters *ret_parameters);
 /* A schema as JSON text ({"type":"struct","fields":[...]}) or DDL. */
+/* A type as JSON text: NULL AS that type. */
+UExpr *decode_json_type(Decoder *d, const char *text, size_t n);
 bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_fields,
                         uint32_t *ret_n);
 

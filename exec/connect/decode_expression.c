@@ -218,6 +218,17 @@ static UExpr *make_call(Decoder *d, const char *name, DecodeList *args, bool dis
     UExpr **items = (UExpr **)args->items;
     if ((strcmp(name, "and") == 0 || strcmp(name, "or") == 0) && args->n >= 2)
         return uexpr_chain(d->b, name, items, args->n);
+    /* from_json(x, schema): DDL, or JSON text. */
+    const UExpr *schema = args->n > 1 && strcmp(name, "from_json") == 0 ? items[1] : NULL;
+    if (schema && schema->kind == UEXPR_LITERAL && schema->type.kind == TYPE_STRING &&
+        !schema->literal.is_null) {
+        const char *text = vec_string_data(&schema->literal.s);
+        uint32_t n = schema->literal.s.length;
+        items[1] = n > 0 && text[0] == '{' ? decode_json_type(d, text, n)
+                                           : sql_schema_argument(d->b, text, n);
+        if (!items[1])
+            return NULL;
+    }
     /* first(x, ignoreNulls) */
     bool with_flag = args->n == 2 && items[1]->kind == UEXPR_LITERAL &&
                      items[1]->type.kind == TYPE_BOOLEAN &&

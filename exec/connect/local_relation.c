@@ -220,6 +220,13 @@ static bool json_type(Json *j, Type *ret_type)
     return ret_type->children != NULL;
 }
 
+UExpr *decode_json_type(Decoder *d, const char *text, size_t n)
+{
+    Json j = {d, text, text + n, 0};
+    Type type;
+    return json_type(&j, &type) ? uexpr_literal(d->b, type, (Literal){.is_null = true}) : NULL;
+}
+
 bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_fields,
                         uint32_t *ret_n)
 {

@@ -477,6 +477,14 @@ static int cast_row(const Step *step, const Vector *v, uint32_t row, void *value
     return from_int(step, v->type, x.i, values, row);
 }
 
+bool expr_parse_value(Type type, const VecString *text, void *ret_value)
+{
+    Step step = {.type = type, .phys = (uint8_t)type_phys(type)};
+    VecString copy = *text;
+    Vector v = {.type = TYPE(STRING), .phys = PHYS_STRING, .values = &copy};
+    return cast_row(&step, &v, 0, ret_value) == 0;
+}
+
 static int cast_fail(ExprState *s, const Step *step, const Vector *v, uint32_t row, int why)
 {
     if (v->phys == PHYS_STRING && why == CAST_E_INPUT)

@@ -457,5 +457,7 @@ int expr_bind_nested(MemArena *arena, Step *step, const Step *steps)
         function = nested_array_function(step->function, &nulls);
     if (!function)
         function = nested_map_function(step->function, &nulls);
+    if (!function)
+        function = nested_json_function(step->function, &nulls);
     return function ? bind_rows(arena, step, steps, function, nulls) : 0;
 }

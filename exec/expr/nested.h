@@ -65,6 +65,7 @@ int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString 
 /* The evaluators of the files. NULL: not theirs. */
 NestedRowFunction nested_array_function(FunctionId id, bool *ret_nulls);
 NestedRowFunction nested_map_function(FunctionId id, bool *ret_nulls);
+NestedRowFunction nested_json_function(FunctionId id, bool *ret_nulls);
 
 /* Functions with lambdas; nested_lambda.c. */
 bool nested_is_lambda(FunctionId id);

@@ -211,6 +211,8 @@ int expr_higher_split(MemArena *arena, const Expr *e, QueryError *error, Expr **
                       uint32_t *ret_n, void **ret_aux);
 void expr_higher_state_free(struct HigherState *h);
 /* Text of a value that is neither a string nor nested, as CAST writes it. Return: its length. */
+/* Reads it back, as CAST of STRING does. Return: false: it is none. */
+bool expr_parse_value(Type type, const VecString *text, void *ret_value);
 uint32_t expr_format_value(Type type, const void *value, char *buf, size_t size);
 
 /* --- errors of rows --- */

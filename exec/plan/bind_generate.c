@@ -17,6 +17,7 @@ typedef enum GeneratorKind {
     GENERATOR_POSEXPLODE,
     GENERATOR_INLINE,
     GENERATOR_STACK,
+    GENERATOR_JSON_TUPLE,
 } GeneratorKind;
 
 typedef struct Generator {
@@ -29,7 +30,7 @@ static const Generator generators[] = {
     {"explode", GENERATOR_EXPLODE, false},       {"explode_outer", GENERATOR_EXPLODE, true},
     {"posexplode", GENERATOR_POSEXPLODE, false}, {"posexplode_outer", GENERATOR_POSEXPLODE, true},
     {"inline", GENERATOR_INLINE, false},         {"inline_outer", GENERATOR_INLINE, true},
-    {"stack", GENERATOR_STACK, false},
+    {"stack", GENERATOR_STACK, false},           {"json_tuple", GENERATOR_JSON_TUPLE, false},
 };
 
 static const Generator *find_generator(const char *name)
@@ -135,6 +136,9 @@ static bool bind_generator(Binder *b, const UExpr *e, Expr **args, uint32_t n, b
     outer |= g->outer;
     if (g->kind == GENERATOR_STACK) {
         ret->array = bind_stack(b, e, args, n);
+        ret->unpack = true;
+    } else if (g->kind == GENERATOR_JSON_TUPLE) {
+        ret->array = bind_json_tuple(b, e, args, n);
         ret->unpack = true;
     } else if (n != 1) {
         return bind_wrong_number(b, e, 1, 1), false;

@@ -43,6 +43,23 @@ Expr *bind_element(Binder *b, FunctionId id, Expr *array, Expr *index, bool tole
 /* @e is a column, @n_column parts of it, and fields. */
 void bind_remember_path(Binder *b, const UExpr *e, uint32_t n_column, bool is_map);
 
+/* A function on nested values. */
+typedef struct NestedRow NestedRow;
+typedef Expr *(*NestedBind)(Binder *b, const UExpr *e, const NestedRow *row, Expr **args,
+                            uint32_t n);
+struct NestedRow {
+    const char *name;
+    uint16_t id; /* FunctionId */
+    uint8_t min_args, max_args;
+    bool overload; /* the name has another meaning for other types */
+    NestedBind bind;
+};
+
+/* bind_json.c: those on JSON text; NULL: none of them. */
+const NestedRow *bind_json_row(const char *name);
+/* json_tuple: its array, for the generator. */
+Expr *bind_json_tuple(Binder *b, const UExpr *e, Expr **args, uint32_t n);
+
 /* Is it a function on nested values only? Then its arguments are bound by bind_nested_call(). */
 bool function_is_nested(const char *name);
 Expr *bind_nested_call(Binder *b, Scope *scope, const UExpr *e);

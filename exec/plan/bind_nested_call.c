@@ -11,18 +11,6 @@
 
 #define ANY 255
 
-typedef struct NestedRow NestedRow;
-typedef Expr *(*NestedBind)(Binder *b, const UExpr *e, const NestedRow *row, Expr **args,
-                            uint32_t n);
-
-struct NestedRow {
-    const char *name;
-    uint16_t id; /* FunctionId */
-    uint8_t min_args, max_args;
-    bool overload; /* the name has another meaning for other types */
-    NestedBind bind;
-};
-
 /* ---- arguments ---- */
 
 static bool any_null(Expr *const *args, uint32_t n)
@@ -814,7 +802,7 @@ static const NestedRow *find_row(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
-    return NULL;
+    return bind_json_row(name);
 }
 
 const char *nested_function_name(FunctionId id)

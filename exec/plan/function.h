@@ -126,10 +126,16 @@ typedef enum FunctionId {
     FN_ARRAY_CONCAT,
     FN_FLATTEN,
     FN_ARRAY_REVERSE,
-    FN_SLICE,      /* array, int, int */
-    FN_SORT_ARRAY, /* array, boolean: ascending, boolean: nulls last whatever the order */
-    FN_SEQUENCE,   /* start, stop, step */
-    FN_STR_TO_MAP, /* text, between pairs, between key and value */
+    FN_SLICE,           /* array, int, int */
+    FN_SORT_ARRAY,      /* array, boolean: ascending, boolean: nulls last whatever the order */
+    FN_SEQUENCE,        /* start, stop, step */
+    FN_STR_TO_MAP,      /* text, between pairs, between key and value */
+    FN_GET_JSON_OBJECT, /* text, path */
+    FN_JSON_ARRAY_LENGTH,
+    FN_JSON_OBJECT_KEYS,
+    FN_JSON_TUPLE, /* text, names: an array of one struct */
+    FN_FROM_JSON,  /* text: the call's type */
+    FN_TO_JSON,
     /* Lambdas last. */
     FN_TRANSFORM,
     FN_FILTER,

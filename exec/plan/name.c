@@ -421,6 +421,10 @@ static void put_call(Name *name, const UExpr *e)
                e->args[1]->kind == UEXPR_LITERAL && e->args[1]->type.kind == TYPE_STRING &&
                !e->args[1]->literal.is_null) {
         put_update(name, e);
+    } else if (strcmp(e->name, "from_json") == 0 && e->n_args > 1) {
+        put(name, "from_json(");
+        put_expr(name, e->args[0]);
+        put(name, ")");
     } else if (shown_defaults(e)) {
         put(name, e->name);
         put(name, "(");

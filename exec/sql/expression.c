@@ -505,6 +505,14 @@ static UExpr *parse_call(Parser *p, const char *name)
     }
     if (!expect_op(p, OP_RPAREN))
         return NULL;
+    const UExpr *schema = list.n > 1 && strcasecmp(name, "from_json") == 0 ? list.items[1] : NULL;
+    if (schema && schema->kind == UEXPR_LITERAL && schema->type.kind == TYPE_STRING &&
+        !schema->literal.is_null) {
+        const VecString *text = &schema->literal.s;
+        list.items[1] = sql_schema_argument(p->b, vec_string_data(text), text->length);
+        if (!list.items[1])
+            return NULL;
+    }
     UExpr *e = uexpr_call(p->b, name, (UExpr **)list.items, list.n);
     if (e)
         e->distinct = distinct;

@@ -412,6 +412,36 @@ int sql_parse_type(UBuilder *b, const char *text, size_t n, Type *ret_type)
     return r;
 }
 
+UExpr *sql_schema_argument(UBuilder *b, const char *text, size_t n)
+{
+    size_t at = 0;
+    Type type;
+    while (at < n && text[at] == ' ')
+        at++;
+    while (at < n && ((text[at] | 0x20) >= 'a' && (text[at] | 0x20) <= 'z'))
+        at++;
+    while (at < n && text[at] == ' ')
+        at++;
+    if (at < n && text[at] == '<') {
+        if (sql_parse_type(b, text, n, &type) != 0)
+            return NULL;
+    } else {
+        PlanField *fields;
+        uint32_t n_fields;
+        if (sql_parse_schema(b, text, n, &fields, &n_fields) != 0)
+            return NULL;
+        if (n_fields > UINT8_MAX)
+            return ubuilder_too_deep(b);
+        TypeField *children = ubuilder_alloc(b, n_fields, sizeof(*children));
+        if (!children)
+            return NULL;
+        for (uint32_t i = 0; i < n_fields; i++)
+            children[i] = (TypeField){fields[i].name, fields[i].type, fields[i].nullable};
+        type = (Type){.kind = TYPE_STRUCT, .n_children = (uint8_t)n_fields, .children = children};
+    }
+    return uexpr_literal(b, type, (Literal){.is_null = true});
+}
+
 int sql_parse_schema(UBuilder *b, const char *text, size_t n, PlanField **ret_fields,
                      uint32_t *ret_n)
 {

@@ -71,6 +71,8 @@ int sql_parse_statement(UBuilder *b, const char *text, size_t n, const SqlParame
 /* A scalar expression, perhaps with AS name. Return: as above. */
 int sql_parse_expression(UBuilder *b, const char *text, size_t n, UExpr **ret_expr);
 /* "decimal(10,2)", "array<int>". Return: as above. */
+/* from_json()'s schema as DDL, of a type or of fields: NULL AS that type. NULL after an error. */
+UExpr *sql_schema_argument(UBuilder *builder, const char *text, size_t n);
 int sql_parse_type(UBuilder *b, const char *text, size_t n, Type *ret_type);
 /* "a INT, b STRING NOT NULL COMMENT 'x'". Return: as above. */
 int sql_parse_schema(UBuilder *b, const char *text, size_t n, PlanField **ret_fields,

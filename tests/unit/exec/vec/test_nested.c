@@ -144,7 +144,7 @@ static NestedItem random_item(Type type, bool nullable)
     }
     default:
         if (type_phys(type) == PHYS_I128)
-            item.value.i128 = (__int128)(int64_t)(random_below(7) - 3) << random_below(100);
+            item.value.i128 = ((int)random_below(7) - 3) * ((__int128)1 << random_below(100));
         else
             item.value.i64 = (int64_t)random_below(5) - 2;
         if (phys_size(type_phys(type)) < 8)
