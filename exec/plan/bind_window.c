@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_nested.h"
 #include "exec/plan/function_table.h"
 
 typedef struct Name {
@@ -373,12 +373,13 @@ static bool bind_specification(Binder *b, Scope *scope, const UExpr *spec, Windo
     item->n_partition = w->n_partition;
     item->n_order = w->n_order;
     for (uint32_t i = 0; i < w->n_partition; i++) {
-        item->partition[i] = bind_expr(b, scope, spec->args[1 + i]);
+        item->partition[i] = bind_normalised(b, bind_expr(b, scope, spec->args[1 + i]));
         if (!item->partition[i])
             return false;
     }
     for (uint32_t i = 0; i < w->n_order; i++) {
-        item->order[i] = (SortKey){.expr = bind_expr(b, scope, spec->args[1 + w->n_partition + i]),
+        const UExpr *key = spec->args[1 + w->n_partition + i];
+        item->order[i] = (SortKey){.expr = bind_sort_key(b, key, bind_expr(b, scope, key)),
                                    .descending = w->descending[i],
                                    .nulls_first = w->nulls_first[i]};
         if (!item->order[i].expr)
