@@ -601,8 +601,6 @@ static bool decode_pivot(Decoder *d, ProtoReader r, URel *rel)
         return false;
     if (columns.n != 1)
         return decode_malformed(d), false;
-    if (values.n == 0)
-        return decode_unsupported(d, "pivot() without values"), false;
     rel->kind = UREL_PIVOT;
     rel->pivots = (UExpr **)columns.items;
     rel->n_pivots = 1;

@@ -20,6 +20,72 @@
 
 /* ---- opening and closing ---- */
 
+/* ---- rows that a plan depends on ---- */
+
+typedef struct Collected {
+    MemArena *arena;
+    Literal *values;
+    uint32_t n, max;
+} Collected;
+
+static int collect_batch(void *userdata, const Batch *batch, QueryError *error)
+{
+    Collected *c = userdata;
+    const Vector *v = &batch->columns[0];
+    for (uint32_t i = 0; i < batch->n_selected && c->n < c->max; i++) {
+        uint32_t row = batch->sel ? batch->sel[i] : i;
+        uint32_t at = v->encoding == VEC_CONST ? 0 : v->encoding == VEC_DICT ? v->codes[row] : row;
+        Literal *l = &c->values[c->n++];
+        *l = (Literal){.is_null = vec_row_is_null(v, row)};
+        if (l->is_null)
+            continue;
+        switch (v->phys) {
+        case PHYS_BOOL:
+            l->b = ((const uint8_t *)v->values)[at];
+            break;
+        case PHYS_I8:
+            l->i = ((const int8_t *)v->values)[at];
+            break;
+        case PHYS_I16:
+            l->i = ((const int16_t *)v->values)[at];
+            break;
+        case PHYS_I32:
+            l->i = ((const int32_t *)v->values)[at];
+            break;
+        case PHYS_I64:
+            l->i = ((const int64_t *)v->values)[at];
+            break;
+        case PHYS_I128:
+            memcpy(&l->i128, (const char *)v->values + 16 * (size_t)at, 16);
+            break;
+        case PHYS_F32:
+            l->d = ((const float *)v->values)[at];
+            break;
+        case PHYS_F64:
+            l->d = ((const double *)v->values)[at];
+            break;
+        default: {
+            const VecString *s = &((const VecString *)v->values)[at];
+            char *copy = mem_arena_strndup(c->arena, vec_string_data(s), s->length);
+            if (!copy)
+                return mem_arena_error(c->arena);
+            l->s = vec_string(copy, s->length);
+        }
+        }
+    }
+    return 0;
+}
+
+static int collect_values(void *userdata, PlanNode *plan, uint32_t max, Literal *values,
+                          uint32_t *ret_n)
+{
+    Query *q = userdata;
+    Collected c = {.arena = q->arena, .values = values, .max = max};
+    int r = query_run(q, plan, collect_batch, &c, NULL);
+    *ret_n = c.n;
+    return r;
+}
+
 int query_open(ServiceSession *session, const ServiceOperation *operation, QueryError *error,
                Query *q)
 {
@@ -40,6 +106,8 @@ int query_open(ServiceSession *session, const ServiceOperation *operation, Query
     }
     plan_context_init(&q->context, q->arena, session->plan, session->host.files, q->error);
     q->context.fold = expr_fold;
+    q->context.collect = collect_values;
+    q->context.collect_userdata = q;
     return 0;
 }
 

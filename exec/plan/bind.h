@@ -37,6 +37,12 @@ typedef struct PlanContext {
     const char *sql_text; /* that positions in the tree refer to; NULL: no positions in errors */
     size_t n_sql_text;
     PlanFold fold; /* nullable */
+    /*
+     * Runs @plan, of one column, for a plan that depends on its rows: pivot() without values. At
+     * most @max of them; more are an error of the caller's. NULL: cannot.
+     */
+    int (*collect)(void *userdata, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n);
+    void *collect_userdata;
     /* Views that the plan reads: one reference each, given back by plan_context_done(). */
     const PlanView **views;
     uint32_t n_views, views_capacity;

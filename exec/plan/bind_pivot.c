@@ -255,6 +255,59 @@ static bool value_text(Binder *b, const UExpr *e, Expr *value, char *buf, size_t
     return true;
 }
 
+/* pivot() without values: all different ones, in their order. */
+static UExpr **all_values(Binder *b, const URel *rel, const Bound *input, uint32_t *ret_n)
+{
+    enum { VALUES_MAX = 10000 }; /* spark.sql.pivotMaxValues */
+    PlanContext *c = b->context;
+    if (!c->collect)
+        return bind_unsupported(b, rel->position, rel->stop, "pivot() without values");
+    Scope scope = {.bound = input, .outer = b->outer, .clause = "PIVOT"};
+    Expr **exprs = bind_alloc(b, 1, sizeof(*exprs));
+    const char **names = bind_alloc(b, 1, sizeof(*names));
+    SortKey *key = bind_alloc(b, 1, sizeof(*key));
+    Literal *values = bind_alloc(b, VALUES_MAX + 1, sizeof(*values));
+    UExpr **made = bind_alloc(b, VALUES_MAX + 1, sizeof(*made));
+    if (!exprs || !names || !key || !values || !made)
+        return NULL;
+    exprs[0] = bind_expr(b, &scope, rel->pivots[0]);
+    names[0] = "value";
+    PlanNode *project = exprs[0] ? bind_project_node(b, input->node, exprs, names, 1) : NULL;
+    PlanNode *distinct = bind_pass_node(b, PLAN_DISTINCT, project);
+    PlanNode *sort = bind_pass_node(b, PLAN_SORT, distinct);
+    PlanNode *limit = bind_pass_node(b, PLAN_LIMIT, sort);
+    if (!limit)
+        return NULL;
+    Type type = project->fields[0].type;
+    if (type.kind == TYPE_ARRAY || type.kind == TYPE_MAP || type.kind == TYPE_STRUCT)
+        return bind_unsupported(b, rel->position, rel->stop, "pivot() of nested values");
+    *key = (SortKey){.expr = pass(b, distinct, 0), .nulls_first = true};
+    sort->sort.keys = key;
+    sort->sort.n_keys = 1;
+    sort->sort.limit = -1;
+    limit->limit.limit = VALUES_MAX + 1;
+    if (b->result)
+        return NULL;
+    uint32_t n;
+    int r = c->collect(c->collect_userdata, limit, VALUES_MAX + 1, values, &n);
+    if (r != 0)
+        return bind_fail(b, r);
+    if (n > VALUES_MAX)
+        return bind_error(b, rel->position, rel->stop, "_LEGACY_ERROR_TEMP_1324", "42000",
+                          "The pivot column %.200s has more than %d distinct values, this could "
+                          "indicate an error. If this was intended, set spark.sql.pivotMaxValues "
+                          "to at least the number of distinct values of the pivot column.",
+                          uexpr_name(b, rel->pivots[0]), VALUES_MAX);
+    UBuilder builder = {.arena = b->arena, .error = c->error};
+    for (uint32_t i = 0; i < n; i++) {
+        made[i] = uexpr_literal(&builder, type, values[i]);
+        if (!made[i])
+            return bind_fail(b, builder.result);
+    }
+    *ret_n = n;
+    return made;
+}
+
 typedef struct PivotValue {
     const char *name;
     Expr *condition; /* over the first aggregation */
@@ -346,7 +399,14 @@ Bound *bind_pivot(Binder *b, const URel *rel)
     Bound *first = bind_aggregate_over(b, input, &by);
     if (!first)
         return NULL;
-    uint32_t n_values = rel->n_values * rel->n_exprs;
+    UExpr **pivot_values = rel->values;
+    uint32_t n_pivot_values = rel->n_values;
+    if (n_pivot_values == 0) {
+        pivot_values = all_values(b, rel, input, &n_pivot_values);
+        if (!pivot_values)
+            return NULL;
+    }
+    uint32_t n_values = n_pivot_values * rel->n_exprs;
     PlanNode *node = bind_node(b, PLAN_AGGREGATE, first->node, n_groups + n_values);
     Expr **keys = bind_alloc(b, n_groups, sizeof(*keys));
     Aggregate *aggregates = bind_alloc(b, n_values, sizeof(*aggregates));
@@ -356,9 +416,9 @@ Bound *bind_pivot(Binder *b, const URel *rel)
         keys[i] = pass(b, first->node, i);
         node->fields[i] = first->node->fields[i];
     }
-    for (uint32_t v = 0; v < rel->n_values; v++) {
+    for (uint32_t v = 0; v < n_pivot_values; v++) {
         PivotValue value;
-        if (!pivot_value(b, rel, first->node, n_groups, rel->values[v], &value))
+        if (!pivot_value(b, rel, first->node, n_groups, pivot_values[v], &value))
             return NULL;
         for (uint32_t i = 0; i < rel->n_exprs; i++) {
             uint32_t at = v * rel->n_exprs + i;
