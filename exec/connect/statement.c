@@ -64,14 +64,19 @@ static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
 typedef struct ShowTables {
     TextTable table;
     const char *pattern;
+    bool global; /* IN global_temp */
 } ShowTables;
 
 static int each_view(void *userdata, const char *name)
 {
     ShowTables *s = userdata;
-    if (!text_pattern_matches(s->pattern, name))
+    static const char prefix[] = "global_temp.";
+    bool global = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+    if (global)
+        name += sizeof(prefix) - 1;
+    if ((global && !s->global) || !text_pattern_matches(s->pattern, name))
         return 0;
-    return table_row(&s->table, (const char *[]){"", name, "true"});
+    return table_row(&s->table, (const char *[]){global ? "global_temp" : "", name, "true"});
 }
 
 static int run_show(Query *q, const SqlStatement *s, ProtoWriter *w)
@@ -82,7 +87,8 @@ static int run_show(Query *q, const SqlStatement *s, ProtoWriter *w)
                                              TYPE(STRING), false},
                                             {"isTemporary", TYPE(BOOLEAN), false}},
                                  .n_columns = 3},
-                       .pattern = s->pattern};
+                       .pattern = s->pattern,
+                       .global = s->name && strcasecmp(s->name, "global_temp") == 0};
     int r = plan_session_each_view(q->session->plan, each_view, &show);
     return r ? query_result(q, r) : table_put(&show.table, w);
 }
@@ -311,8 +317,6 @@ static int execute_create_view(Query *q, ProtoReader r)
     }
     if (n == 0 && (!tree || !name))
         decode_malformed(&v.decoder);
-    if (v.builder.result == 0 && global)
-        decode_unsupported(&v.decoder, "global temporary views");
     result = query_result(q, v.builder.result);
     const char **parts = NULL;
     uint32_t n_parts = 0;
@@ -325,6 +329,11 @@ static int execute_create_view(Query *q, ProtoReader r)
                                  "CREATE TEMPORARY VIEW or the corresponding Dataset APIs only "
                                  "accept single-part view names, but got: %.200s.",
                                  name);
+    char full[300];
+    if (result == 0 && global) {
+        snprintf(full, sizeof(full), "global_temp.%.250s", parts[0]);
+        parts[0] = full;
+    }
     if (result == 0)
         result = create_view(q, &v, parts[0], tree, replace || q->operation->replay);
     if (v.arena)

@@ -77,7 +77,8 @@ static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
             columns[named->n_columns++] = (BoundColumn){.name = bound->columns[i].name,
                                                         .attribute = ++b->next_attribute,
                                                         .index = bound->columns[i].index};
-    return with_qualifier(named, view->name);
+    bool global = strncmp(view->name, "global_temp.", 12) == 0;
+    return with_qualifier(named, view->name + (global ? 12 : 0));
 }
 
 /* A reference for as long as the context lives. */
@@ -144,6 +145,13 @@ Bound *bind_table(Binder *b, const URel *rel)
                 return bind_cte(b, rel, &b->ctes[i - 1]);
         const PlanView *view =
             b->context->session ? plan_session_view(b->context->session, rel->parts[0]) : NULL;
+        if (view)
+            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+    }
+    if (rel->n_parts == 2 && strcasecmp(rel->parts[0], "global_temp") == 0 && b->context->session) {
+        char name[300];
+        snprintf(name, sizeof(name), "global_temp.%.250s", rel->parts[1]);
+        const PlanView *view = plan_session_view(b->context->session, name);
         if (view)
             return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
     }

@@ -9,6 +9,16 @@
 #include "base/cleanup.h"
 #include "exec/sql/literal.h"
 
+/* Global views are those of the session under a name with a dot. */
+static const char *global_name(Parser *p, const char *name)
+{
+    if (!name)
+        return NULL;
+    char full[300];
+    int n = snprintf(full, sizeof(full), "global_temp.%.250s", name);
+    return ubuilder_strndup(p->b, full, (size_t)n);
+}
+
 /* v, or global_temp.v */
 static const char *parse_view_name(Parser *p)
 {
@@ -17,6 +27,8 @@ static const char *parse_view_name(Parser *p)
     uint32_t n;
     if (!parse_name(p, &parts, &n))
         return NULL;
+    if (n == 2 && strcasecmp(parts[0], "global_temp") == 0)
+        return global_name(p, parts[1]);
     if (n > 1)
         return unsupported_at(p, t, "a temporary view with a qualified name");
     return parts[0];
@@ -64,8 +76,7 @@ static bool parse_create(Parser *p, SqlStatement *s)
             return false;
         s->replace = true;
     }
-    if (at_word(p, "GLOBAL"))
-        return unsupported_at(p, peek(p), "global temporary views"), false;
+    bool global = accept_word(p, "GLOBAL");
     if (!accept_word(p, "TEMPORARY") && !accept_word(p, "TEMP"))
         return unsupported_at(p, first, "CREATE of anything but temporary views"), false;
     if (!expect_word(p, "VIEW"))
@@ -79,6 +90,8 @@ static bool parse_create(Parser *p, SqlStatement *s)
     }
     s->kind = SQL_CREATE_VIEW;
     s->name = parse_view_name(p);
+    if (global && s->name && strchr(s->name, '.') == NULL)
+        s->name = global_name(p, s->name);
     PtrList columns = {0};
     if (accept_op(p, OP_LPAREN)) {
         do {
@@ -186,6 +199,30 @@ static bool parse_use(Parser *p, SqlStatement *s)
     return false;
 }
 
+/* CACHE [LAZY] TABLE v [OPTIONS (...)] [AS query]: with a query it is a view of that name. */
+static bool parse_cache(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    accept_word(p, "LAZY");
+    if (!expect_word(p, "TABLE"))
+        return false;
+    s->kind = SQL_NOTHING;
+    s->name = parse_view_name(p);
+    if (accept_word(p, "OPTIONS")) {
+        if (!expect_op(p, OP_LPAREN))
+            return false;
+        while (!at_op(p, OP_RPAREN) && peek(p)->kind != TOKEN_END)
+            advance(p);
+        if (!expect_op(p, OP_RPAREN))
+            return false;
+    }
+    if (!accept_word(p, "AS") && !at_query(p))
+        return s->name != NULL;
+    s->kind = SQL_CREATE_VIEW;
+    s->query = parse_query(p);
+    return s->name && s->query;
+}
+
 static bool parse_show(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
@@ -205,9 +242,13 @@ static bool parse_show(Parser *p, SqlStatement *s)
                               "SHOW of anything but TABLES, VIEWS, COLUMNS, DATABASES and "
                               "CATALOGS"),
                false;
-    if (accept_word(p, "IN") || accept_word(p, "FROM"))
-        if (!parse_any_identifier(p))
+    if (accept_word(p, "IN") || accept_word(p, "FROM")) {
+        const char *in = parse_any_identifier(p);
+        if (!in)
             return false;
+        if (s->kind != SQL_SHOW_NAME)
+            s->name = in;
+    }
     if (accept_word(p, "LIKE") || peek(p)->kind == TOKEN_STRING) {
         size_t n;
         s->pattern = parse_string(p, &n);
@@ -333,14 +374,17 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_show(p, s);
     if (at_word(p, "DESCRIBE") || at_word(p, "DESC"))
         return parse_describe(p, s);
+    if (at_words(p, "SET", "CATALOG"))
+        return parse_use(p, s);
     if (at_word(p, "SET"))
         return parse_set(p, s);
     if (at_word(p, "RESET"))
         return parse_reset(p, s);
     if (at_word(p, "USE"))
         return parse_use(p, s);
-    if (at_words(p, "CACHE", "TABLE") || at_words(p, "UNCACHE", "TABLE") ||
-        at_words(p, "REFRESH", "TABLE")) {
+    if (at_word(p, "CACHE"))
+        return parse_cache(p, s);
+    if (at_words(p, "UNCACHE", "TABLE") || at_words(p, "REFRESH", "TABLE")) {
         s->kind = SQL_NOTHING;
         advance(p);
         advance(p);
