@@ -66,18 +66,23 @@ int context_fail(ExecContext *context, Worker *worker, int r, const char *operat
     if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
         return r;
 
-    char peak[32], limit[32], why[MEM_REASON_MAX];
+    char peak[32], limit[32], spilled[64] = "", why[MEM_REASON_MAX];
     const char *who = mem_pool_last_operator(context->pool);
     mem_pool_reason(context->pool, why, sizeof(why));
     format_bytes(mem_pool_peak(context->pool), peak, sizeof(peak));
     format_bytes(mem_pool_limit(context->pool), limit, sizeof(limit));
+    if (context->spill && spill_space_bytes(context->spill) > 0) {
+        char bytes[32];
+        format_bytes(spill_space_bytes(context->spill), bytes, sizeof(bytes));
+        snprintf(spilled, sizeof(spilled), ", %s were written to disk", bytes);
+    }
     return query_error_set(
         worker ? &worker->error : NULL, DATA_ERROR_MEMORY, "OUT_OF_MEMORY", "53200",
-        "The query ran out of memory in operator '%s'%s%s: its peak was %s, the limit is %s. "
+        "The query ran out of memory in operator '%s'%s%s: its peak was %s, the limit is %s%s. "
         "Ask for a larger memory limit, or lower the need: select fewer columns, filter earlier, "
         "or aggregate before joining.%s%s",
         operator_name, who && *who && strcmp(who, operator_name) != 0 ? ", asked by " : "",
-        who && *who && strcmp(who, operator_name) != 0 ? who : "", peak, limit,
+        who && *who && strcmp(who, operator_name) != 0 ? who : "", peak, limit, spilled,
         *why ? " Reason: " : "", why);
 }
 
