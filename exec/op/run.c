@@ -411,7 +411,8 @@ static void rounds_work(void *userdata, uint32_t member)
 
 static int query_init(Query *q, QueryRun *run, ExecProgress *progress, uint32_t max_depth)
 {
-    uint32_t n = run->spill ? pressure_threads(run->pool, run->n_threads) : run->n_threads;
+    bool few = run->spill && !run->spill->force;
+    uint32_t n = few ? pressure_threads(run->pool, run->n_threads) : run->n_threads;
     int r = mem_arena_new(run->pool, "query", &q->context.arena);
     if (r)
         return r;

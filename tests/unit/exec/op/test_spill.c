@@ -24,7 +24,7 @@
 #include "exec/op/spill.h"
 #include "tests/support/exec_build.h"
 
-#define LIMIT (UINT64_C(14) << 20)
+#define LIMIT (UINT64_C(8) << 20)
 
 static char directory[] = "/tmp/berth-spill-XXXXXX";
 static int directory_fd;
@@ -122,7 +122,7 @@ static PlanNode *numbers(Build *b, int64_t n, int64_t modulo, uint32_t id)
 
 static PlanNode *sort_of(Build *b)
 {
-    PlanNode *in = numbers(b, 300000, 7919, 1);
+    PlanNode *in = numbers(b, 100000, 7919, 1);
     PlanNode *sort = build_plan(b, PLAN_SORT, in->n_fields, NULL, in);
     memcpy(sort->fields, in->fields, sizeof(PlanField) * in->n_fields);
     SortKey *keys = build_alloc(b, sizeof(SortKey));
@@ -135,7 +135,7 @@ static PlanNode *sort_of(Build *b)
 
 static PlanNode *distinct_of(Build *b)
 {
-    PlanNode *in = numbers(b, 300000, 200000, 1);
+    PlanNode *in = numbers(b, 100000, 80000, 1);
     PlanNode *d = build_plan(b, PLAN_DISTINCT, in->n_fields, NULL, in);
     memcpy(d->fields, in->fields, sizeof(PlanField) * in->n_fields);
     return d;
@@ -143,7 +143,7 @@ static PlanNode *distinct_of(Build *b)
 
 static PlanNode *group_of(Build *b, bool distinct)
 {
-    PlanNode *in = numbers(b, 300000, 150000, 1);
+    PlanNode *in = numbers(b, 100000, 60000, 1);
     Type out[4] = {TYPE(LONG), TYPE(LONG), TYPE(STRING), TYPE(LONG)};
     PlanNode *p = build_plan(b, PLAN_AGGREGATE, 4, out, in);
     Expr **groups = build_alloc(b, sizeof(Expr *));
@@ -168,7 +168,7 @@ static PlanNode *group_of(Build *b, bool distinct)
 
 static PlanNode *join_of(Build *b, JoinType type, int64_t modulo)
 {
-    PlanNode *l = numbers(b, 250000, 200003, 1), *r = numbers(b, 250000, modulo, 3);
+    PlanNode *l = numbers(b, 90000, 80021, 1), *r = numbers(b, 90000, modulo, 3);
     bool one = type == JOIN_SEMI || type == JOIN_ANTI;
     PlanNode *p = build_plan(b, PLAN_JOIN, one ? 3 : 6, NULL, l);
     memcpy(p->fields, l->fields, sizeof(PlanField) * 3);
@@ -207,6 +207,13 @@ static void check_plan(PlanNode *plan, const char *what)
     if (r)
         fail_msg("%s: %d %s", what, r, error.message);
     assert_true(spilled > 0);
+    /* Also by two workers, who take from each other. */
+    if (small.n == whole.n && small.sum == whole.sum) {
+        const ExecSpill both = {.directory_fd = directory_fd, .force = 1u << 30};
+        r = run(plan, LIMIT + (4 << 20), &both, NULL, &small, NULL, &error);
+        if (r)
+            fail_msg("%s, two workers: %d %s", what, r, error.message);
+    }
     if (small.n != whole.n || small.sum != whole.sum)
         fail_msg("%s: other rows (%llu, wanted %llu)", what, (unsigned long long)small.n,
                  (unsigned long long)whole.n);
@@ -224,7 +231,7 @@ static void test_same_rows(void **state)
     check_plan(group_of(&b, false), "aggregate");
     check_plan(group_of(&b, true), "aggregate distinct");
     for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        check_plan(join_of(&b, types[i], 150001), "join");
+        check_plan(join_of(&b, types[i], 60017), "join");
     build_done(&b);
 }
 
@@ -245,12 +252,12 @@ static void test_one_key(void **state)
     Build b;
     build_init(&b, 1);
     PlanNode *plan = join_of(&b, JOIN_INNER, 1);
-    plan->input->input->range.start = 249000;
-    plan->input->input->range.end = 250000;
+    plan->input->input->range.start = 89000;
+    plan->input->input->range.end = 90000;
     PlanNode *swapped = join_of(&b, JOIN_INNER, 1);
     *swapped = *plan;
-    swapped->right = numbers(&b, 250000, 1, 3);
-    swapped->input = numbers(&b, 3, 200003, 1);
+    swapped->right = numbers(&b, 90000, 1, 3);
+    swapped->input = numbers(&b, 3, 80021, 1);
     check_plan(swapped, "one key");
     build_done(&b);
 }
@@ -260,11 +267,11 @@ static void test_refused(void **state)
 {
     Build b;
     build_init(&b, 3);
-    PlanNode *plans[] = {sort_of(&b), group_of(&b, true), join_of(&b, JOIN_FULL, 150001)};
+    PlanNode *plans[] = {sort_of(&b), group_of(&b, true), join_of(&b, JOIN_FULL, 60017)};
     for (uint32_t i = 0; i < 3; i++) {
         Digest whole, got;
         assert_int_equal(run(plans[i], UINT64_MAX, NULL, NULL, &whole, NULL, NULL), 0);
-        for (uint64_t nth = 1; nth < 4000; nth += nth / 2 + 40) {
+        for (uint64_t nth = 1; nth < 4000; nth += nth + 60) {
             const ExecSpill spill = {.directory_fd = directory_fd};
             MemPool *root;
             QueryError error = {0};
@@ -313,7 +320,7 @@ static void test_no_space(void **state)
     struct rlimit before, small = {1 << 20, RLIM_INFINITY};
     Build b;
     build_init(&b, 1);
-    PlanNode *plans[] = {sort_of(&b), group_of(&b, false), join_of(&b, JOIN_LEFT, 150001)};
+    PlanNode *plans[] = {sort_of(&b), group_of(&b, false), join_of(&b, JOIN_LEFT, 60017)};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     for (uint32_t i = 0; i < 3; i++) {
@@ -344,7 +351,7 @@ static void test_cancel(void **state)
     const ExecSpill spill = {.directory_fd = directory_fd, .force = 2};
     Build b;
     build_init(&b, 1);
-    PlanNode *plans[] = {sort_of(&b), group_of(&b, true), join_of(&b, JOIN_FULL, 150001)};
+    PlanNode *plans[] = {sort_of(&b), group_of(&b, true), join_of(&b, JOIN_FULL, 60017)};
     for (uint32_t i = 0; i < 12; i++) {
         Canceller c = {.after = 3000 * (i / 3 + 1)};
         pthread_t thread;
