@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/expr/nested.h"
+#include "exec/expr/row.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +145,8 @@ static bool function_can_fail(const Step *step, const Step *steps)
     case FN_LIKE:
         return steps[step->args[1]].kind != EXPR_LITERAL;
     default:
-        return step->function >= FN_NESTED_FIRST && step->function <= FN_NESTED_LAST;
+        return (step->function >= FN_NESTED_FIRST && step->function <= FN_NESTED_LAST) ||
+               row_can_fail(step->function);
     }
 }
 
@@ -188,6 +190,8 @@ static int bind_step(Compiler *c, Step *step)
         return 0;
     step->eval = NULL; /* a binder that said no may have left its guess */
     step->lazy = NULL;
+    if (expr_bind_row(step, steps) || (step->function == FN_TRY && expr_bind_try(step)))
+        return 0;
     r = expr_bind_string(c->arena, step, steps, c->error);
     if (r)
         return r;
@@ -271,6 +275,12 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
         step.column = merge_columns(step.column, arg->column);
         step.constant &= arg->constant;
         step.can_fail |= arg->can_fail;
+    }
+    if (step.function == FN_TRY) { /* what its call does is forgiven, what goes in is not */
+        step.can_fail = false;
+        const Step *call = &c->program->steps[step.args[0]];
+        for (uint32_t i = 0; i < call->n_args; i++)
+            step.can_fail |= c->program->steps[call->args[i]].can_fail;
     }
     step.can_fail |= function_can_fail(&step, c->program->steps);
     step.dict = !step.constant && step.column != STEP_MANY_COLUMNS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/expr/program.h"
+#include "exec/expr/row.h"
 
 #include <errno.h>
 
@@ -48,6 +48,7 @@ ExprState *expr_state_free(ExprState *s)
         return NULL;
     expr_state_free(s->child);
     expr_regex_state_free(s);
+    expr_memos_free(s);
     if (s->caches)
         for (uint32_t i = 0; i < s->program->n_steps; i++)
             if (s->caches[i])

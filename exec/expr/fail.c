@@ -30,7 +30,7 @@ int expr_fail_overflow(ExprState *s, const Step *step, const char *what)
         snprintf(alternative, sizeof(alternative),
                  " Use '%s' to tolerate overflow and return NULL instead.", tried);
     type_format(step->type, type, sizeof(type));
-    if (step->type.kind == TYPE_BYTE || step->type.kind == TYPE_SHORT) {
+    if (step->n_args == 2 && (step->type.kind == TYPE_BYTE || step->type.kind == TYPE_SHORT)) {
         query_error_set(s->error, DATA_ERROR_ARITHMETIC, "BINARY_ARITHMETIC_OVERFLOW", "22003",
                         "%s %s caused overflow.%s", type, what, alternative);
         return positioned(s, step, QUERY_E_FAILED);

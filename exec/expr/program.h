@@ -141,6 +141,7 @@ struct ExprState {
     void *regex_match_data;
     void *regex_match_context;
     struct HigherState **higher; /* [n_steps]; nested_lambda.c */
+    struct RowMemo **memos;      /* [n_steps], where one was needed (row.h) */
 };
 
 /* --- eval.c --- */

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_signed.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
 
@@ -16,7 +17,7 @@ bool function_is_aggregate(const char *name)
     return aggregate_find(name) != _AGG_MAX;
 }
 
-static Expr *wrong_types(Binder *b, const UExpr *e, const Expr *left, const Expr *right)
+Expr *bind_wrong_types(Binder *b, const UExpr *e, const Expr *left, const Expr *right)
 {
     char l[130], r[130];
     bind_type_text(left->type, l);
@@ -145,7 +146,7 @@ static Expr *bind_compare(Binder *b, const UExpr *e, FunctionId id, Expr *left, 
     bool ok = bind_wider(b, left->type, right->type, &type) &&
               !(type_is_nested(type) && type_mixes(left->type, right->type, true));
     if (!ok)
-        return wrong_types(b, e, left, right);
+        return bind_wrong_types(b, e, left, right);
     if (type.kind == TYPE_NULL)
         type = TYPE(BOOLEAN);
     left = bind_cast_to(b, left, type);
@@ -245,7 +246,7 @@ static Expr *bind_date_arithmetic(Binder *b, const UExpr *e, FunctionId id, Expr
     if (id == FN_SUBTRACT && is_date_or_clock(l) && is_date_or_clock(r))
         return bind_unsupported(b, e->position, e->stop,
                                 "the difference of timestamps as an interval");
-    return wrong_types(b, e, left, right);
+    return bind_wrong_types(b, e, left, right);
 }
 
 static Expr *bind_decimal_binary(Binder *b, FunctionId id, Expr *left, Expr *right)
@@ -293,7 +294,7 @@ static bool number_operands(Binder *b, const UExpr *e, Expr **left, Expr **right
         if (type_equal(l->type, r->type))
             wrong_operand(b, e, "NUMERIC", l);
         else
-            wrong_types(b, e, l, r);
+            bind_wrong_types(b, e, l, r);
         return false;
     }
     return true;
@@ -387,7 +388,7 @@ static Expr *bind_logic(Binder *b, const UExpr *e, FunctionId id, Expr **args, u
                 return unexpected_input(b, e, i, "BOOLEAN", args[i]);
             for (uint32_t k = 0; k < n; k++)
                 if (args[k]->type.kind == TYPE_BOOLEAN)
-                    return wrong_types(b, e, args[MIN(i, k)], args[MAX(i, k)]);
+                    return bind_wrong_types(b, e, args[MIN(i, k)], args[MAX(i, k)]);
             return wrong_operand(b, e, "BOOLEAN", args[i]);
         }
     }
@@ -411,21 +412,8 @@ static Expr *bind_round(Binder *b, const UExpr *e, Expr **args, uint32_t n)
 {
     int64_t scale = 0;
     if (n == 2) {
-        args[1] = coerce(b, e, args[1], 1, TYPE(INT), "INT");
-        if (!args[1])
+        if (!bind_scale(b, e, args[1], &scale))
             return NULL;
-        Expr *digits = args[1];
-        bool minus = digits->kind == EXPR_CALL && digits->function == FN_NEGATE &&
-                     digits->args[0]->kind == EXPR_LITERAL;
-        if (minus)
-            digits = digits->args[0];
-        if (digits->kind != EXPR_LITERAL || digits->literal.is_null)
-            return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
-                              "42K09",
-                              "Cannot resolve %.300s due to data type mismatch: the input `scale` "
-                              "should be a foldable \"INT\" expression.",
-                              uexpr_quoted(b, e));
-        scale = minus ? -digits->literal.i : digits->literal.i;
     }
     Expr *arg = args[0];
     if (arg->type.kind == TYPE_STRING || arg->type.kind == TYPE_NULL)
@@ -447,9 +435,8 @@ static Expr *bind_round(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     } else if (type_is_integral(type) && scale >= 0) {
         return arg;
     }
-    scale = scale > 400 ? 400 : scale < -400 ? -400 : scale;
     Expr *digits = bind_check(b, expr_int(b->arena, (int32_t)scale));
-    return call(b, FN_ROUND, type, (Expr *[]){arg, digits}, 2);
+    return bind_signed_call(b, FN_ROUND, type, (Expr *[]){arg, digits}, 2, '?');
 }
 
 static Expr *bind_ceil(Binder *b, const UExpr *e, FunctionId id, Expr *arg)
@@ -466,7 +453,7 @@ static Expr *bind_ceil(Binder *b, const UExpr *e, FunctionId id, Expr *arg)
     Type type = TYPE(LONG);
     if (arg->type.kind == TYPE_DECIMAL)
         type = type_decimal_bounded(arg->type.precision - arg->type.scale + 1, 0);
-    return call(b, id, type, &arg, 1);
+    return bind_signed_call(b, id, type, &arg, 1, '?');
 }
 
 static Expr *bind_same_type(Binder *b, const UExpr *e, FunctionId id, Expr **args, uint32_t n)
@@ -545,7 +532,7 @@ static Expr *bind_substring(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     return call(b, FN_SUBSTRING, type, made, 3);
 }
 
-static Expr *bind_clock_argument(Binder *b, const UExpr *e, Expr *arg, uint32_t i)
+Expr *bind_clock_argument(Binder *b, const UExpr *e, Expr *arg, uint32_t i)
 {
     /* Fields of an instant are those of the clock on the wall in the session's zone. */
     if (arg->type.kind == TYPE_TIMESTAMP_NTZ)
@@ -576,11 +563,11 @@ static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr *
     case RULE_ROUND:
         return bind_round(b, e, args, n);
     case RULE_CEIL:
-        return bind_ceil(b, e, id, args[0]);
+        return n == 2 ? bind_ceil_scale(b, e, id, args) : bind_ceil(b, e, id, args[0]);
     case RULE_DOUBLE:
         if (!coerce_all(b, e, args, n, TYPE(DOUBLE), "DOUBLE"))
             return NULL;
-        return call(b, id, TYPE(DOUBLE), args, n);
+        return bind_signed_call(b, id, TYPE(DOUBLE), args, n, id == FN_POWER ? 0 : '?');
     case RULE_COALESCE:
         return bind_same_type(b, e, id, args, n);
     case RULE_LIKE:
@@ -843,45 +830,15 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         args[1] = call(b, FN_LOWER, TYPE(STRING), args + 1, 1);
         return b->result ? NULL : bind_like(b, e, args, n);
     }
-    if (strcmp(name, "locate") == 0 || strcmp(name, "position") == 0)
-        return bind_rule(b, e, function_find("instr"), (Expr *[]){args[1], args[0]}, 2);
     if (strcmp(name, "positive") == 0) {
         if (!type_is_numeric(args[0]->type) && !is_interval(args[0]->type))
             return unexpected_input(b, e, 0, "NUMERIC", args[0]);
         return args[0];
     }
-    if (strcmp(name, "sign") == 0 || strcmp(name, "signum") == 0) {
-        Expr *x = coerce(b, e, args[0], 0, TYPE(DOUBLE), "DOUBLE");
-        Expr *zero = double_literal(b, 0);
-        if (!x || !zero)
-            return NULL;
-        Expr *gt = bind_compare(b, e, FN_GT, x, zero), *lt = bind_compare(b, e, FN_LT, x, zero);
-        return bind_case(b, TYPE(DOUBLE),
-                         (Expr *[]){gt, double_literal(b, 1), lt, double_literal(b, -1), x}, 5);
-    }
     if (strcmp(name, "isnan") == 0) {
         Expr *x = coerce(b, e, args[0], 0, TYPE(DOUBLE), "DOUBLE");
         Expr *nan = double_literal(b, __builtin_nan(""));
         return x && nan ? bind_check(b, expr_compare(b->arena, FN_EQ_NULL_SAFE, x, nan)) : NULL;
-    }
-    if (strncmp(name, "log", 3) == 0) {
-        Expr *x = coerce(b, e, args[n - 1], n - 1, TYPE(DOUBLE), "DOUBLE");
-        Expr *ln = call(b, FN_LN, TYPE(DOUBLE), &x, 1);
-        if (!ln || (name[3] == '\0' && n == 1))
-            return ln;
-        Expr *base = name[3] == '\0' ? coerce(b, e, args[0], 0, TYPE(DOUBLE), "DOUBLE")
-                                     : double_literal(b, name[3] == '2' ? 2 : 10);
-        Expr *ln_base = call(b, FN_LN, TYPE(DOUBLE), &base, 1);
-        return call(b, FN_DIVIDE, TYPE(DOUBLE), (Expr *[]){ln, ln_base}, 2);
-    }
-    if (strcmp(name, "try_divide") == 0) {
-        Expr *quotient = bind_divide(b, e, args[0], args[1]);
-        Expr *zero = bind_check(b, expr_int(b->arena, 0));
-        Expr *is_zero = zero ? bind_compare(b, e, FN_EQ, args[1], zero) : NULL;
-        if (!quotient || !is_zero)
-            return NULL;
-        Expr *null = bind_check(b, expr_null(b->arena, quotient->type));
-        return bind_case(b, quotient->type, (Expr *[]){is_zero, null, quotient}, 3);
     }
     if (strcmp(name, "trunc") == 0) {
         Expr *swapped[2] = {args[1], args[0]};
@@ -927,10 +884,6 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
 
 static Expr *unknown_function(Binder *b, const UExpr *e)
 {
-    static const char *const operators[] = {"|", "&", "^", "~", "<<", ">>", ">>>"};
-    for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
-        if (strcmp(e->name, operators[i]) == 0)
-            return bind_unsupported(b, e->position, e->stop, "operators on bits");
     static const char path[] =
         "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
     char name[110];
@@ -941,15 +894,15 @@ static Expr *unknown_function(Binder *b, const UExpr *e)
     return NULL;
 }
 
-static Expr *wrong_number(Binder *b, const UExpr *e, const FunctionRow *row)
+static Expr *wrong_number(Binder *b, const UExpr *e, uint32_t min_args, uint32_t max_args)
 {
     char wanted[40];
-    if (row->min_args == row->max_args)
-        snprintf(wanted, sizeof(wanted), "%u", row->min_args);
-    else if (row->max_args == 255)
-        snprintf(wanted, sizeof(wanted), "> %d", row->min_args - 1);
+    if (min_args == max_args)
+        snprintf(wanted, sizeof(wanted), "%u", min_args);
+    else if (max_args == 255)
+        snprintf(wanted, sizeof(wanted), "> %d", (int)min_args - 1);
     else
-        snprintf(wanted, sizeof(wanted), "[%u, %u]", row->min_args, row->max_args);
+        snprintf(wanted, sizeof(wanted), "[%u, %u]", min_args, max_args);
     char name[110], actual[12];
     snprintf(name, sizeof(name), "`%.100s`", e->name);
     snprintf(actual, sizeof(actual), "%u", e->n_args);
@@ -959,6 +912,15 @@ static Expr *wrong_number(Binder *b, const UExpr *e, const FunctionRow *row)
                            "actualNum", actual, "docroot", "https://spark.apache.org/docs/latest",
                            NULL);
     return NULL;
+}
+
+Expr *bind_by_name(Binder *b, const UExpr *e, const char *name, Expr **args, uint32_t n)
+{
+    const FunctionRow *row = function_find(name);
+    if (row)
+        return row->rule == RULE_REWRITE ? bind_rewrite(b, e, row->name, args, n)
+                                         : bind_rule(b, e, row, args, n);
+    return bind_signed(b, e, function_signed_find(name), args, n);
 }
 
 Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
@@ -975,10 +937,18 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
         return bind_error(b, e->position, e->stop, "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601",
                           "Window function %.300s requires an OVER clause.", uexpr_quoted(b, e));
     const FunctionRow *row = function_find(e->name);
-    if (!row)
+    const FunctionSigned *f = row ? NULL : function_signed_find(e->name);
+    uint32_t min_args, max_args;
+    if (row) {
+        min_args = row->min_args;
+        max_args = row->max_args;
+    } else if (f) {
+        function_signed_arity(f, &min_args, &max_args);
+    } else {
         return unknown_function(b, e);
-    if (e->n_args < row->min_args || (row->max_args != 255 && e->n_args > row->max_args))
-        return wrong_number(b, e, row);
+    }
+    if (e->n_args < min_args || (max_args != 255 && e->n_args > max_args))
+        return wrong_number(b, e, min_args, max_args);
     if (e->distinct || e->filter)
         return bind_error(b, e->position, e->stop,
                           "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000",
@@ -995,10 +965,9 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
             return NULL;
     }
     scope->negated = negated;
-    Expr *made = function_is_nested_for(row->name, args, e->n_args)
+    Expr *made = row && function_is_nested_for(row->name, args, e->n_args)
                      ? bind_nested_overload(b, e, args, e->n_args)
-                 : row->rule == RULE_REWRITE ? bind_rewrite(b, e, row->name, args, e->n_args)
-                                             : bind_rule(b, e, row, args, e->n_args);
+                     : bind_by_name(b, e, e->name, args, e->n_args);
     if (made && made->kind == EXPR_CALL && b->view_depth == 0)
         made->position = e->position;
     return made;

@@ -33,8 +33,8 @@ static const FunctionRow rows[] = {
     {"bigint", TYPE_LONG, RULE_CAST, 1, 1},
     {"binary", TYPE_BINARY, RULE_CAST, 1, 1},
     {"boolean", TYPE_BOOLEAN, RULE_CAST, 1, 1},
-    {"ceil", FN_CEIL, RULE_CEIL, 1, 1},
-    {"ceiling", FN_CEIL, RULE_CEIL, 1, 1},
+    {"ceil", FN_CEIL, RULE_CEIL, 1, 2},
+    {"ceiling", FN_CEIL, RULE_CEIL, 1, 2},
     {"char_length", FN_LENGTH, RULE_LENGTH, 1, 1},
     {"character_length", FN_LENGTH, RULE_LENGTH, 1, 1},
     {"coalesce", FN_COALESCE, RULE_COALESCE, 1, ANY},
@@ -67,7 +67,7 @@ static const FunctionRow rows[] = {
     {"equal_null", FN_EQ_NULL_SAFE, RULE_COMPARE, 2, 2},
     {"exp", FN_EXP, RULE_DOUBLE, 1, 1},
     {"float", TYPE_FLOAT, RULE_CAST, 1, 1},
-    {"floor", FN_FLOOR, RULE_CEIL, 1, 1},
+    {"floor", FN_FLOOR, RULE_CEIL, 1, 2},
     {"greatest", FN_GREATEST, RULE_COALESCE, 2, ANY},
     {"hour", FN_HOUR, RULE_TIME_FIELD, 1, 1},
     {"if", FN_INVALID, RULE_REWRITE, 3, 3},
@@ -87,10 +87,6 @@ static const FunctionRow rows[] = {
     {"like", FN_LIKE, RULE_LIKE, 2, 3},
     {"ln", FN_LN, RULE_DOUBLE, 1, 1},
     {"localtimestamp", FN_INVALID, RULE_REWRITE, 0, 0},
-    {"locate", FN_INVALID, RULE_REWRITE, 2, 2},
-    {"log", FN_INVALID, RULE_REWRITE, 1, 2},
-    {"log10", FN_INVALID, RULE_REWRITE, 1, 1},
-    {"log2", FN_INVALID, RULE_REWRITE, 1, 1},
     {"lower", FN_LOWER, RULE_STRING, 1, 1},
     {"ltrim", FN_LTRIM, RULE_STRING, 1, 2},
     {"make_date", FN_MAKE_DATE, RULE_MAKE_DATE, 3, 3},
@@ -105,7 +101,6 @@ static const FunctionRow rows[] = {
     {"nvl2", FN_INVALID, RULE_REWRITE, 3, 3},
     {"or", FN_OR, RULE_LOGIC, 2, ANY},
     {"pi", FN_INVALID, RULE_REWRITE, 0, 0},
-    {"position", FN_INVALID, RULE_REWRITE, 2, 2},
     {"positive", FN_INVALID, RULE_REWRITE, 1, 1},
     {"pow", FN_POWER, RULE_DOUBLE, 2, 2},
     {"power", FN_POWER, RULE_DOUBLE, 2, 2},
@@ -118,8 +113,6 @@ static const FunctionRow rows[] = {
     {"round", FN_ROUND, RULE_ROUND, 1, 2},
     {"rtrim", FN_RTRIM, RULE_STRING, 1, 2},
     {"second", FN_SECOND, RULE_TIME_FIELD, 1, 1},
-    {"sign", FN_INVALID, RULE_REWRITE, 1, 1},
-    {"signum", FN_INVALID, RULE_REWRITE, 1, 1},
     {"smallint", TYPE_SHORT, RULE_CAST, 1, 1},
     {"sqrt", FN_SQRT, RULE_DOUBLE, 1, 1},
     {"startswith", FN_STARTS_WITH, RULE_STRING_TEST, 2, 2},
@@ -133,7 +126,6 @@ static const FunctionRow rows[] = {
     {"to_timestamp", TYPE_TIMESTAMP, RULE_CAST, 1, 1},
     {"trim", FN_TRIM, RULE_STRING, 1, 2},
     {"trunc", FN_INVALID, RULE_REWRITE, 2, 2},
-    {"try_divide", FN_INVALID, RULE_REWRITE, 2, 2},
     {"typeof", FN_INVALID, RULE_REWRITE, 1, 1},
     {"ucase", FN_UPPER, RULE_STRING, 1, 1},
     {"upper", FN_UPPER, RULE_STRING, 1, 1},
@@ -191,7 +183,14 @@ const char *function_name(FunctionId id)
             return rows[i].name;
     if (id >= FN_NESTED_FIRST && id <= FN_NESTED_LAST && nested_function_name(id))
         return nested_function_name(id);
-    return id == FN_DATE_ADD_INTERVAL ? "+" : id == FN_NULLIF ? "nullif" : id == FN_IF ? "if" : "?";
+    const FunctionSigned *f = function_signed_by_id(id);
+    if (f)
+        return f->name;
+    return id == FN_TRY                 ? "try"
+           : id == FN_DATE_ADD_INTERVAL ? "+"
+           : id == FN_NULLIF            ? "nullif"
+           : id == FN_IF                ? "if"
+                                        : "?";
 }
 
 const char *function_operator(FunctionId id)

@@ -46,6 +46,41 @@ typedef struct FunctionRow {
     uint8_t min_args, max_args; /* 255: no limit */
 } FunctionRow;
 
+/*
+ * A function whose arguments and result a signature tells: one letter per argument, '|' before the
+ * optional ones, '.' when the last may repeat, '>' and the result.
+ *
+ *   s STRING   y BINARY   S STRING or BINARY   b BOOLEAN   i INT   l LONG   d DOUBLE
+ *   I integral N number   D DATE   t TIMESTAMP   w the clock of the session   a anything
+ *
+ * As a result also '1', the type of the first argument, and T TINYINT. Behind it '?': always
+ * nullable, '!': never; else nullable when an argument is. The signature "*" leaves typing to
+ * bind_special.c; it then goes on with the least and the greatest number of arguments: "*1 2".
+ *
+ * The body, where there is one, says the function with others:
+ *
+ *   (name argument ...)  another function    $1 $2 ...  the arguments, converted
+ *   12  -1.5  'text'  null  true  false     (cast:int x)  (trycast:int x)  (try (name ...))
+ *
+ * With optional arguments there may be one body for each number of them, between semicolons.
+ */
+typedef struct FunctionSigned {
+    const char *name; /* lower case; the table is sorted by it */
+    uint16_t id;      /* FunctionId; FN_INVALID when there is a body */
+    const char *signature;
+    const char *body;    /* nullable */
+    const char *usage;   /* "(text, length[, pad])" */
+    const char *meaning; /* one line for DESCRIBE FUNCTION and docs/FUNCTIONS.md */
+} FunctionSigned;
+
+const FunctionSigned *function_signed_find(const char *name);
+/* The row that computes @id, or NULL. */
+const FunctionSigned *function_signed_by_id(FunctionId id);
+/* By number, for listings; NULL behind the last. */
+const FunctionSigned *function_signed_row(size_t i);
+/* How many arguments it takes; *@ret_max is 255 without limit. */
+void function_signed_arity(const FunctionSigned *f, uint32_t *ret_min, uint32_t *ret_max);
+
 /* Return: NULL when there is none. */
 const FunctionRow *function_find(const char *name);
 /* Spark's name of a function, for EXPLAIN. Never NULL. */

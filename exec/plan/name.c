@@ -317,13 +317,13 @@ static void put_case(Name *name, const UExpr *e)
 }
 
 /* Some functions print in capitals, and some under another name. */
-static const char *printed_name(const char *name)
+static const char *printed_name(const UExpr *e)
 {
+    const char *name = e->name;
     static const struct {
         const char *name, *printed;
     } names[] = {{"sqrt", "SQRT"},
                  {"power", "POWER"},
-                 {"pow", "POWER"},
                  {"exp", "EXP"},
                  {"log10", "LOG10"},
                  {"log2", "LOG2"},
@@ -337,21 +337,60 @@ static const char *printed_name(const char *name)
                  {"hypot", "HYPOT"},
                  {"degrees", "DEGREES"},
                  {"radians", "RADIANS"},
+                 {"sin", "SIN"},
+                 {"cos", "COS"},
+                 {"tan", "TAN"},
+                 {"asin", "ASIN"},
+                 {"acos", "ACOS"},
+                 {"atan", "ATAN"},
+                 {"sinh", "SINH"},
+                 {"cosh", "COSH"},
+                 {"tanh", "TANH"},
+                 {"asinh", "ASINH"},
+                 {"acosh", "ACOSH"},
+                 {"atanh", "ATANH"},
+                 {"cot", "COT"},
+                 {"sec", "SEC"},
+                 {"csc", "CSC"},
+                 {"expm1", "EXPM1"},
+                 {"log1p", "LOG1P"},
+                 {"atan2", "ATAN2"},
+                 {"log", "LOG"},
+                 {"e", "E"},
+                 {"pi", "PI"},
                  {"current_database", "current_schema"}};
+    if (e->n_args == 2 && (strcmp(name, "ceil") == 0 || strcmp(name, "floor") == 0))
+        return name;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (strcmp(names[i].name, name) == 0)
             return names[i].printed;
     return name;
 }
 
+/* What Spark writes behind the arguments that were given; NULL: nothing. */
+static const char *default_argument(const UExpr *e)
+{
+    static const struct {
+        const char *name;
+        uint32_t n_args;
+        const char *text;
+    } defaults[] = {
+        {"round", 1, ", 0"}, {"bround", 1, ", 0"}, {"locate", 2, ", 1"}, {"position", 2, ", 1"}};
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+        if (e->n_args == defaults[i].n_args && strcmp(e->name, defaults[i].name) == 0)
+            return defaults[i].text;
+    return NULL;
+}
+
 static void put_call(Name *name, const UExpr *e)
 {
     static const struct {
         const char *name, *op;
-    } infix[] = {{"+", "+"},     {"-", "-"},   {"*", "*"},     {"/", "/"},     {"%", "%"},
-                 {"mod", "%"},   {"==", "="},  {"=", "="},     {"<", "<"},     {"<=", "<="},
-                 {">", ">"},     {">=", ">="}, {"<=>", "<=>"}, {"and", "AND"}, {"or", "OR"},
-                 {"div", "div"}, {"|", "|"},   {"&", "&"},     {"^", "^"}};
+    } infix[] = {{"+", "+"},    {"-", "-"},     {"*", "*"},     {"/", "/"},   {"%", "%"},
+                 {"==", "="},   {"=", "="},     {"<", "<"},     {"<=", "<="}, {">", ">"},
+                 {">=", ">="},  {"<=>", "<=>"}, {"and", "AND"}, {"or", "OR"}, {"div", "div"},
+                 {"|", "|"},    {"&", "&"},     {"^", "^"},     {"<<", "<<"}, {">>", ">>"},
+                 {">>>", ">>>"}};
     for (size_t i = 0; e->n_args >= 2 && i < ARRAY_SIZE(infix); i++) {
         if (strcmp(e->name, infix[i].name) == 0) {
             put_infix(name, e, infix[i].op);
@@ -401,10 +440,19 @@ static void put_call(Name *name, const UExpr *e)
         put(name, "(");
         put_list(name, e, 0);
         put(name, ", 2147483647)");
-    } else if (strcmp(e->name, "round") == 0 && e->n_args == 1) {
-        put(name, "round(");
+    } else if (strcmp(e->name, "~") == 0) {
+        put(name, "~");
         put_list(name, e, 0);
-        put(name, ", 0)");
+    } else if (default_argument(e)) {
+        put(name, e->name);
+        put(name, "(");
+        put_list(name, e, 0);
+        put(name, default_argument(e));
+        put(name, ")");
+    } else if (strcmp(e->name, "log") == 0 && e->n_args == 1) {
+        put(name, "LOG(E(), ");
+        put_list(name, e, 0);
+        put(name, ")");
     } else if (strcmp(e->name, "if") == 0) {
         put(name, "(IF(");
         put_list(name, e, 0);
@@ -435,7 +483,7 @@ static void put_call(Name *name, const UExpr *e)
         put_list(name, e, 0);
     } else {
         bool star = e->n_args == 1 && e->args[0]->kind == UEXPR_STAR;
-        put(name, printed_name(e->name));
+        put(name, printed_name(e));
         put(name, e->distinct ? "(DISTINCT " : "(");
         if (star && strcmp(e->name, "count") == 0)
             put(name, "1");

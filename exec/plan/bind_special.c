@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Functions whose types no signature tells. */
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exec/plan/bind_signed.h"
+
+/* ---- bits ---- */
+
+static Expr *integral(Binder *b, const UExpr *e, Expr *arg, uint32_t i)
+{
+    if (type_is_integral(arg->type))
+        return arg;
+    return bind_coerce(b, e, arg, i, TYPE(INT), "INTEGRAL");
+}
+
+/* & | ^: both in the wider of their types. */
+static Expr *bind_bits(Binder *b, const UExpr *e, FunctionId id, Expr **args)
+{
+    Type type;
+    if (!type_wider(args[0]->type, args[1]->type, &type))
+        return bind_wrong_types(b, e, args[0], args[1]);
+    if (type.kind == TYPE_NULL)
+        type = TYPE(INT);
+    if (!type_is_integral(type))
+        return bind_wrong_types(b, e, args[0], args[1]);
+    args[0] = bind_cast_to(b, args[0], type);
+    args[1] = bind_cast_to(b, args[1], type);
+    return bind_signed_call(b, id, type, args, 2, 0);
+}
+
+static Expr *bind_shift(Binder *b, const UExpr *e, FunctionId id, Expr **args)
+{
+    if (args[0]->type.kind != TYPE_LONG)
+        args[0] = bind_coerce(b, e, args[0], 0, TYPE(INT), "INT\" or \"BIGINT");
+    args[1] = bind_coerce(b, e, args[1], 1, TYPE(INT), "INT");
+    return args[0] ? bind_signed_call(b, id, args[0]->type, args, 2, 0) : NULL;
+}
+
+/* ---- numbers ---- */
+
+/* Numbers become LONG; strings and bytes stay, and everything else is a string. */
+static Expr *bind_hex(Binder *b, const UExpr *e, Expr **args)
+{
+    Type from = args[0]->type;
+    if (type_is_numeric(from))
+        args[0] = bind_cast_to(b, args[0], TYPE(LONG));
+    else if (from.kind != TYPE_BINARY)
+        args[0] = bind_coerce(b, e, args[0], 0, TYPE(STRING), "BIGINT\" or \"BINARY\" or \"STRING");
+    return bind_signed_call(b, FN_HEX, TYPE(STRING), args, 1, 0);
+}
+
+/* pmod(a, n) types as a % n does. */
+static Expr *bind_pmod(Binder *b, const UExpr *e, Expr **args)
+{
+    Expr *rest = bind_binary(b, e, FN_MODULO, args[0], args[1]);
+    if (!rest)
+        return NULL;
+    return bind_signed_call(b, FN_PMOD, rest->type, rest->args, 2, '?');
+}
+
+static Expr *bind_nanvl(Binder *b, const UExpr *e, Expr **args)
+{
+    Type type = args[0]->type.kind == TYPE_FLOAT && args[1]->type.kind == TYPE_FLOAT ? TYPE(FLOAT)
+                                                                                     : TYPE(DOUBLE);
+    for (uint32_t i = 0; i < 2; i++) {
+        args[i] = bind_coerce(b, e, args[i], i, type, "DOUBLE\" or \"FLOAT");
+        if (!args[i])
+            return NULL;
+    }
+    return bind_signed_call(b, FN_NANVL, type, args, 2, args[0]->nullable ? '?' : 0);
+}
+
+/* Digits of round() and ceil(): a constant. Return: false after an error. */
+bool bind_scale(Binder *b, const UExpr *e, Expr *arg, int64_t *ret_scale)
+{
+    Literal folded;
+    arg = bind_coerce(b, e, arg, 1, TYPE(INT), "INT");
+    if (!arg)
+        return false;
+    bool constant = arg->kind == EXPR_LITERAL;
+    if (constant)
+        folded = arg->literal;
+    else if (b->context->fold && !expr_has_columns(arg))
+        constant = b->context->fold(b->arena, arg, &folded) == 0;
+    if (!constant || folded.is_null) {
+        bind_error(b, e->position, e->stop, "NON_FOLDABLE_ARGUMENT", "42K08",
+                   "The function `%.40s` requires the parameter `scale` to be a foldable "
+                   "expression of the type \"INT\", but the actual argument is a non-foldable.",
+                   e->name);
+        return false;
+    }
+    *ret_scale = folded.i > 400 ? 400 : folded.i < -400 ? -400 : folded.i;
+    return true;
+}
+
+/* ceil(x, digits) and floor(x, digits): of decimals. */
+Expr *bind_ceil_scale(Binder *b, const UExpr *e, FunctionId id, Expr **args)
+{
+    int64_t scale;
+    if (!bind_scale(b, e, args[1], &scale))
+        return NULL;
+    Type from = args[0]->type;
+    if (from.kind == TYPE_STRING || from.kind == TYPE_NULL || from.kind == TYPE_DOUBLE ||
+        from.kind == TYPE_FLOAT)
+        from = from.kind == TYPE_FLOAT ? TYPE_DECIMAL_OF(14, 7) : TYPE_DECIMAL_OF(30, 15);
+    else if (type_is_integral(from))
+        from = type_as_decimal(from);
+    else if (from.kind != TYPE_DECIMAL)
+        return bind_unexpected_input(b, e, 0, "DECIMAL", args[0]);
+    int whole = from.precision - from.scale + 1;
+    Type type;
+    if (scale < 0)
+        type = type_decimal_bounded(whole > -scale ? whole : (int)MIN(-scale, INT64_C(37)) + 1, 0);
+    else {
+        int kept = (int)MIN((int64_t)from.scale, scale);
+        type = type_decimal_bounded(whole + kept, kept);
+    }
+    Expr *made[2] = {bind_cast_to(b, args[0], from),
+                     bind_check(b, expr_int(b->arena, (int32_t)scale))};
+    return bind_signed_call(b, id == FN_CEIL ? FN_CEIL_SCALE : FN_FLOOR_SCALE, type, made, 2, '?');
+}
+
+static Expr *bind_bit_count(Binder *b, const UExpr *e, Expr **args)
+{
+    if (args[0]->type.kind != TYPE_BOOLEAN)
+        args[0] = integral(b, e, args[0], 0);
+    return args[0] ? bind_signed_call(b, FN_BIT_COUNT, TYPE(INT), args, 1, 0) : NULL;
+}
+
+/* bround(): the same types as round(). */
+static Expr *bind_bround(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    Expr *made = bind_by_name(b, e, "round", args, n);
+    if (!made || made->kind != EXPR_CALL || made->function != FN_ROUND)
+        return made;
+    return bind_signed_call(b, FN_BROUND, made->type, made->args, 2, '?');
+}
+
+Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n)
+{
+    switch ((FunctionId)f->id) {
+    case FN_BIT_AND:
+    case FN_BIT_OR:
+    case FN_BIT_XOR:
+        return bind_bits(b, e, f->id, args);
+    case FN_SHIFT_LEFT:
+    case FN_SHIFT_RIGHT:
+    case FN_SHIFT_RIGHT_UNSIGNED:
+        return bind_shift(b, e, f->id, args);
+    case FN_HEX:
+        return bind_hex(b, e, args);
+    case FN_PMOD:
+        return bind_pmod(b, e, args);
+    case FN_NANVL:
+        return bind_nanvl(b, e, args);
+    case FN_BIT_COUNT:
+        return bind_bit_count(b, e, args);
+    case FN_BROUND:
+        return bind_bround(b, e, args, n);
+    default:
+        return bind_unsupported(b, e->position, e->stop, f->name);
+    }
+}
