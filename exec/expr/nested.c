@@ -353,7 +353,7 @@ static int eval_rows(ExprState *s, const Step *step, const Scope *scope, Reg *co
     uint32_t n_args = step->n_args;
     const Vector **v = mem_arena_alloc(s->strings, sizeof(*v) * (n_args + 1ull), 8);
     NestedItem *items = mem_arena_alloc(s->strings, sizeof(*items) * (n_args + 1ull), 16);
-    NestedCall call = {s, step, aux->types, s->strings};
+    NestedCall call = {.s = s, .step = step, .types = aux->types, .arena = s->strings};
     uint8_t *values;
     if (!v || !items)
         return mem_arena_error(s->strings);

@@ -11,6 +11,8 @@ typedef struct NestedCall {
     const Step *step;
     const Type *types; /* of the arguments */
     MemArena *arena;   /* of the batch: what the result points to */
+    void *regex;       /* of @pattern, kept from row to row */
+    VecString pattern;
 } NestedCall;
 
 /*

@@ -680,7 +680,7 @@ static int eval_fold(Higher *h, const uint16_t *rows, uint32_t n_rows, Reg *out)
 
 int eval_higher(ExprState *s, const Step *step, const Scope *scope, Reg *const *args, Reg *out)
 {
-    Higher h = {.call = {s, step, NULL, s->strings}, .s = s, .aux = step->aux};
+    Higher h = {.call = {.s = s, .step = step, .arena = s->strings}, .s = s, .aux = step->aux};
     uint16_t *rows = expr_rows(s);
     uint32_t n = 0, n_collections = 1;
     void *values;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "exec/kernel/civil.h"
+#include "exec/vec/ops.h"
 
 /* Functions on maps, and those that make arrays or maps of something else. */
 
@@ -146,6 +147,58 @@ static int do_str_to_map(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_make_map(c, c->step->type, halves, halves + n, n, &ret->value.s);
 }
 
+/* Bytes of the character at @at, so that a match of nothing goes on behind it. */
+static uint32_t character(const VecString *s, uint32_t at)
+{
+    const char *text = vec_string_data(s);
+    uint32_t n = 1;
+    while (at + n < s->length && ((unsigned char)text[at + n] & 0xC0) == 0x80)
+        n++;
+    return n;
+}
+
+/* As Java splits: nothing in front of a match of nothing at the begin; what is empty at the end
+ * stays, except where every character is a piece. */
+static int do_split(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    const VecString *text = &args[0].value.s, *pattern = &args[1].value.s;
+    uint64_t limit = args[2].value.i32 > 0 ? (uint64_t)args[2].value.i32 : UINT64_MAX;
+    const char *data = vec_string_data(text);
+    uint32_t at = 0, from = 0, n = 0, capacity = 16;
+    NestedItem *items = nested_items(c, capacity);
+    int r = 0;
+    if (!items)
+        return mem_arena_error(c->arena);
+    if (!c->regex || !vec_string_equal(&c->pattern, pattern)) {
+        r = expr_regex_compile(c->s, pattern, &c->regex);
+        c->pattern = *pattern;
+    }
+    while (r == 0 && n + 1 < limit && from <= text->length) {
+        uint32_t start, end;
+        bool found;
+        r = expr_regex_find(c->s, c->step, c->regex, text, from, &found, &start, &end);
+        if (r || !found)
+            break;
+        from = end > start ? end : end + (end < text->length ? character(text, end) : 1);
+        if (end == start && (start == 0 || (pattern->length == 0 && start == text->length)))
+            continue;
+        if (n + 2 >= capacity) {
+            NestedItem *grown = nested_items(c, capacity * 2ull);
+            if (!grown)
+                return mem_arena_error(c->arena);
+            memcpy(grown, items, n * sizeof(*items));
+            items = grown;
+            capacity *= 2;
+        }
+        items[n++] = (NestedItem){.value.s = vec_string(data + at, start - at)};
+        at = end;
+    }
+    if (r)
+        return r;
+    items[n++] = (NestedItem){.value.s = vec_string(data + at, text->length - at)};
+    return nested_array(c->arena, TYPE(STRING), items, n, &ret->value.s);
+}
+
 /* ---- sequence ---- */
 
 static int64_t load_int(Type type, const NestedValue *v)
@@ -260,6 +313,8 @@ NestedRowFunction nested_map_function(FunctionId id, bool *ret_nulls)
         return do_contains;
     case FN_STR_TO_MAP:
         return do_str_to_map;
+    case FN_SPLIT:
+        return do_split;
     case FN_SEQUENCE:
         return do_sequence;
     default:

@@ -160,6 +160,36 @@ void expr_regex_state_free(ExprState *s)
     pcre2_match_data_free(s->regex_match_data);
 }
 
+int expr_regex_compile(ExprState *s, const VecString *pattern, void **ret_code)
+{
+    pcre2_code *code = NULL;
+    int r = regex_prepare(s);
+    if (r == 0)
+        r = regex_compile(s->strings, pattern, s->error, &code);
+    *ret_code = code;
+    return r;
+}
+
+int expr_regex_find(ExprState *s, const Step *step, void *code, const VecString *text,
+                    uint32_t from, bool *ret_found, uint32_t *ret_start, uint32_t *ret_end)
+{
+    int match = pcre2_match(code, (PCRE2_SPTR)vec_string_data(text), text->length, from, 0,
+                            s->regex_match_data, s->regex_match_context);
+    /* One pair of offsets is all there is room for, so groups give 0. */
+    *ret_found = match >= 0;
+    if (match >= 0) {
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->regex_match_data);
+        *ret_start = (uint32_t)at[0];
+        *ret_end = (uint32_t)at[1];
+        return 0;
+    }
+    if (match == PCRE2_ERROR_NOMATCH)
+        return 0;
+    PCRE2_UCHAR what[128] = "";
+    pcre2_get_error_message(match, what, sizeof(what));
+    return expr_fail_pattern(s, step, "INVALID_PARAMETER_VALUE.PATTERN", (const char *)what);
+}
+
 static int eval_rlike(ExprState *s, const Step *step, const Scope *scope, Reg *const *args,
                       Reg *out)
 {

@@ -202,6 +202,11 @@ bool expr_bind_cast(Step *step, const Step *steps);
 int expr_bind_string(MemArena *arena, Step *step, const Step *steps, QueryError *error);
 int expr_bind_in(MemArena *arena, Step *step, const Step *steps, QueryError *error);
 void expr_regex_state_free(ExprState *s);
+/* A regular expression for the rest of the batch. Return: 0; QUERY_E_FAILED; MEM_E_*. */
+int expr_regex_compile(ExprState *s, const VecString *pattern, void **ret_code);
+/* The first match at or after @from. Return: 0 with *ret_found; QUERY_E_FAILED (too much work). */
+int expr_regex_find(ExprState *s, const Step *step, void *code, const VecString *text,
+                    uint32_t from, bool *ret_found, uint32_t *ret_start, uint32_t *ret_end);
 /* Functions on nested values, and their text. As expr_bind_string(). */
 int expr_bind_nested(MemArena *arena, Step *step, const Step *steps);
 /*

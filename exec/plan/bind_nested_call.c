@@ -749,6 +749,17 @@ static Expr *bind_sequence(Binder *b, const UExpr *e, const NestedRow *row, Expr
     return bind_make_call(b, row->id, type, any_null(args, n), args, n);
 }
 
+static Expr *bind_split(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
+{
+    Type type;
+    if (!coerce_to(b, e, args, 0, TYPE(STRING)) || !coerce_to(b, e, args, 1, TYPE(STRING)) ||
+        (n == 3 && !want_int(b, e, args, 2)) || !bind_array_type(b, TYPE(STRING), false, &type))
+        return NULL;
+    Expr *limit = n == 3 ? args[2] : bind_check(b, expr_int(b->arena, -1));
+    return bind_make_call(b, row->id, type, any_null(args, n), (Expr *[]){args[0], args[1], limit},
+                          3);
+}
+
 /* ---- the table ---- */
 
 static const NestedRow rows[] = {
@@ -791,6 +802,7 @@ static const NestedRow rows[] = {
     {"size", FN_SIZE, 1, 1, false, bind_size},
     {"slice", FN_SLICE, 3, 3, false, bind_slice},
     {"sort_array", FN_SORT_ARRAY, 1, 2, false, bind_sort},
+    {"split", FN_SPLIT, 2, 3, false, bind_split},
     {"str_to_map", FN_STR_TO_MAP, 1, 3, false, bind_str_to_map},
     {"struct", FN_STRUCT, 0, ANY, false, bind_struct},
     {"update_fields", FN_INVALID, 2, 3, false, bind_update},

@@ -43,6 +43,11 @@ static void print_literal(FILE *out, Type type, const Literal *literal)
         return;
     }
     switch (type.kind) {
+    case TYPE_ARRAY:
+    case TYPE_MAP:
+    case TYPE_STRUCT: /* what is in it only the evaluator can write */
+        fprintf(out, "[%s]", type_format(type, buf, sizeof(buf)));
+        break;
     case TYPE_BOOLEAN:
         fputs(literal->b ? "true" : "false", out);
         break;
@@ -141,6 +146,14 @@ static void print_expr(FILE *out, const Expr *e, const Columns *c, unsigned dept
     switch (e->kind) {
     case EXPR_COLUMN:
         print_column(out, e->column, c);
+        break;
+    case EXPR_VARIABLE:
+        fprintf(out, "lambda#%u", e->column);
+        break;
+    case EXPR_LAMBDA:
+        fputs("lambdafunction(", out);
+        print_args(out, e, c, depth + 1, 0);
+        fputc(')', out);
         break;
     case EXPR_LITERAL:
         print_literal(out, e->type, &e->literal);

@@ -130,6 +130,7 @@ typedef enum FunctionId {
     FN_SORT_ARRAY,      /* array, boolean: ascending, boolean: nulls last whatever the order */
     FN_SEQUENCE,        /* start, stop, step */
     FN_STR_TO_MAP,      /* text, between pairs, between key and value */
+    FN_SPLIT,           /* text, regular expression, int: at most so many, below 1: all */
     FN_GET_JSON_OBJECT, /* text, path */
     FN_JSON_ARRAY_LENGTH,
     FN_JSON_OBJECT_KEYS,

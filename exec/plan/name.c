@@ -283,6 +283,7 @@ static const char *shown_defaults(const UExpr *e)
         const char *text;
     } rows[] = {
         {"sort_array", 1, ", true"},
+        {"split", 2, ", -1"},
         {"str_to_map", 1, ", ,, :"},
         {"str_to_map", 2, ", :"},
         {"aggregate", 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
