@@ -55,6 +55,7 @@ int nested_arrow_field(MemArena *arena, const char *name, Type type, bool nullab
     ArrowField *entries = mem_arena_new_of(arena, ArrowField);
     if (!entries)
         return mem_arena_error(arena);
+    children[0].nullable = false; /* also of map(), whose keys are of type VOID */
     *entries = (ArrowField){
         .name = "entries", .type = ARROW_TYPE_STRUCT, .children = children, .n_children = n};
     ret->children = entries;
