@@ -11,7 +11,8 @@
 #define HEADROOM_MIN (UINT64_C(1) << 20)
 #define HEADROOM_MAX (UINT64_C(32) << 20)
 #define SPILL_WORTH_BYTES (UINT64_C(512) << 10)
-#define WAIT_NSEC 200000000 /* for one other worker to leave its sink */
+#define WAIT_NSEC 200000000       /* for one other worker to leave its sink */
+#define WAIT_IN_SINK_NSEC 5000000 /* ... while it may be waiting for ours */
 
 uint32_t pressure_threads(const MemPool *pool, uint32_t n_threads)
 {
@@ -57,28 +58,34 @@ static bool spill_locked(Worker *owner, Worker *worker)
     return done;
 }
 
-static bool spill_others(Query *q, Worker *self, bool may_wait)
+/*
+ * One of the other workers' sinks. A sink that stays busy may be giving back memory at this moment,
+ * so that is worth another try.
+ */
+static MemRelief spill_others(Query *q, Worker *self, long wait_nsec)
 {
-    bool done = false;
+    bool busy = false;
 
-    for (uint32_t i = 1; i < q->context.n_threads && !done; i++) {
+    for (uint32_t i = 1; i < q->context.n_threads; i++) {
         Worker *other = &q->workers[(self->index + i) % q->context.n_threads];
 
         if (pthread_mutex_trylock(&other->sink_lock) != 0) {
             struct timespec until;
-            if (!may_wait)
-                continue;
             clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += WAIT_NSEC;
+            until.tv_nsec += wait_nsec;
             until.tv_sec += until.tv_nsec / 1000000000;
             until.tv_nsec %= 1000000000;
-            if (pthread_mutex_timedlock(&other->sink_lock, &until) != 0)
+            if (pthread_mutex_timedlock(&other->sink_lock, &until) != 0) {
+                busy = true;
                 continue;
+            }
         }
-        done = spill_locked(other, self);
+        bool done = spill_locked(other, self);
         pthread_mutex_unlock(&other->sink_lock);
+        if (done)
+            return MEM_RELIEF_RETRY;
     }
-    return done;
+    return busy ? MEM_RELIEF_RETRY : MEM_RELIEF_NONE;
 }
 
 static MemRelief take_reserve(Worker *self, uint64_t bytes)
@@ -101,7 +108,7 @@ static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attem
     if (self->in_sink) {
         if (take_reserve(self, bytes) == MEM_RELIEF_COVERED)
             return MEM_RELIEF_COVERED;
-        return spill_others(q, self, false) ? MEM_RELIEF_RETRY : MEM_RELIEF_NONE;
+        return spill_others(q, self, WAIT_IN_SINK_NSEC);
     }
     if (self->sink) {
         pthread_mutex_lock(&self->sink_lock);
@@ -110,8 +117,9 @@ static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attem
         if (done)
             return MEM_RELIEF_RETRY;
     }
-    if (spill_others(q, self, true))
-        return MEM_RELIEF_RETRY;
+    MemRelief relief = spill_others(q, self, WAIT_NSEC);
+    if (relief == MEM_RELIEF_RETRY && attempt + 1 < ATTEMPTS_MAX)
+        return relief;
     return take_reserve(self, bytes);
 }
 

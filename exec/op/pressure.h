@@ -4,15 +4,17 @@
 /*
  * Inside op/: what happens when memory runs short and there is a spill directory.
  *
- * Who notices   A sink that can spill is asked to when less than a sixteenth of the limit is free,
- * at its next batch. A charge that is refused anywhere, in a scan or a join probe, comes to
- *               pressure_relieve() before it fails.
- * Who spills    The sink of the worker that needs memory, else the sinks of others. A sink's local
- *               is touched under its worker's sink_lock: by the worker while a batch is in the
- * sink, by anybody who needs memory while it is not. Deadlock      Who is inside a sink only tries
- * other locks. Who is not may wait for one, with a bound. Half-way      What cannot stop in the
- * middle is covered by the worker's reserve, charged when the query begins and filled up again at
- * the next batch.
+ * Who notices: a sink that can spill is asked to, before its next batch, when less than a sixteenth
+ * of the limit is free. A charge that is refused anywhere, in a scan or a join probe, comes to
+ * pressure_relieve() before it fails.
+ *
+ * Who spills: the sink of the worker that needs memory, else the sinks of others. A sink's local is
+ * touched under its worker's sink_lock: by the worker while a batch is in the sink, by anybody who
+ * needs memory while it is not. Nobody waits for another's sink without a bound, and who is inside
+ * a sink, whom others may be waiting for, hardly at all.
+ *
+ * What cannot stop half-way is covered by the worker's reserve, charged when the query begins and
+ * filled up again at the next batch.
  */
 
 #include "exec/op/pipeline.h"
