@@ -201,8 +201,34 @@ static Expr *cast_struct(Binder *b, Expr *e, Type type, bool try_cast)
     return bind_case(b, type, (Expr *[]){test, null, made}, 3);
 }
 
+/* The type with clocks on the wall for instants. */
+static bool on_the_wall(Binder *b, Type type, Type *ret)
+{
+    *ret = type.kind == TYPE_TIMESTAMP ? TYPE(TIMESTAMP_NTZ) : type;
+    if (type.n_children == 0)
+        return true;
+    TypeField *fields = bind_alloc(b, type.n_children, sizeof(*fields));
+    if (!fields)
+        return false;
+    for (uint32_t i = 0; i < type.n_children; i++) {
+        fields[i] = type.children[i];
+        if (!on_the_wall(b, type.children[i].type, &fields[i].type))
+            return false;
+    }
+    ret->children = fields;
+    return true;
+}
+
 Expr *bind_cast_nested(Binder *b, Expr *e, Type type, bool try_cast)
 {
+    /* Text shows instants in the session's zone. */
+    if (type.kind == TYPE_STRING && type_contains(e->type, TYPE_TIMESTAMP) &&
+        (!b->context->zone_is_fixed || b->context->zone_usec != 0)) {
+        Type wall;
+        e = on_the_wall(b, e->type, &wall) ? cast_step(b, e, wall, false) : NULL;
+        if (!e)
+            return NULL;
+    }
     if (type.kind == TYPE_STRING || e->type.kind == TYPE_NULL || type_same_bytes(e->type, type))
         return bind_check(b, expr_cast(b->arena, e, type, false));
     switch (type.kind) {
