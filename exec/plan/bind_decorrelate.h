@@ -8,6 +8,9 @@
 
 #include "exec/plan/bind_internal.h"
 
+typedef bool (*BindExprTest)(void *userdata, const Expr *e);
+typedef Expr *(*BindReplace)(void *userdata, Expr *e);
+
 /* Is any column of @e one of a query around? */
 bool expr_has_outer(const Expr *e);
 /* ... of the query directly around? */
@@ -39,5 +42,17 @@ Expr *bind_sides(Binder *b, Expr *e, uint32_t n_outer);
 bool bind_may_repeat(Binder *b, const PlanNode *node);
 
 /* Every expression of @node and below, rewritten. */
-PlanNode *bind_map_plan(Binder *b, PlanNode *node, Expr *(*replace)(void *userdata, Expr *e),
-                        void *userdata);
+PlanNode *bind_map_plan(Binder *b, PlanNode *node, BindReplace replace, void *userdata);
+
+/* ---- pieces of bind_decorrelate.c that bind_domain.c uses ---- */
+
+/* Does @test hold for an expression of the plan? */
+bool bind_any_expr(const PlanNode *node, BindExprTest test, void *userdata);
+/* NULL stays NULL. */
+Expr *bind_map_expr(Binder *b, Expr *e, BindReplace replace, void *userdata);
+Expr **bind_map_exprs(Binder *b, Expr *const *exprs, uint32_t n, BindReplace replace,
+                      void *userdata);
+Aggregate *bind_map_aggregates(Binder *b, const Aggregate *list, uint32_t n, BindReplace replace,
+                               void *userdata);
+/* A plan that uses nothing of the query directly around: that query's place is one nearer now. */
+PlanNode *bind_nearer(Binder *b, PlanNode *node);

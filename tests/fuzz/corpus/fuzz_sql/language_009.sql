@@ -1,0 +1,1 @@
+FROM t |> SET nope = 1

@@ -1,0 +1,1 @@
+SELECT identifier('abs')(-5), identifier('a' || 'bs')(-6)

@@ -1,0 +1,1 @@
+CREATE OR REPLACE TEMP VIEW t AS SELECT * FROM VALUES (1,'a',10),(1,'b',20),(2,'a',30),(2,NULL,40),(3,'c',5) AS t(a,b,c)

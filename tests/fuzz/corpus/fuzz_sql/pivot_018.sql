@@ -1,0 +1,1 @@
+SELECT * FROM (SELECT 1 id, 10 x, DATE'2020-01-01' y) UNPIVOT (v FOR k IN (x, y))

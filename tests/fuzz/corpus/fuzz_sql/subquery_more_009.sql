@@ -1,0 +1,1 @@
+SELECT a, c, (a, c) IN (SELECT a, c FROM n) FROM t

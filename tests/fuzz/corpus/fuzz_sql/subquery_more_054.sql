@@ -1,0 +1,1 @@
+SELECT (SELECT a, v FROM u) FROM t

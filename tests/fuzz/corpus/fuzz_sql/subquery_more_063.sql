@@ -1,0 +1,1 @@
+SELECT a, c FROM t WHERE a IN (SELECT a FROM u WHERE u.v > t.c ORDER BY v LIMIT 1)
