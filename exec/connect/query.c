@@ -76,14 +76,18 @@ static int collect_batch(void *userdata, const Batch *batch, QueryError *error)
     return 0;
 }
 
-static int collect_values(void *userdata, PlanNode *plan, uint32_t max, Literal *values,
-                          uint32_t *ret_n)
+int query_collect(Query *q, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n)
 {
-    Query *q = userdata;
     Collected c = {.arena = q->arena, .values = values, .max = max};
     int r = query_run(q, plan, collect_batch, &c, NULL);
     *ret_n = c.n;
     return r;
+}
+
+static int collect_values(void *userdata, PlanNode *plan, uint32_t max, Literal *values,
+                          uint32_t *ret_n)
+{
+    return query_collect(userdata, plan, max, values, ret_n);
 }
 
 int query_open(ServiceSession *session, const ServiceOperation *operation, QueryError *error,

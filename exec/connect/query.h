@@ -47,6 +47,8 @@ int query_bind(Query *q, const URel *tree, PlanNode **ret_plan);
  * @plan: bound
  * @ret_optimised: out, nullable
  */
+/* The values of the first column of @plan's rows, at most @max, in the query's arena. */
+int query_collect(Query *q, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n);
 int query_run(Query *q, PlanNode *plan, ExecResult result, void *userdata,
               PlanNode **ret_optimised);
 /* Schema, batches, metrics of a bound plan. @tail as reply_writer_new(). */

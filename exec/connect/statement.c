@@ -72,6 +72,8 @@ static int each_view(void *userdata, const char *name)
     ShowTables *s = userdata;
     static const char prefix[] = "global_temp.";
     bool global = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+    if (name[0] == PLAN_VARIABLE_PREFIX[0])
+        return 0;
     if (global)
         name += sizeof(prefix) - 1;
     if ((global && !s->global) || !text_pattern_matches(s->pattern, name))
@@ -263,6 +265,111 @@ static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
     return table_put(&none, w);
 }
 
+/* ---- variables ---- */
+
+static int no_variable(Query *q, const char *name)
+{
+    char quoted[140];
+    snprintf(quoted, sizeof(quoted), "`%.100s`", name);
+    query_error_set(q->error, DATA_ERROR_ANALYSIS, "UNRESOLVED_VARIABLE", "42883",
+                    "Cannot resolve variable %s on search path `SYSTEM`.`SESSION`.", quoted);
+    query_error_parameters(q->error, "variableName", quoted, "searchPath", "`SYSTEM`.`SESSION`",
+                           NULL);
+    return QUERY_E_FAILED;
+}
+
+/* The value as text: SELECT CAST(CAST(value AS type) AS STRING). */
+static int variable_text(Query *q, const SqlStatement *s, Type type, Literal *ret)
+{
+    const char *parts[] = {"value"};
+    UBuilder *b = &q->builder;
+    UExpr *e =
+        uexpr_cast(b, uexpr_cast(b, uexpr_column(b, parts, 1), type, false), TYPE(STRING), false);
+    URel *rel = e ? urel_new(b, UREL_PROJECT) : NULL;
+    if (!rel)
+        return query_result(q, b->result);
+    rel->input = s->query;
+    rel->exprs = ubuilder_dup(b, &e, 1, sizeof(e));
+    rel->n_exprs = 1;
+    rel = urel_seal(b, rel);
+    if (!rel)
+        return query_result(q, b->result);
+    PlanNode *plan;
+    uint32_t n = 0;
+    *ret = (Literal){.is_null = true};
+    int r = query_bind(q, rel, &plan);
+    return r ? r : query_collect(q, plan, 1, ret, &n);
+}
+
+static int keep_variable(Query *q, const char *full, const char *name, Type type,
+                         const Literal *text, bool replace)
+{
+    ViewBuilder v;
+    int r = view_builder_open(q, &v);
+    if (r != 0)
+        return r;
+    UBuilder *b = &v.builder;
+    UExpr *e =
+        text->is_null ? uexpr_null(b) : uexpr_string(b, vec_string_data(&text->s), text->s.length);
+    e = uexpr_alias(b, uexpr_cast(b, e, type, false), name);
+    URel *one = urel_seal(b, urel_new(b, UREL_ONE_ROW));
+    URel *rel = e && one ? urel_new(b, UREL_PROJECT) : NULL;
+    if (rel) {
+        rel->input = one;
+        rel->exprs = ubuilder_dup(b, &e, 1, sizeof(e));
+        rel->n_exprs = 1;
+        rel = rel->exprs ? urel_seal(b, rel) : NULL;
+    }
+    r = rel ? create_view(q, &v, full, rel, replace) : query_result(q, b->result);
+    if (v.arena)
+        mem_arena_free(v.arena);
+    return r;
+}
+
+static int run_variable(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    char full[300];
+    snprintf(full, sizeof(full), PLAN_VARIABLE_PREFIX "%.250s", s->name);
+    TextTable none = {.q = q};
+    if (s->kind == SQL_DROP_VARIABLE) {
+        if (!plan_session_drop_view(q->session->plan, full) && !s->if_exists)
+            return query_error_set(q->error, DATA_ERROR_ANALYSIS, "VARIABLE_NOT_FOUND", "42883",
+                                   "The variable `system`.`session`.`%.100s` cannot be found. "
+                                   "Verify the spelling and correctness of the schema and catalog.",
+                                   s->name);
+        q->flags |= DATA_FLAG_REPLAY;
+        return table_put(&none, w);
+    }
+    const PlanView *view = plan_session_view(q->session->plan, full);
+    bool known = view != NULL, declare = s->kind == SQL_DECLARE;
+    Type type = known && !declare ? view->tree->exprs[0]->args[0]->type : s->type;
+    plan_view_unref(view);
+    if (!known && !declare)
+        return no_variable(q, s->name);
+    if (known && declare && !s->replace && !q->operation->replay)
+        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "VARIABLE_ALREADY_EXISTS", "42723",
+                               "Cannot create the variable `system`.`session`.`%.100s` because it "
+                               "already exists. Choose a different name, or drop or replace the "
+                               "existing variable.",
+                               s->name);
+    int r = 0;
+    if (declare && !s->has_type) {
+        PlanNode *plan;
+        r = query_bind(q, s->query, &plan);
+        if (r == 0)
+            type = plan->fields[0].type;
+    }
+    if (r == 0 && (type.kind == TYPE_ARRAY || type.kind == TYPE_MAP || type.kind == TYPE_STRUCT))
+        r = query_error_set(q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                            "The feature is not supported: variables of nested types.");
+    Literal text;
+    if (r == 0)
+        r = variable_text(q, s, type, &text);
+    if (r == 0)
+        r = keep_variable(q, full, s->name, type, &text, known);
+    return r ? r : table_put(&none, w);
+}
+
 int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
     TextTable none = {.q = q};
@@ -285,6 +392,10 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
         return run_create_view(q, s, w);
     case SQL_DROP_VIEW:
         return run_drop_view(q, s, w);
+    case SQL_DECLARE:
+    case SQL_SET_VARIABLE:
+    case SQL_DROP_VARIABLE:
+        return run_variable(q, s, w);
     default:
         return table_put(&none, w);
     }

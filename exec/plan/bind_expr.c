@@ -341,6 +341,33 @@ static Expr *bind_name(Binder *b, Scope *scope, const UExpr *e)
     return NULL;
 }
 
+/* A session variable is a view of one row under a name that nobody can write. */
+static Expr *bind_variable_of_session(Binder *b, const UExpr *e)
+{
+    uint32_t n = e->n_parts;
+    if (!b->context->session || n > 3 || e->plan_id != UNRESOLVED_NO_PLAN_ID ||
+        (n > 1 && strcasecmp(e->parts[n - 2], "session") != 0) ||
+        (n > 2 && strcasecmp(e->parts[0], "system") != 0))
+        return NULL;
+    char name[300];
+    snprintf(name, sizeof(name), PLAN_VARIABLE_PREFIX "%.250s", e->parts[n - 1]);
+    const PlanView *view = plan_session_view(b->context->session, name);
+    if (!view)
+        return NULL;
+    /* Its tree is literals only: what is bound is copied. */
+    Bound *one = bind_one_row(b);
+    Scope scope = {.bound = one};
+    Expr *made = one ? bind_expr(b, &scope, view->tree->exprs[0]) : NULL;
+    if (made && made->kind == EXPR_CAST && made->args[0]->kind == EXPR_LITERAL &&
+        b->context->fold) {
+        Literal literal;
+        if (b->context->fold(b->arena, made, &literal) == 0)
+            made = bind_check(b, expr_literal(b->arena, made->type, literal));
+    }
+    plan_view_unref(view);
+    return made;
+}
+
 static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
 {
     Expr *made = NULL;
@@ -357,6 +384,9 @@ static Expr *bind_column(Binder *b, Scope *scope, const UExpr *e)
         return NULL;
     if (!made) {
         bool first = scope->bound->n_columns || !scope->second || scope->second_first;
+        Expr *variable = bind_variable_of_session(b, e);
+        if (variable || b->result)
+            return variable;
         return unresolved_column(b, first ? scope->bound : scope->second, e);
     }
     if (made && n + 1 < e->n_parts)

@@ -21,6 +21,9 @@
 /* The directory that relative paths start from: where the person who typed them stands. */
 #define PLAN_DIRECTORY_KEY "spark.berth.directory"
 
+/* Before the name of a variable: it is kept as a view. */
+#define PLAN_VARIABLE_PREFIX "\001variable."
+
 typedef struct PlanSession PlanSession;
 
 /* A temporary view: an unresolved tree in an arena of its own. Ref-counted; const. */

@@ -19,16 +19,19 @@
 
 typedef enum SqlStatementKind {
     SQL_QUERY,
-    SQL_EXPLAIN,      /* @query, @mode, @analyze */
-    SQL_CREATE_VIEW,  /* @name, @query, @replace, @if_not_exists */
-    SQL_DROP_VIEW,    /* @name, @if_exists */
-    SQL_SHOW_TABLES,  /* @pattern */
-    SQL_SHOW_VIEWS,   /* @pattern */
-    SQL_SHOW_NAME,    /* @name of the column, @value, @pattern: SHOW DATABASES, CATALOGS */
-    SQL_SHOW_COLUMNS, /* @query */
-    SQL_DESCRIBE,     /* @query */
-    SQL_SET,          /* @name, @value; neither: list all; no value: show one */
-    SQL_RESET,        /* @name or all */
+    SQL_EXPLAIN,       /* @query, @mode, @analyze */
+    SQL_CREATE_VIEW,   /* @name, @query, @replace, @if_not_exists */
+    SQL_DROP_VIEW,     /* @name, @if_exists */
+    SQL_SHOW_TABLES,   /* @pattern */
+    SQL_SHOW_VIEWS,    /* @pattern */
+    SQL_SHOW_NAME,     /* @name of the column, @value, @pattern: SHOW DATABASES, CATALOGS */
+    SQL_SHOW_COLUMNS,  /* @query */
+    SQL_DESCRIBE,      /* @query */
+    SQL_SET,           /* @name, @value; neither: list all; no value: show one */
+    SQL_RESET,         /* @name or all */
+    SQL_DECLARE,       /* @name, @query: its value, @has_type, @type, @replace */
+    SQL_SET_VARIABLE,  /* @name, @query */
+    SQL_DROP_VARIABLE, /* @name, @if_exists */
     SQL_NOTHING, /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH, USE default */
     _SQL_STATEMENT_KIND_MAX,
 } SqlStatementKind;
@@ -48,7 +51,8 @@ typedef struct SqlStatement {
     const char **columns; /* CREATE VIEW v (a, b) */
     uint32_t n_columns;
     SqlExplainMode mode;
-    bool analyze;
+    bool analyze, has_type;
+    Type type;
     bool replace, if_exists, if_not_exists;
 } SqlStatement;
 

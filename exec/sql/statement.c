@@ -67,6 +67,21 @@ static URel *parse_view_source(Parser *p)
     return urel_seal(p->b, rel);
 }
 
+/* [session.]v, or system.session.v */
+static const char *parse_variable_name(Parser *p)
+{
+    const Token *t = peek(p);
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return NULL;
+    if ((n == 2 && strcasecmp(parts[0], "session") != 0) ||
+        (n == 3 && (strcasecmp(parts[0], "system") != 0 || strcasecmp(parts[1], "session") != 0)) ||
+        n > 3)
+        return unsupported_at(p, t, "variables outside of system.session");
+    return parts[n - 1];
+}
+
 static bool parse_create(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
@@ -126,6 +141,18 @@ static bool parse_drop(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
     advance(p);
+    if (at_words(p, "TEMPORARY", "VARIABLE") || at_words(p, "TEMP", "VARIABLE")) {
+        advance(p);
+        advance(p);
+        s->kind = SQL_DROP_VARIABLE;
+        if (at_words(p, "IF", "EXISTS")) {
+            advance(p);
+            advance(p);
+            s->if_exists = true;
+        }
+        s->name = parse_variable_name(p);
+        return s->name != NULL;
+    }
     bool table = accept_word(p, "TABLE"); /* there are none, but views answer to the name */
     if (!table && !accept_word(p, "VIEW"))
         return unsupported_at(p, first, "DROP of anything but views"), false;
@@ -221,6 +248,60 @@ static bool parse_cache(Parser *p, SqlStatement *s)
     s->kind = SQL_CREATE_VIEW;
     s->query = parse_query(p);
     return s->name && s->query;
+}
+
+/* SELECT e AS value */
+static URel *value_query(Parser *p, UExpr *e)
+{
+    UExpr *alias = e ? uexpr_alias(p->b, e, "value") : NULL;
+    URel *one = urel_seal(p->b, urel_new(p->b, UREL_ONE_ROW));
+    URel *rel = alias && one ? urel_new(p->b, UREL_PROJECT) : NULL;
+    if (!rel)
+        return NULL;
+    rel->input = one;
+    rel->exprs = ubuilder_dup(p->b, &alias, 1, sizeof(alias));
+    rel->n_exprs = 1;
+    return rel->exprs ? urel_seal(p->b, rel) : NULL;
+}
+
+/* DECLARE [OR REPLACE] [VARIABLE] v [type] [DEFAULT e] */
+static bool parse_declare(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    if (accept_word(p, "OR")) {
+        if (!expect_word(p, "REPLACE"))
+            return false;
+        s->replace = true;
+    }
+    if (!accept_word(p, "VARIABLE"))
+        accept_word(p, "VAR");
+    s->kind = SQL_DECLARE;
+    s->name = parse_variable_name(p);
+    bool has_value = at_word(p, "DEFAULT") || at_op(p, OP_EQ) || peek(p)->kind == TOKEN_END ||
+                     at_op(p, OP_SEMICOLON);
+    if (!has_value) {
+        s->has_type = true;
+        if (!parse_type(p, &s->type))
+            return false;
+    }
+    bool given = accept_word(p, "DEFAULT") || accept_op(p, OP_EQ);
+    s->query = value_query(p, given ? parse_expression(p) : uexpr_null(p->b));
+    return s->name && s->query;
+}
+
+/* SET VAR v = e */
+static bool parse_set_variable(Parser *p, SqlStatement *s)
+{
+    advance(p);
+    advance(p);
+    s->kind = SQL_SET_VARIABLE;
+    if (at_op(p, OP_LPAREN))
+        return unsupported_at(p, peek(p), "SET VARIABLE of several variables"), false;
+    s->name = parse_variable_name(p);
+    if (!s->name || !expect_op(p, OP_EQ))
+        return false;
+    s->query = value_query(p, accept_word(p, "DEFAULT") ? uexpr_null(p->b) : parse_expression(p));
+    return s->query != NULL;
 }
 
 static bool parse_show(Parser *p, SqlStatement *s)
@@ -355,10 +436,10 @@ static bool parse_reset(Parser *p, SqlStatement *s)
 
 static bool parse_body(Parser *p, SqlStatement *s)
 {
-    static const char *const refused[] = {"INSERT",   "UPDATE",  "DELETE",  "MERGE",   "ALTER",
-                                          "TRUNCATE", "ANALYZE", "LOAD",    "GRANT",   "REVOKE",
-                                          "MSCK",     "REPAIR",  "DECLARE", "BEGIN",   "COMMIT",
-                                          "CALL",     "ADD",     "LIST",    "EXECUTE", "COMMENT"};
+    static const char *const refused[] = {"INSERT",   "UPDATE",  "DELETE",  "MERGE",  "ALTER",
+                                          "TRUNCATE", "ANALYZE", "LOAD",    "GRANT",  "REVOKE",
+                                          "MSCK",     "REPAIR",  "BEGIN",   "COMMIT", "CALL",
+                                          "ADD",      "LIST",    "EXECUTE", "COMMENT"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);
@@ -374,6 +455,10 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_show(p, s);
     if (at_word(p, "DESCRIBE") || at_word(p, "DESC"))
         return parse_describe(p, s);
+    if (at_word(p, "DECLARE"))
+        return parse_declare(p, s);
+    if (at_words(p, "SET", "VAR") || at_words(p, "SET", "VARIABLE"))
+        return parse_set_variable(p, s);
     if (at_words(p, "SET", "CATALOG"))
         return parse_use(p, s);
     if (at_word(p, "SET"))
