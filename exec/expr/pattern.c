@@ -107,8 +107,8 @@ static int eval_like(ExprState *s, const Step *step, const Scope *scope, Reg *co
     return 0;
 }
 
-static int regex_compile(MemArena *arena, const VecString *pattern, QueryError *error,
-                         pcre2_code **ret_code)
+int expr_regex_compile_in(MemArena *arena, const VecString *pattern, const char *function,
+                          QueryError *error, void **ret_code)
 {
     pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, arena);
     pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
@@ -129,16 +129,16 @@ static int regex_compile(MemArena *arena, const VecString *pattern, QueryError *
         pcre2_get_error_message(code, what, sizeof(what));
         return query_error_set(error, DATA_ERROR_RUNTIME, "INVALID_PARAMETER_VALUE.PATTERN",
                                "22023",
-                               "The value of parameter(s) `regexp` in `rlike` is invalid: '%.*s', "
+                               "The value of parameter(s) `regexp` in `%s` is invalid: '%.*s', "
                                "%s at offset %zu.",
-                               (int)(pattern->length < 100 ? pattern->length : 100),
+                               function, (int)(pattern->length < 100 ? pattern->length : 100),
                                vec_string_data(pattern), (const char *)what, (size_t)offset);
     }
     *ret_code = compiled;
     return 0;
 }
 
-static int regex_prepare(ExprState *s)
+int expr_regex_prepare(ExprState *s)
 {
     if (s->regex_match_context)
         return 0;
@@ -162,12 +162,8 @@ void expr_regex_state_free(ExprState *s)
 
 int expr_regex_compile(ExprState *s, const VecString *pattern, void **ret_code)
 {
-    pcre2_code *code = NULL;
-    int r = regex_prepare(s);
-    if (r == 0)
-        r = regex_compile(s->strings, pattern, s->error, &code);
-    *ret_code = code;
-    return r;
+    int r = expr_regex_prepare(s);
+    return r ? r : expr_regex_compile_in(s->strings, pattern, "split", s->error, ret_code);
 }
 
 int expr_regex_find(ExprState *s, const Step *step, void *code, const VecString *text,
@@ -201,7 +197,7 @@ static int eval_rlike(ExprState *s, const Step *step, const Scope *scope, Reg *c
     uint32_t n;
     uint8_t *values;
 
-    int r = regex_prepare(s);
+    int r = expr_regex_prepare(s);
     if (r)
         return r;
     for (uint32_t i = 0; i < 2; i++) {
@@ -221,7 +217,9 @@ static int eval_rlike(ExprState *s, const Step *step, const Scope *scope, Reg *c
     {
         const VecString *text = &texts[row & mask_text], *p = &patterns[row & mask_pattern];
         if (!step->aux && (!code || !vec_string_equal(p, &last))) {
-            r = regex_compile(s->strings, p, s->error, &code);
+            void *compiled;
+            r = expr_regex_compile_in(s->strings, p, "rlike", s->error, &compiled);
+            code = compiled;
             if (r)
                 return r;
             last = *p;
@@ -277,9 +275,11 @@ int expr_bind_string(MemArena *arena, Step *step, const Step *steps, QueryError 
     RegexCode *regex = mem_arena_new_of(arena, RegexCode);
     if (!regex)
         return mem_arena_error(arena);
-    int r = regex_compile(arena, text, error, &regex->code);
+    void *compiled;
+    int r = expr_regex_compile_in(arena, text, "rlike", error, &compiled);
     if (r)
         return r;
+    regex->code = compiled;
     regex->n_required =
         regex_required_literal(vec_string_data(text), text->length, regex->required);
     step->aux = regex;

@@ -207,6 +207,15 @@ int expr_regex_compile(ExprState *s, const VecString *pattern, void **ret_code);
 /* The first match at or after @from. Return: 0 with *ret_found; QUERY_E_FAILED (too much work). */
 int expr_regex_find(ExprState *s, const Step *step, void *code, const VecString *text,
                     uint32_t from, bool *ret_found, uint32_t *ret_start, uint32_t *ret_end);
+/* Limits for matching are in s->regex_match_context afterwards. Return: 0; -ENOMEM. */
+int expr_regex_prepare(ExprState *s);
+/**
+ * expr_regex_compile_in() - a pcre2_code in @arena, which is never freed by itself
+ * @function: for the message
+ * Return: 0; QUERY_E_FAILED with INVALID_PARAMETER_VALUE.PATTERN; mem_arena_error().
+ */
+int expr_regex_compile_in(MemArena *arena, const VecString *pattern, const char *function,
+                          QueryError *error, void **ret_code);
 /* Functions on nested values, and their text. As expr_bind_string(). */
 int expr_bind_nested(MemArena *arena, Step *step, const Step *steps);
 /*

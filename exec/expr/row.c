@@ -9,7 +9,7 @@
 
 const RowRule *row_rule(FunctionId id)
 {
-    static const RowRule *const families[] = {row_rules_math};
+    static const RowRule *const families[] = {row_rules_math, row_rules_text, row_rules_regex};
     if (id < FN_ROW_FIRST || id >= FN_ROW_LAST)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {

@@ -200,7 +200,30 @@ typedef enum FunctionId {
     FN_BROUND,
     FN_CEIL_SCALE, /* decimal, constant int */
     FN_FLOOR_SCALE,
-    FN_ROW_LAST, /* new ones stand before it */
+    FN_LPAD, /* string, int, string */
+    FN_RPAD,
+    FN_REPEAT,
+    FN_TRANSLATE,
+    FN_INITCAP,
+    FN_CONCAT_WS, /* separator, strings */
+    FN_SUBSTRING_INDEX,
+    FN_ASCII,
+    FN_CHR,
+    FN_SPLIT_PART,
+    FN_FIND_IN_SET,
+    FN_LEVENSHTEIN,
+    FN_BASE64,
+    FN_UNBASE64,
+    FN_OCTET_LENGTH,
+    FN_CRC32,
+    FN_OVERLAY,        /* string, string, int, int */
+    FN_REGEXP_REPLACE, /* string, pattern, replacement, int */
+    FN_REGEXP_EXTRACT, /* string, pattern, int */
+    FN_REGEXP_COUNT,
+    FN_REGEXP_INSTR,
+    FN_REGEXP_SUBSTR,
+    FN_DATE_FORMAT, /* timestamp, pattern */
+    FN_ROW_LAST,    /* new ones stand before it */
     _FN_MAX,
 } FunctionId;
 

@@ -284,6 +284,13 @@ static const char *shown_defaults(const UExpr *e)
     } rows[] = {
         {"sort_array", 1, ", true"},
         {"split", 2, ", -1"},
+        {"lpad", 2, ",  "},
+        {"rpad", 2, ",  "},
+        {"overlay", 3, ", -1"},
+        {"regexp_replace", 3, ", 1"},
+        {"regexp_extract", 2, ", 1"},
+        {"regexp_instr", 2, ", 0"},
+        {"from_unixtime", 1, ", yyyy-MM-dd HH:mm:ss"},
         {"str_to_map", 1, ", ,, :"},
         {"str_to_map", 2, ", :"},
         {"aggregate", 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
