@@ -65,6 +65,9 @@ int context_fail(ExecContext *context, Worker *worker, int r, const char *operat
 {
     if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
         return r;
+    /* Nobody gives memory back for a query that is being cancelled. */
+    if (context->cancel && atomic_load(context->cancel))
+        return QUERY_E_CANCELLED;
 
     char peak[32], limit[32], spilled[64] = "", why[MEM_REASON_MAX];
     const char *who = mem_pool_last_operator(context->pool);

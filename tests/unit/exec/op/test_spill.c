@@ -357,8 +357,10 @@ static void test_cancel(void **state)
         pthread_t thread;
         Digest d;
         pthread_create(&thread, NULL, cancel_later, &c);
-        int r = run(plans[i % 3], LIMIT, &spill, &c.cancel, &d, NULL, NULL);
-        assert_true(r == QUERY_E_CANCELLED || r == 0);
+        QueryError error = {0};
+        int r = run(plans[i % 3], LIMIT, &spill, &c.cancel, &d, NULL, &error);
+        if (r != QUERY_E_CANCELLED && r != 0)
+            fail_msg("plan %u: %d %s", i % 3, r, error.message);
         pthread_join(thread, NULL);
     }
     assert_directory_empty();
