@@ -123,7 +123,7 @@ def same_rows(ours, theirs):
 
 def tpch_data(scale):
     """The folder with TPC-H at @scale, generated once."""
-    folder = os.path.join(TOP, "build", "data", "tpch", "sf001" if scale == "0.01" else f"sf{scale}")
+    folder = os.path.join(TOP, "build", "data", "tpch", "sf001" if scale == "0.01" else "sf" + scale.replace(".", ""))
     subprocess.run([os.path.join(TOP, "tests", "support", "tpch-data"), "--venv",
                     os.path.dirname(os.path.dirname(sys.executable)), scale, folder], check=True)
     return folder
