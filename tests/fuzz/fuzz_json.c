@@ -71,8 +71,8 @@ static Type make_type(MemArena *arena, const uint8_t **at, const uint8_t *end, u
 
 static void try_nested(const uint8_t *data, size_t n_bytes)
 {
-    MemPool *pool;
-    MemArena *arena;
+    MemPool *pool = NULL;
+    MemArena *arena = NULL;
     const uint8_t *at = data, *end = data + n_bytes;
 
     want(mem_pool_new(1 << 26, NULL, NULL, &pool) == 0 && mem_arena_new(pool, "fuzz", &arena) == 0);
