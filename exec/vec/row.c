@@ -42,7 +42,7 @@ int row_layout_make(MemArena *arena, const Type *types, uint32_t n_columns, uint
             l.has_strings |= phys == PHYS_STRING;
             at += size;
         }
-    l.size = ALIGN_UP(at, 8u);
+    l.size = MAX(ALIGN_UP(at, 8u), 8u); /* rows without columns are counted, too */
     *ret_layout = l;
     return 0;
 }
