@@ -95,7 +95,7 @@ def plain(x):
 def main():
     spark = SparkSession.builder.remote(os.environ.get("BERTH_URL", "sc://127.0.0.1:15002")).getOrCreate()
     passed = failed = 0
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BERTH_OUT")) as folder:
+    with tempfile.TemporaryDirectory(dir="/srv") as folder:
         os.chmod(folder, 0o755)
         for path, rows in write_files(folder):
             for condition, keep in FILTERS:

@@ -7,6 +7,7 @@ a descriptor of this process; the kernel's own console goes to the log.
 """
 
 import os
+import subprocess
 import sys
 
 from . import common
@@ -26,6 +27,18 @@ def physical_memory_folder(job):
     return job.dir
 
 
+def build_preload(job):
+    """What linux.uml needs on processors with AMX; see ptrace_xstate.c."""
+    source = os.path.join(os.path.dirname(__file__), "ptrace_xstate.c")
+    library = os.path.join(job.dir, "ptrace_xstate.so")
+    compiler = common.need_program("cc", "gcc")
+    built = subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", library, source],
+                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if built.returncode != 0:
+        raise common.BedError(f"{source} does not compile: {built.stderr}")
+    return library
+
+
 def run(job):
     kernel = common.need_program("linux.uml", "user-mode-linux")
     common.need_program("insmod", "kmod")
@@ -43,7 +56,7 @@ def run(job):
     argv = [kernel, f"mem={job.args.mem >> 20}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw",
             "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=null,fd:{out_fd}", "quiet",
             f"umid=berth-{os.getpid()}", f"init={common.GUEST}/uml-init", f"berth_job={job.dir}"]
-    env = dict(os.environ, TMPDIR=physical_memory_folder(job), HOME=job.dir)
+    env = dict(os.environ, TMPDIR=physical_memory_folder(job), HOME=job.dir, LD_PRELOAD=build_preload(job))
     with open(job.console, "wb") as console:
         job.run_machine(argv, stdout=console, stderr=console, pass_fds=[out_fd], env=env)
     os.close(out_fd)
