@@ -341,7 +341,8 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
                                                       [PLAN_EXPAND] = "Expand",
                                                       [PLAN_REPLICATE] = "Replicate",
                                                       [PLAN_GENERATE] = "Generate",
-                                                      [PLAN_WINDOW] = "Window"};
+                                                      [PLAN_WINDOW] = "Window",
+                                                      [PLAN_SHARED] = "Shared"};
     if (node->id < q->n_metrics) {
         const NodeMetrics *m = &q->metrics[node->id];
         proto_begin(w, SPARK_METRICS_METRICS);
@@ -361,6 +362,8 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
     if (node->kind == PLAN_UNION)
         for (uint32_t i = 0; i < node->union_all.n_inputs && i < 100; i++)
             put_node_metrics(q, w, node->union_all.inputs[i], node->id);
+    if (node->kind == PLAN_SHARED && node->shared.first)
+        put_node_metrics(q, w, node->shared.plan->node, node->id);
     if (node->input)
         put_node_metrics(q, w, node->input, node->id);
     if (node->right)

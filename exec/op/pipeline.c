@@ -297,6 +297,41 @@ static int build_window(Query *q, const PlanNode *node, Operator *next, uint32_t
     return r ? r : query_add_pipeline(q, source, next, finishes);
 }
 
+/* The store of a shared plan; whoever reads it first has its pipelines put in front of its own. */
+static int find_store(Query *q, const PlanNode *reader, uint32_t depth, Operator **ret)
+{
+    const SharedPlan *plan = reader->shared.plan;
+
+    for (const StoreEntry *e = q->stores; e; e = e->next)
+        if (e->plan == plan) {
+            *ret = e->store;
+            return 0;
+        }
+    StoreEntry *entry = mem_arena_new_of(q->context.arena, StoreEntry);
+    if (!entry)
+        return mem_arena_error(q->context.arena);
+    int r = store_new(q, reader, ret);
+    if (r == 0)
+        r = build_node(q, plan->node, *ret, depth + 1, true);
+    if (r)
+        return r;
+    *entry = (StoreEntry){plan, *ret, q->stores};
+    q->stores = entry;
+    return 0;
+}
+
+static int build_shared(Query *q, const PlanNode *node, Operator *next, uint32_t depth,
+                        bool finishes)
+{
+    Operator *store;
+    Source *source;
+    int r = find_store(q, node, depth, &store);
+
+    if (r == 0)
+        r = store_source_new(q, store, node, &source);
+    return r ? r : query_add_pipeline(q, source, next, finishes);
+}
+
 static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t depth, bool finishes)
 {
     Operator *op;
@@ -339,6 +374,8 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
         return build_blocking(q, node, next, depth, finishes);
     case PLAN_WINDOW:
         return build_window(q, node, next, depth, finishes);
+    case PLAN_SHARED:
+        return build_shared(q, node, next, depth, finishes);
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++) {
             r = build_node(q, node->union_all.inputs[i], next, depth + 1,

@@ -33,6 +33,12 @@ typedef struct PendingFilter {
     RuntimeFilter *filter;
 } PendingFilter;
 
+typedef struct StoreEntry {
+    const SharedPlan *plan;
+    Operator *store;
+    struct StoreEntry *next;
+} StoreEntry;
+
 struct Query {
     ExecContext context;
     QueryRun *run;
@@ -46,6 +52,7 @@ struct Query {
     bool *operator_opened;
     PendingFilter *filters;
     uint32_t n_filters, filters_capacity;
+    StoreEntry *stores;
 
     pthread_mutex_t lock; /* first error */
     int result;
@@ -106,6 +113,9 @@ int join_probe_new(Query *query, const PlanNode *node, Operator *build, Operator
 /* RIGHT and FULL: the rows of the build side that nothing matched. */
 int join_unmatched_new(Query *query, Operator *build, Source **ret);
 int join_build_add_filter(Operator *build, uint32_t key, RuntimeFilter *filter);
+/* Rows that several nodes like @node read; all of their sources are to be made before any runs. */
+int store_new(Query *query, const PlanNode *node, Operator **ret);
+int store_source_new(Query *query, Operator *store, const PlanNode *node, Source **ret);
 int range_source_new(Query *query, const PlanNode *node, Source **ret);
 int values_source_new(Query *query, const PlanNode *node, Source **ret);
 

@@ -61,6 +61,9 @@ static bool column_facts(const PlanNode *node, uint32_t column, Facts *ret)
                 return false;
             node = node->input;
             continue;
+        case PLAN_SHARED:
+            node = node->shared.plan->node;
+            continue;
         case PLAN_REPLICATE:
         case PLAN_SAMPLE:
         case PLAN_FILTER:
@@ -416,6 +419,9 @@ void opt_estimate(PlanNode *node)
     case PLAN_EXPAND:
         rows *= node->expand.n_sets;
         break;
+    case PLAN_SHARED:
+        rows = node->shared.plan->node->rows;
+        break;
     case PLAN_UNION:
         rows = 0;
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
@@ -436,6 +442,10 @@ void opt_estimate_tree(PlanNode *node)
     if (node->kind == PLAN_UNION)
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
             opt_estimate_tree(node->union_all.inputs[i]);
+    if (node->kind == PLAN_SHARED && !node->shared.plan->estimated) {
+        node->shared.plan->estimated = true;
+        opt_estimate_tree(node->shared.plan->node);
+    }
     if (node->input)
         opt_estimate_tree(node->input);
     if (node->right)
@@ -485,6 +495,12 @@ static void walk_estimate(const PlanNode *node, PlanEstimate *e, double *held)
     case PLAN_SORT:
         if (node->sort.limit < 0)
             *held += node->input->rows * (node->bytes_per_row + 16);
+        break;
+    case PLAN_SHARED:
+        if (!node->shared.first)
+            break;
+        *held += node->rows * (node->bytes_per_row + 8);
+        walk_estimate(node->shared.plan->node, e, held);
         break;
     default:
         break;
@@ -580,6 +596,10 @@ uint64_t plan_fingerprint(const PlanNode *node)
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
             h = mix(h, plan_fingerprint(node->union_all.inputs[i]));
+        break;
+    case PLAN_SHARED:
+        h = mix(h, node->shared.first ? plan_fingerprint(node->shared.plan->node)
+                                      : node->shared.plan->number);
         break;
     default:
         break;

@@ -195,15 +195,23 @@ void plan_print_expr(FILE *out, const Expr *e, const PlanNode *left, const PlanN
 
 const char *plan_kind_name(const PlanNode *node)
 {
-    static const char *const names[_PLAN_KIND_MAX] = {
-        [PLAN_SCAN] = "FileScan",           [PLAN_RANGE] = "Range",
-        [PLAN_VALUES] = "LocalTableScan",   [PLAN_FILTER] = "Filter",
-        [PLAN_PROJECT] = "Project",         [PLAN_JOIN] = "HashJoin",
-        [PLAN_AGGREGATE] = "HashAggregate", [PLAN_SORT] = "Sort",
-        [PLAN_LIMIT] = "GlobalLimit",       [PLAN_UNION] = "Union",
-        [PLAN_DISTINCT] = "Distinct",       [PLAN_EXPAND] = "Expand",
-        [PLAN_SAMPLE] = "Sample",           [PLAN_REPLICATE] = "Replicate",
-        [PLAN_GENERATE] = "Generate",       [PLAN_WINDOW] = "Window"};
+    static const char *const names[_PLAN_KIND_MAX] = {[PLAN_SCAN] = "FileScan",
+                                                      [PLAN_RANGE] = "Range",
+                                                      [PLAN_VALUES] = "LocalTableScan",
+                                                      [PLAN_FILTER] = "Filter",
+                                                      [PLAN_PROJECT] = "Project",
+                                                      [PLAN_JOIN] = "HashJoin",
+                                                      [PLAN_AGGREGATE] = "HashAggregate",
+                                                      [PLAN_SORT] = "Sort",
+                                                      [PLAN_LIMIT] = "GlobalLimit",
+                                                      [PLAN_UNION] = "Union",
+                                                      [PLAN_DISTINCT] = "Distinct",
+                                                      [PLAN_EXPAND] = "Expand",
+                                                      [PLAN_SAMPLE] = "Sample",
+                                                      [PLAN_REPLICATE] = "Replicate",
+                                                      [PLAN_GENERATE] = "Generate",
+                                                      [PLAN_WINDOW] = "Window",
+                                                      [PLAN_SHARED] = "Shared"};
     if (node->kind == PLAN_SORT && node->sort.limit >= 0)
         return "TakeOrderedAndProject";
     if (node->kind == PLAN_JOIN && node->join.n_keys == 0)
@@ -430,6 +438,10 @@ static void print_node(FILE *out, const PlanNode *node)
     case PLAN_WINDOW:
         print_window(out, node);
         break;
+    case PLAN_SHARED:
+        fprintf(out, " %u%s", node->shared.plan->number + 1,
+                node->shared.first ? "" : ", as above");
+        break;
     case PLAN_LIMIT:
         fprintf(out, " %lld", (long long)node->limit.limit);
         if (node->limit.offset > 0)
@@ -484,6 +496,8 @@ static void print_children(Printer *p, const PlanNode *node, size_t indent)
         }
         return;
     }
+    if (node->kind == PLAN_SHARED && node->shared.first)
+        print_tree(p, node->shared.plan->node, indent, "+- ");
     if (node->input)
         print_tree(p, node->input, indent, node->right ? ":- " : "+- ");
     if (node->right)
@@ -496,6 +510,8 @@ static void print_details(FILE *out, const PlanNode *node)
         for (uint32_t i = 0; i < node->union_all.n_inputs && i < 100; i++)
             print_details(out, node->union_all.inputs[i]);
     }
+    if (node->kind == PLAN_SHARED && node->shared.first)
+        print_details(out, node->shared.plan->node);
     if (node->input)
         print_details(out, node->input);
     if (node->right)

@@ -364,6 +364,10 @@ static void number_nodes(PlanNode *node, uint32_t *next)
     if (node->kind == PLAN_UNION)
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
             number_nodes(node->union_all.inputs[i], next);
+    if (node->kind == PLAN_SHARED && !node->shared.plan->numbered) {
+        node->shared.first = node->shared.plan->numbered = true;
+        number_nodes(node->shared.plan->node, next);
+    }
     if (node->input)
         number_nodes(node->input, next);
     if (node->right)
@@ -376,6 +380,8 @@ uint32_t plan_count_nodes(const PlanNode *node)
     if (node->kind == PLAN_UNION)
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
             n += plan_count_nodes(node->union_all.inputs[i]);
+    if (node->kind == PLAN_SHARED && node->shared.first)
+        n += plan_count_nodes(node->shared.plan->node);
     if (node->input)
         n += plan_count_nodes(node->input);
     if (node->right)
@@ -390,6 +396,7 @@ int plan_optimise(PlanContext *context, PlanNode *plan, PlanNode **ret_plan)
     PlanNode *node = simplify(&o, plan);
     node = node ? opt_push(&o, node, &none) : NULL;
     node = node ? opt_use_metadata(&o, node) : NULL;
+    node = node ? opt_share(&o, node) : NULL;
     node = node ? opt_prune(&o, node) : NULL;
     if (!node)
         return o.result ? o.result : -ENOMEM;

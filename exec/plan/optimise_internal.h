@@ -10,7 +10,17 @@ typedef struct Optimiser {
     PlanContext *context;
     MemArena *arena;
     int result;
+    struct SharedColumns *shared; /* what is computed once, that which reads others first */
 } Optimiser;
+
+/* Which columns of a shared plan its readers want. */
+typedef struct SharedColumns {
+    SharedPlan *plan;
+    bool *need;  /* of any reader */
+    bool pruned; /* the plan has only those; @map: old column -> new */
+    uint32_t *map;
+    struct SharedColumns *next, *before;
+} SharedColumns;
 
 void *opt_fail(Optimiser *o);
 void *opt_alloc(Optimiser *o, size_t n, size_t size);
@@ -28,6 +38,10 @@ PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 /* metadata.c: counts, minima and maxima from footers. */
 PlanNode *opt_use_metadata(Optimiser *o, PlanNode *node);
+/* share.c: equal parts of the plan are computed once where that pays. */
+PlanNode *opt_share(Optimiser *o, PlanNode *node);
+/* Same rows, in the same columns? */
+bool plan_equal(const PlanNode *a, const PlanNode *b);
 /* sides.c: SEMI and ANTI joins build their smaller side. Estimates must be there. */
 PlanNode *opt_exchange_sides(Optimiser *o, PlanNode *node);
 /* prune.c: only columns that are needed. */

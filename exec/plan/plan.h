@@ -171,8 +171,17 @@ typedef enum PlanKind {
     PLAN_SAMPLE,    /* rows that draw a number in [low, high) */
     PLAN_GENERATE,  /* explode() and its kin: the input's columns, then what is generated */
     PLAN_WINDOW,    /* input columns, then one for each function */
+    PLAN_SHARED,    /* the rows of a plan that is computed once and read by several such nodes */
     _PLAN_KIND_MAX,
 } PlanKind;
+
+/* Made by the optimiser; const while a query runs. */
+typedef struct SharedPlan {
+    PlanNode *node;
+    uint32_t n_readers;
+    uint32_t number;                     /* 0.., in the query */
+    bool estimated, exchanged, numbered; /* done by that pass */
+} SharedPlan;
 
 typedef struct PlanField {
     const char *name;
@@ -287,5 +296,11 @@ struct PlanNode {
             double low, high;
             int64_t seed;
         } sample;
+        /* @input is NULL. Who walks a whole plan goes on to @plan->node where @first is set. */
+        struct {
+            SharedPlan *plan;
+            bool first;
+            struct SharedColumns *columns; /* of the optimiser */
+        } shared;
     };
 };

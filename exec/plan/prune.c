@@ -451,6 +451,49 @@ static Pruned prune_union(Optimiser *o, const PlanNode *node, const bool *need)
     return copy->fields ? (Pruned){copy, map} : (Pruned){0};
 }
 
+/* First its readers say what they want, then, when the plan has that, they get it. */
+static Pruned prune_shared(Optimiser *o, const PlanNode *node, const bool *need)
+{
+    SharedColumns *c = node->shared.columns;
+    uint32_t n = node->n_fields;
+    PlanNode *copy = opt_copy(o, node);
+    uint32_t *map = opt_alloc(o, n, sizeof(*map));
+    if (!copy || !map)
+        return (Pruned){0};
+    for (uint32_t i = 0; i < n && !c->pruned; i++) {
+        c->need[i] |= need[i];
+        c->map[i] = i;
+    }
+    if (n > 0)
+        memcpy(map, c->map, n * sizeof(*map));
+    if (!c->pruned)
+        return (Pruned){copy, map};
+    copy->n_fields = c->plan->node->n_fields;
+    copy->fields = keep_fields(o, node, map, copy->n_fields);
+    return copy->fields ? (Pruned){copy, map} : (Pruned){0};
+}
+
+/* What is shared with only the columns that are read; inner ones last asked, first made. */
+static bool prune_shared_plans(Optimiser *o, const PlanNode *node, const bool *all)
+{
+    SharedColumns *last = NULL;
+    if (!exact(o, node, all))
+        return false;
+    for (SharedColumns *c = o->shared; c; last = c, c = c->next)
+        if (!exact(o, c->plan->node, c->need))
+            return false;
+    for (SharedColumns *c = last; c; c = c->before) {
+        uint32_t n_fields = c->plan->node->n_fields;
+        PlanNode *made = exact(o, c->plan->node, c->need);
+        if (!made)
+            return false;
+        number(c->map, c->need, n_fields);
+        c->plan->node = made;
+        c->pruned = true;
+    }
+    return true;
+}
+
 /* All columns, as they are. */
 static Pruned prune_distinct(Optimiser *o, const PlanNode *node)
 {
@@ -559,6 +602,8 @@ static Pruned prune(Optimiser *o, const PlanNode *node, const bool *need)
     case PLAN_DISTINCT:
     case PLAN_REPLICATE:
         return prune_distinct(o, node);
+    case PLAN_SHARED:
+        return prune_shared(o, node, need);
     case PLAN_EXPAND:
         return prune_expand(o, node, need);
     case PLAN_GENERATE:
@@ -578,5 +623,7 @@ PlanNode *opt_prune(Optimiser *o, PlanNode *node)
     bool *all = opt_alloc(o, node->n_fields, sizeof(*all));
     for (uint32_t i = 0; all && i < node->n_fields; i++)
         all[i] = true;
-    return all ? exact(o, node, all) : NULL;
+    if (!all || (o->shared && !prune_shared_plans(o, node, all)))
+        return NULL;
+    return exact(o, node, all);
 }

@@ -84,6 +84,10 @@ PlanNode *opt_exchange_sides(Optimiser *o, PlanNode *node)
             inputs[i] = opt_exchange_sides(o, node->union_all.inputs[i]);
         copy->union_all.inputs = inputs;
     }
+    if (copy->kind == PLAN_SHARED && !copy->shared.plan->exchanged) {
+        copy->shared.plan->exchanged = true;
+        copy->shared.plan->node = opt_exchange_sides(o, copy->shared.plan->node);
+    }
     if (copy->input)
         copy->input = opt_exchange_sides(o, copy->input);
     if (copy->right)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Queries over nested values with each charge of memory refused in turn: they end with an error or
- * with all their rows, and give everything back. */
+/* Queries over nested values, and such that read something twice, with each charge of memory
+ * refused in turn: they end with an error or with all their rows, and give everything back. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,10 @@
 #include "exec/plan/optimise.h"
 #include "exec/sql/parser.h"
 
+#define SHARED                                                                                     \
+    "WITH t AS (SELECT id % 3000 g, max(concat('a string that is not inline ', id % 9)) s FROM "   \
+    "range(60000) GROUP BY id % 3000) "
+
 typedef struct Bed {
     MemPool *pool;
     IoContext *io;
@@ -29,6 +33,15 @@ static int count_rows(void *userdata, const Batch *batch, QueryError *error)
 {
     *(uint64_t *)userdata += batch->sel ? batch->n_selected : batch->n_rows;
     return 0;
+}
+
+static uint32_t count_shared(const PlanNode *node)
+{
+    uint32_t n = node->kind == PLAN_SHARED;
+    if (node->kind == PLAN_SHARED && node->shared.first)
+        n += count_shared(node->shared.plan->node);
+    return n + (node->input ? count_shared(node->input) : 0) +
+           (node->right ? count_shared(node->right) : 0);
 }
 
 /* @nth 0: nothing is refused. @planning: the charges of the plan's memory count, too. */
@@ -55,6 +68,7 @@ static int run_sql(Bed *bed, const char *sql, uint64_t nth, bool planning, uint6
     if (r == 0)
         r = plan_optimise(&context, bound, &plan);
     if (r == 0) {
+        assert_int_equal(count_shared(plan), strncmp(sql, "WITH t", 6) == 0 ? 2 : 0);
         QueryRun run = {.plan = plan,
                         .pool = query_pool,
                         .n_threads = 2,
@@ -83,6 +97,8 @@ static const char *const queries[] = {
     "SELECT DISTINCT array(id % 7, 0.5D) FROM range(5000) ORDER BY 1",
     "SELECT to_json(from_json(concat('{\"a\":[', cast(id AS string), ']}'), 'a array<int>')), "
     "split('a,b', ','), get_json_object('{\"a\":{\"b\":1}}', '$.a') FROM range(2000)",
+    SHARED "SELECT a.g, a.s, b.s FROM t a JOIN t b ON a.g = b.g + 1",
+    SHARED "SELECT g FROM t WHERE s = (SELECT max(s) FROM t)",
 };
 
 static void test_refused(Bed *bed, bool planning, uint64_t last)
