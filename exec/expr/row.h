@@ -49,6 +49,8 @@ enum {
 /* One table per family, indexed by function number less FN_ROW_FIRST; gaps are zero. */
 extern const RowRule row_rules_text[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_regex[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_math[FN_ROW_LAST - FN_ROW_FIRST];
 const RowRule *row_rule(FunctionId id);
 bool row_can_fail(FunctionId id);

@@ -7,6 +7,7 @@
 #include "exec/expr/utf8.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/find.h"
+#include "exec/vec/nested.h"
 #include "exec/vec/ops.h"
 
 /* Strings, and dates as text. Characters are UTF-8 code points. */
@@ -114,34 +115,63 @@ static int row_initcap(RowCall *c)
     return row_set_part(c, vec_string(out, n));
 }
 
+/* What stands between separators, in the order of the arguments; arrays give each element. */
+typedef struct Texts {
+    RowCall *c;
+    const VecString *separator;
+    char *to; /* NULL: only counted */
+    uint64_t n;
+    bool any;
+} Texts;
+
+static void texts_put(Texts *t, const VecString *s)
+{
+    const VecString *parts[2] = {t->any ? t->separator : NULL, s};
+    for (int i = 0; i < 2; i++) {
+        if (!parts[i])
+            continue;
+        if (t->to)
+            memcpy(t->to + t->n, vec_string_data(parts[i]), parts[i]->length);
+        t->n += parts[i]->length;
+    }
+    t->any = true;
+}
+
+static void texts_all(Texts *t)
+{
+    RowCall *c = t->c;
+    t->n = 0;
+    t->any = false;
+    for (uint32_t i = 1; i < c->n_args; i++) {
+        if (row_null(c, i))
+            continue;
+        const VecString *s = row_string(c, i);
+        if (c->v[i]->type.kind != TYPE_ARRAY) {
+            texts_put(t, s);
+            continue;
+        }
+        NestedItem item;
+        for (uint32_t k = 0, n = nested_count(s); k < n; k++) {
+            nested_element(c->v[i]->type.children[0].type, s, k, &item);
+            if (!item.is_null)
+                texts_put(t, &item.value.s);
+        }
+    }
+}
+
 static int row_concat_ws(RowCall *c)
 {
     if (row_null(c, 0))
         return row_set_null(c);
-    const VecString *separator = row_string(c, 0);
-    uint64_t n = 0;
-    uint32_t used = 0;
+    Texts t = {.c = c, .separator = row_string(c, 0)};
     int r;
 
-    for (uint32_t i = 1; i < c->n_args; i++)
-        if (!row_null(c, i))
-            n += row_string(c, i)->length + (used++ ? separator->length : 0);
-    char *out = row_bytes(c, n, &r), *to = out;
-    if (!out)
+    texts_all(&t);
+    t.to = row_bytes(c, t.n, &r);
+    if (!t.to)
         return r;
-    used = 0;
-    for (uint32_t i = 1; i < c->n_args; i++) {
-        if (row_null(c, i))
-            continue;
-        if (used++) {
-            memcpy(to, vec_string_data(separator), separator->length);
-            to += separator->length;
-        }
-        const VecString *s = row_string(c, i);
-        memcpy(to, vec_string_data(s), s->length);
-        to += s->length;
-    }
-    return row_set_part(c, vec_string(out, (uint32_t)n));
+    texts_all(&t);
+    return row_set_part(c, vec_string(t.to, (uint32_t)t.n));
 }
 
 /* The @n-th place of a delimiter, from the front or, below 0, from the end; the text's end or
@@ -210,6 +240,27 @@ static int row_split_part(RowCall *c)
         at = find_bytes(at, (size_t)(end - at), d, delimiter->length) + delimiter->length;
     const char *to = find_bytes(at, (size_t)(end - at), d, delimiter->length);
     return row_set_text(c, at, (size_t)((to ? to : end) - at));
+}
+
+/* Where a part first stands, from a place on. A place that is NULL is before all. */
+static int row_locate(RowCall *c)
+{
+    if (row_null(c, 2))
+        return row_set_int(c, 0);
+    if (row_null(c, 0) || row_null(c, 1))
+        return row_set_null(c);
+    const VecString *part = row_string(c, 0), *text = row_string(c, 1);
+    const char *begin = vec_string_data(text);
+    int64_t from = row_int(c, 2);
+
+    if (from < 1)
+        return row_set_int(c, 0);
+    if (part->length == 0)
+        return row_set_int(c, 1);
+    uint32_t at = bytes_of(begin, text->length, from - 1);
+    const char *found =
+        find_bytes(begin + at, text->length - at, vec_string_data(part), part->length);
+    return row_set_int(c, found ? (int64_t)utf8_count(begin, (uint32_t)(found - begin)) + 1 : 0);
 }
 
 static int row_ascii(RowCall *c)
@@ -289,55 +340,6 @@ static int row_levenshtein(RowCall *c)
         }
     }
     return row_set_int(c, line[n]);
-}
-
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static int row_base64(RowCall *c)
-{
-    const VecString *text = row_string(c, 0);
-    const unsigned char *p = (const unsigned char *)vec_string_data(text);
-    uint32_t n = text->length, k = 0;
-    int r;
-    char *out = row_bytes(c, ((uint64_t)n + 2) / 3 * 4, &r);
-
-    if (!out)
-        return r;
-    for (uint32_t i = 0; i < n; i += 3) {
-        uint32_t left = n - i;
-        uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                        (left > 2 ? p[i + 2] : 0u);
-        out[k++] = base64[bits >> 18];
-        out[k++] = base64[bits >> 12 & 63];
-        out[k++] = left > 1 ? base64[bits >> 6 & 63] : '=';
-        out[k++] = left > 2 ? base64[bits & 63] : '=';
-    }
-    return row_set_part(c, vec_string(out, k));
-}
-
-/* Other characters are passed over, as by a MIME decoder. */
-static int row_unbase64(RowCall *c)
-{
-    const VecString *text = row_string(c, 0);
-    const char *p = vec_string_data(text);
-    uint32_t bits = 0, n_bits = 0, k = 0;
-    int r;
-    char *out = row_bytes(c, (uint64_t)text->length + 1, &r);
-
-    if (!out)
-        return r;
-    for (uint32_t i = 0; i < text->length && p[i] != '='; i++) {
-        const char *digit = p[i] ? strchr(base64, p[i]) : NULL;
-        if (!digit)
-            continue;
-        bits = bits << 6 | (uint32_t)(digit - base64);
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            out[k++] = (char)(bits >> n_bits);
-        }
-    }
-    return row_set_part(c, vec_string(out, k));
 }
 
 static int row_octet_length(RowCall *c)
@@ -519,13 +521,12 @@ const RowRule row_rules_text[FN_ROW_LAST - FN_ROW_FIRST] = {
     AT(INITCAP) = {.row = row_initcap},
     AT(CONCAT_WS) = {.row = row_concat_ws, .flags = ROW_NULLS},
     AT(SUBSTRING_INDEX) = {.row = row_substring_index},
+    AT(LOCATE) = {.row = row_locate, .flags = ROW_SAFE | ROW_NULLS},
     AT(ASCII) = {.row = row_ascii, .flags = ROW_SAFE},
     AT(CHR) = {.row = row_chr, .flags = ROW_SAFE},
     AT(SPLIT_PART) = {.row = row_split_part},
     AT(FIND_IN_SET) = {.row = row_find_in_set, .flags = ROW_SAFE},
     AT(LEVENSHTEIN) = {.row = row_levenshtein},
-    AT(BASE64) = {.row = row_base64},
-    AT(UNBASE64) = {.row = row_unbase64},
     AT(OCTET_LENGTH) = {.row = row_octet_length, .flags = ROW_SAFE},
     AT(CRC32) = {.row = row_crc32, .flags = ROW_SAFE},
     AT(OVERLAY) = {.row = row_overlay},

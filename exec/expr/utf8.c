@@ -98,3 +98,44 @@ uint32_t utf8_map_case(const char *text, uint32_t n, bool upper, char *to)
     }
     return out;
 }
+
+uint32_t utf8_put(uint32_t code, char *to)
+{
+    if (code < 0x80) {
+        to[0] = (char)code;
+        return 1;
+    }
+    uint32_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (uint32_t i = n - 1; i > 0; i--, code >>= 6)
+        to[i] = (char)(0x80 | (code & 0x3f));
+    to[0] = (char)(0xf00u >> n | code);
+    return n;
+}
+
+/* How many bytes of a broken character belong together: what a decoder replaces at once. */
+static uint32_t broken_length(const unsigned char *p, uint32_t n)
+{
+    if (p[0] < 0xe0 || p[0] > 0xf4 || n < 2)
+        return 1;
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high)
+        return 1;
+    return p[0] >= 0xf0 && n > 2 && (p[2] & 0xc0) == 0x80 ? 3 : 2;
+}
+
+uint32_t utf8_repair(const char *text, uint32_t n, char *to)
+{
+    uint32_t k = 0;
+    for (uint32_t at = 0; at < n;) {
+        uint32_t from = at;
+        if (utf8_code(text, n, &at) == UTF8_BAD) {
+            k += utf8_put(0xfffd, to + k);
+            at = from + broken_length((const unsigned char *)text + from, n - from);
+            continue;
+        }
+        memcpy(to + k, text + from, at - from);
+        k += at - from;
+    }
+    return k;
+}

@@ -49,7 +49,9 @@ static Expr *unexpected_input(Binder *b, const UExpr *e, uint32_t number, const 
                               const Expr *arg)
 {
     static const char *const ordinals[] = {"first", "second", "third", "fourth", "fifth"};
-    const char *ordinal = number < ARRAY_SIZE(ordinals) ? ordinals[number] : "last";
+    char later[16];
+    snprintf(later, sizeof(later), "%uth", number + 1);
+    const char *ordinal = number < ARRAY_SIZE(ordinals) ? ordinals[number] : later;
     const char *input = number < e->n_args ? uexpr_quoted(b, e->args[number]) : "it";
     char type[130], required[90];
     bind_type_text(arg->type, type);
@@ -831,6 +833,8 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         return b->result ? NULL : bind_like(b, e, args, n);
     }
     if (strcmp(name, "positive") == 0) {
+        if (args[0]->type.kind == TYPE_STRING || args[0]->type.kind == TYPE_NULL)
+            return bind_cast_to(b, args[0], TYPE(DOUBLE));
         if (!type_is_numeric(args[0]->type) && !is_interval(args[0]->type))
             return unexpected_input(b, e, 0, "NUMERIC", args[0]);
         return args[0];

@@ -205,6 +205,12 @@ static Expr *body_expr(Body *body, uint32_t depth)
         b, expr_literal(b->arena, x == (int32_t)x ? TYPE(INT) : TYPE(LONG), (Literal){.i = x}));
 }
 
+Expr *bind_body(Binder *b, const UExpr *e, const char *text, Expr *const *args, uint32_t n)
+{
+    Body body = {b, e, text, args, n};
+    return body_expr(&body, 0);
+}
+
 /* ---- entry ---- */
 
 Expr *bind_signed(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n)
@@ -228,8 +234,7 @@ Expr *bind_signed(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **arg
     for (uint32_t i = least; text && i < n && strchr(text, ';'); i++)
         text = strchr(text, ';') + 1;
     if (text && *text) {
-        Body body = {b, e, text, args, n};
-        Expr *made = body_expr(&body, 0);
+        Expr *made = bind_body(b, e, text, args, n);
         if (made && (result[1] == '?' || result[1] == '!') && made->kind != EXPR_COLUMN &&
             made->kind != EXPR_LITERAL)
             made->nullable = result[1] == '?';

@@ -16,6 +16,8 @@ Expr *bind_signed(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **arg
 /* @nullable: '?' always, '!' never, else when an argument is. */
 Expr *bind_signed_call(Binder *b, FunctionId id, Type type, Expr *const *args, uint32_t n,
                        char nullable);
+/* An expression of function_table.h's bodies. */
+Expr *bind_body(Binder *b, const UExpr *e, const char *text, Expr *const *args, uint32_t n);
 /* bind_special.c: signature "*". */
 Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n);
 /* Digits of round() and ceil(): a constant. Return: false after an error. */

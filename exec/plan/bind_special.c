@@ -2,6 +2,7 @@
 
 /* Functions whose types no signature tells. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -139,6 +140,88 @@ static Expr *bind_bround(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     return bind_signed_call(b, FN_BROUND, made->type, made->args, 2, '?');
 }
 
+/* ---- signs, hashes, codes ---- */
+
+static Expr *bind_signum(Binder *b, const UExpr *e, Expr **args)
+{
+    uint8_t kind = args[0]->type.kind;
+    if (kind == TYPE_INTERVAL_YM || kind == TYPE_INTERVAL_DT)
+        return bind_body(b, e,
+                         "(if (isnull $1) null (if (> $1 (- $1 $1)) 1.0 (if (< $1 (- $1 $1)) -1.0 "
+                         "0.0)))",
+                         args, 1);
+    args[0] = bind_coerce(b, e, args[0], 0, TYPE(DOUBLE), "DOUBLE");
+    return bind_signed_call(b, FN_SIGNUM, TYPE(DOUBLE), args, 1, '?');
+}
+
+static Expr *bind_hash(Binder *b, const UExpr *e, FunctionId id, Expr **args, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (!type_contains(args[i]->type, TYPE_MAP))
+            continue;
+        char name[40];
+        snprintf(name, sizeof(name), "`%.36s`", e->name);
+        bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.HASH_MAP_TYPE", "42K09",
+                   "Cannot resolve %.300s due to data type mismatch: Input to the function %s "
+                   "cannot contain elements of the \"MAP\" type.",
+                   uexpr_quoted(b, e), name);
+        query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "functionName",
+                               name, NULL);
+        return NULL;
+    }
+    return bind_signed_call(b, id, id == FN_HASH ? TYPE(INT) : TYPE(LONG), args, n, '!');
+}
+
+/* Texts, and arrays of texts. */
+static Expr *bind_concat_ws(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        Type type = args[i]->type;
+        if (i > 0 && type.kind == TYPE_ARRAY) {
+            if (type.children[0].type.kind == TYPE_STRING)
+                continue;
+            if (!bind_array_type(b, TYPE(STRING), type.children[0].nullable, &type))
+                return NULL;
+            if (!type_can_cast(args[i]->type, type, b->context->settings.ansi) ||
+                type_is_nested(args[i]->type.children[0].type))
+                return bind_unexpected_input(b, e, i, "ARRAY<STRING>\" or \"STRING", args[i]);
+            args[i] = bind_cast_to(b, args[i], type);
+        } else {
+            args[i] = bind_coerce(b, e, args[i], i, TYPE(STRING),
+                                  i ? "ARRAY<STRING>\" or \"STRING" : "STRING");
+        }
+        if (!args[i])
+            return NULL;
+    }
+    return bind_signed_call(b, FN_CONCAT_WS, TYPE(STRING), args, n, args[0]->nullable ? '?' : '!');
+}
+
+/* decode(bytes, charset), or a CASE whose NULLs are equal. */
+static Expr *bind_decode(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    if (n == 2) {
+        uint8_t from = args[0]->type.kind;
+        if (from != TYPE_BINARY && from != TYPE_STRING && from != TYPE_NULL)
+            return bind_unexpected_input(b, e, 0, "BINARY", args[0]);
+        args[0] = bind_cast_to(b, args[0], TYPE(BINARY));
+        args[1] = bind_coerce(b, e, args[1], 1, TYPE(STRING), "STRING");
+        return bind_signed_call(b, FN_DECODE, TYPE(STRING), args, 2, 0);
+    }
+    Expr **cases = bind_alloc(b, n, sizeof(*cases));
+    if (!cases)
+        return NULL;
+    uint32_t k = 0;
+    for (uint32_t i = 1; i + 1 < n; i += 2) {
+        cases[k++] = bind_by_name(b, e, "<=>", (Expr *[]){args[0], args[i]}, 2);
+        cases[k++] = args[i + 1];
+        if (!cases[k - 2])
+            return NULL;
+    }
+    if (n % 2 == 0)
+        cases[k++] = args[n - 1];
+    return bind_by_name(b, e, "when", cases, k);
+}
+
 Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n)
 {
     switch ((FunctionId)f->id) {
@@ -160,6 +243,15 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
         return bind_bit_count(b, e, args);
     case FN_BROUND:
         return bind_bround(b, e, args, n);
+    case FN_CONCAT_WS:
+        return bind_concat_ws(b, e, args, n);
+    case FN_SIGNUM:
+        return bind_signum(b, e, args);
+    case FN_HASH:
+    case FN_XXHASH64:
+        return bind_hash(b, e, f->id, args, n);
+    case FN_DECODE:
+        return bind_decode(b, e, args, n);
     default:
         return bind_unsupported(b, e->position, e->stop, f->name);
     }

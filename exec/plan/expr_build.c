@@ -71,6 +71,33 @@ Expr *expr_call(MemArena *arena, FunctionId function, Type type, bool nullable, 
     return e;
 }
 
+/* Casts that Spark calls nullable whatever goes in, although under ANSI rules they fail instead. */
+static bool cast_may_be_null(Type from, Type to)
+{
+    bool fraction = from.kind == TYPE_FLOAT || from.kind == TYPE_DOUBLE;
+    if (from.kind == TYPE_STRING)
+        return to.kind != TYPE_BINARY;
+    if (from.kind == TYPE_TIMESTAMP)
+        return type_is_integral(to) && to.kind != TYPE_LONG;
+    if (to.kind == TYPE_DATE || (fraction && to.kind == TYPE_TIMESTAMP))
+        return true;
+    if (to.kind == TYPE_DECIMAL) {
+        if (fraction)
+            return true;
+        int whole = to.precision - to.scale;
+        if (from.kind == TYPE_DECIMAL)
+            return whole < from.precision - from.scale ||
+                   (whole == from.precision - from.scale && to.scale < from.scale);
+        int digits = from.kind == TYPE_BYTE    ? 3
+                     : from.kind == TYPE_SHORT ? 5
+                     : from.kind == TYPE_INT   ? 10
+                     : from.kind == TYPE_LONG  ? 20
+                                               : 1;
+        return whole < digits;
+    }
+    return (fraction || from.kind == TYPE_DECIMAL) && type_is_integral(to);
+}
+
 Expr *expr_cast(MemArena *arena, Expr *e, Type type, bool try_cast)
 {
     if (!e)
@@ -84,7 +111,8 @@ Expr *expr_cast(MemArena *arena, Expr *e, Type type, bool try_cast)
             made->position = e->position;
         return made;
     }
-    Expr *cast = expr_new(arena, EXPR_CAST, type, e->nullable || try_cast);
+    Expr *cast = expr_new(arena, EXPR_CAST, type,
+                          e->nullable || try_cast || cast_may_be_null(e->type, type));
     if (!cast)
         return NULL;
     cast->n_args = 1;

@@ -223,7 +223,19 @@ typedef enum FunctionId {
     FN_REGEXP_INSTR,
     FN_REGEXP_SUBSTR,
     FN_DATE_FORMAT, /* timestamp, pattern */
-    FN_ROW_LAST,    /* new ones stand before it */
+    FN_LOCATE,      /* part, string, int */
+    FN_MD5,
+    FN_SHA1,
+    FN_SHA2, /* bytes, int */
+    FN_HASH, /* anything ... */
+    FN_XXHASH64,
+    FN_ENCODE, /* string, charset */
+    FN_DECODE, /* bytes, charset */
+    FN_UNBASE64_STRICT,
+    FN_URL_ENCODE,
+    FN_URL_DECODE,
+    FN_PARSE_URL, /* string, part, [key] */
+    FN_ROW_LAST,  /* new ones stand before it */
     _FN_MAX,
 } FunctionId;
 

@@ -430,7 +430,7 @@ static void put_call(Name *name, const UExpr *e)
         put_expr(name, e->args[0]);
         put(name, " LIKE ");
         put_expr(name, e->args[1]);
-    } else if (strcmp(e->name, "negative") == 0 && e->position > 0) {
+    } else if (strcmp(e->name, "negative") == 0 && e->parameter) {
         put(name, "(- ");
         put_list(name, e, 0);
         put(name, ")");

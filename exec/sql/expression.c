@@ -297,7 +297,10 @@ static UExpr *parse_unary(Parser *p)
         return NULL;
     UExpr *e = parse_unary(p);
     leave(p);
-    return mark(p, uexpr_call1(p->b, name, e), first);
+    e = uexpr_call1(p->b, name, e);
+    if (e)
+        e->parameter = 1; /* written without its name */
+    return mark(p, e, first);
 }
 
 static UExpr *parse_value(Parser *p, int level)
@@ -438,7 +441,7 @@ static UExpr *parse_position(Parser *p)
         list_add(p, &list, parse_expression(p));
     if (!expect_op(p, OP_RPAREN))
         return NULL;
-    return uexpr_call(p->b, "locate", (UExpr **)list.items, list.n);
+    return uexpr_call(p->b, "position", (UExpr **)list.items, list.n);
 }
 
 /* Behind a function's closing parenthesis. */
