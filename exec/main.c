@@ -27,6 +27,7 @@
 #include "base/control.h"
 #include "base/text.h"
 #include "exec/io/io.h"
+#include "exec/kernel/zone.h"
 #include "exec/session/server.h"
 #include "sandbox/sandbox.h"
 
@@ -378,5 +379,7 @@ int main(int argc, char **argv)
         return 2;
     }
     set_process_defaults();
+    if (options.embedded && roots.n < SANDBOX_ROOTS_MAX && access(ZONE_DIRECTORY, R_OK) == 0)
+        roots.paths[roots.n++] = ZONE_DIRECTORY; /* berthd gives it to pooled ones */
     return options.embedded ? run_embedded(&options, &roots) : run_pooled(&options, &roots);
 }

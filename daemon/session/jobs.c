@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -17,6 +18,8 @@
 
 #define EXECUTOR_PIDS_MAX 1024u
 #define EMPTY_WAIT_MSEC 5000
+/* What executors read the rules of time zones from. */
+#define ZONE_DIRECTORY "/usr/share/zoneinfo"
 #define SPILL_DEPTH_MAX 16u
 
 /* "0,2-3" of the bits; NULL when none is set, which leaves the file alone. */
@@ -60,6 +63,8 @@ static int spawn(BirthJob *j)
             add_root(&roots[n], config->write_paths.path[i], true, real[n]);
             n++;
         }
+    if (n < SANDBOX_ROOTS_MAX && access(ZONE_DIRECTORY, R_OK) == 0)
+        roots[n++] = (SandboxRoot){.path = ZONE_DIRECTORY};
     spec.executor = config->executor_path;
     spec.roots = roots;
     spec.n_roots = n;

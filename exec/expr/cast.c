@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "exec/kernel/civil.h"
+#include "exec/kernel/zone.h"
 #include "exec/vec/nested.h"
 
 /*
@@ -360,9 +361,14 @@ static int parse_value(const Step *step, const VecString *s, CastValue *ret)
             return CAST_E_INPUT;
         ret->i = days;
         return 0;
-    case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMP_NTZ:
-        return civil_parse_timestamp(text, n, &ret->i) ? 0 : CAST_E_INPUT;
+    case TYPE_TIMESTAMP: /* in UTC; bind_zone.c sees to the others */
+        return zone_parse_instant(NULL, text, n, &ret->i) ? 0 : CAST_E_INPUT;
+    case TYPE_TIMESTAMP_NTZ: { /* a zone behind it is of no account */
+        CivilClock clock;
+        bool ok = civil_parse_clock(text, n, &clock);
+        ret->i = clock.wall;
+        return ok && (!clock.zone || zone_is_known(clock.zone, clock.n_zone)) ? 0 : CAST_E_INPUT;
+    }
     default:
         return parse_int(text, n, ret);
     }

@@ -13,6 +13,7 @@ typedef struct NestedCall {
     MemArena *arena;   /* of the batch: what the result points to */
     void *regex;       /* of @pattern, kept from row to row */
     VecString pattern;
+    const struct Zone *zone; /* of an argument that names one; NULL: UTC */
 } NestedCall;
 
 /*

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "exec/expr/row.h"
 #include "exec/kernel/civil.h"
+#include "exec/kernel/zone.h"
 #include "exec/kernel/json.h"
 
 /* Functions on JSON text. A text that is none is null, never an error. */
@@ -431,7 +433,11 @@ static int convert_scalar(NestedCall *c, const Json *j, uint32_t at, Type type, 
              (node->kind == JSON_STRING && node->n > 2 && memchr("NI+-", text.prefix[0], 4));
     else
         ok = node->kind == JSON_STRING;
-    ret->is_null = !ok || !expr_parse_value(type, &text, &ret->value);
+    if (ok && type.kind == TYPE_TIMESTAMP)
+        ok = zone_parse_instant(c->zone, vec_string_data(&text), text.length, &ret->value.i64);
+    else if (ok)
+        ok = expr_parse_value(type, &text, &ret->value);
+    ret->is_null = !ok;
     return 0;
 }
 
@@ -457,11 +463,27 @@ static int convert(NestedCall *c, const Json *j, uint32_t at, Type type, NestedI
     }
 }
 
+/* Where timestamps are at stake the session's zone is the second argument. */
+static int take_zone(NestedCall *c, const NestedItem *args)
+{
+    RowMemo *memo;
+    if (c->step->n_args < 2)
+        return 0;
+    int r = row_memo(c->s, c->step, &memo);
+    if (r == 0)
+        r = row_zone(memo, args[1].value.s, &c->zone);
+    return r == ZONE_E_UNKNOWN ? nested_fail_value(c, "INVALID_TIMEZONE", "22009",
+                                                   "The session's timezone is invalid.")
+                               : r;
+}
+
 static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     Type type = c->step->type;
     Json j;
-    int r = parse(c, &args[0].value.s, true, &j);
+    int r = take_zone(c, args);
+    if (r == 0)
+        r = parse(c, &args[0].value.s, true, &j);
     ret->is_null = true;
     if (r || json_at_end(vec_string_data(&args[0].value.s), args[0].value.s.length, 0))
         return r;
@@ -494,14 +516,25 @@ static void put_base64(JsonOut *out, const VecString *s)
 
 static void put_clock(JsonOut *out, Type type, int64_t micros)
 {
-    char text[64];
+    char text[64], offset[16] = "";
+    if (type.kind == TYPE_TIMESTAMP) {
+        const Zone *zone = out->c->zone;
+        int64_t seconds = zone ? zone_offset_at(zone, micros) / CIVIL_MICROS_PER_SECOND : 0;
+        int64_t size = seconds < 0 ? -seconds : seconds;
+        int n = snprintf(offset, sizeof(offset), "%c%02d:%02d", seconds < 0 ? '-' : '+',
+                         (int)(size / 3600), (int)(size / 60 % 60));
+        if (size % 60)
+            snprintf(offset + n, sizeof(offset) - (size_t)n, ":%02d", (int)(size % 60));
+        if (seconds == 0)
+            memcpy(offset, "Z", 2);
+        micros += seconds * CIVIL_MICROS_PER_SECOND;
+    }
     int64_t day = civil_floor_div(micros, CIVIL_MICROS_PER_DAY);
     int64_t rest = micros - day * CIVIL_MICROS_PER_DAY;
     uint32_t n = civil_format_date((int32_t)day, text);
     n += (uint32_t)snprintf(text + n, sizeof(text) - n, "T%02d:%02d:%02d.%03d%s",
                             (int)(rest / 3600000000), (int)(rest / 60000000 % 60),
-                            (int)(rest / 1000000 % 60), (int)(rest / 1000 % 1000),
-                            type.kind == TYPE_TIMESTAMP ? "Z" : "");
+                            (int)(rest / 1000000 % 60), (int)(rest / 1000 % 1000), offset);
     put_quoted(out, text, n);
 }
 
@@ -590,8 +623,9 @@ static void put_value(JsonOut *out, Type type, const NestedValue *value)
 
 static int do_to(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    JsonOut out = {.c = c};
-    put_value(&out, c->types[0], &args[0].value);
+    JsonOut out = {.c = c, .result = take_zone(c, args)};
+    if (out.result == 0)
+        put_value(&out, c->types[0], &args[0].value);
     if (out.result == 0)
         ret->value.s = vec_string(out.text, (uint32_t)out.n);
     return out.result;

@@ -9,6 +9,7 @@
  */
 
 #include "exec/expr/program.h"
+#include "exec/kernel/zone.h"
 
 /* A string that a function makes may have at most this many bytes. */
 #define ROW_STRING_MAX (UINT32_C(1) << 30)
@@ -51,6 +52,7 @@ extern const RowRule row_rules_text[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_regex[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_zone[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_math[FN_ROW_LAST - FN_ROW_FIRST];
 const RowRule *row_rule(FunctionId id);
 bool row_can_fail(FunctionId id);
@@ -59,6 +61,9 @@ bool expr_bind_row(Step *step, const Step *steps);
 bool expr_bind_try(Step *step);
 void expr_memos_free(ExprState *s);
 int row_memo(ExprState *s, const Step *step, RowMemo **ret_memo);
+
+/* The time zone @name, kept in the memo. Return: 0; ZONE_E_UNKNOWN; as mem_charge(). */
+int row_zone(RowMemo *memo, VecString name, const Zone **ret);
 
 static inline bool row_null(const RowCall *c, uint32_t i)
 {

@@ -122,57 +122,21 @@ bool civil_parse_date(const char *text, uint32_t n, int32_t *ret_days)
     return true;
 }
 
-static bool take_zone(Cursor *c, int64_t *ret_offset_seconds)
-{
-    int64_t hour, minute = 0, second = 0;
-
-    *ret_offset_seconds = 0;
-    while (take(c, ' '))
-        ;
-    if (c->at == c->end)
-        return true;
-    if (take(c, 'Z'))
-        return c->at == c->end;
-    if (c->end - c->at >= 3 && (memcmp(c->at, "UTC", 3) == 0 || memcmp(c->at, "GMT", 3) == 0))
-        c->at += 3;
-    else if (c->end - c->at >= 2 && memcmp(c->at, "UT", 2) == 0)
-        c->at += 2;
-    if (c->at == c->end)
-        return true;
-    if (*c->at != '+' && *c->at != '-')
-        return false;
-    bool negative = *c->at++ == '-';
-    if (!take_number(c, 1, 2, &hour))
-        return false;
-    if (take(c, ':')) {
-        if (!take_number(c, 1, 2, &minute))
-            return false;
-        if (take(c, ':') && !take_number(c, 1, 2, &second))
-            return false;
-    }
-    if (c->at != c->end || hour > 18 || minute > 59 || second > 59)
-        return false;
-    int64_t offset = hour * 3600 + minute * 60 + second;
-    *ret_offset_seconds = negative ? -offset : offset;
-    return true;
-}
-
-bool civil_parse_timestamp(const char *text, uint32_t n, int64_t *ret_micros)
+bool civil_parse_clock(const char *text, uint32_t n, CivilClock *ret)
 {
     Cursor c = trimmed(text, n);
     int32_t days;
-    int64_t hour = 0, minute = 0, second = 0, fraction = 0, offset = 0;
+    int64_t hour = 0, minute = 0, second = 0, fraction = 0;
     uint32_t parts = take_date(&c, &days);
 
+    *ret = (CivilClock){0};
     if (parts == 0)
         return false;
     if (c.at < c.end) {
         if (parts != 3 || (*c.at != ' ' && *c.at != 'T'))
             return false;
         c.at++;
-        if (c.at == c.end)
-            return false;
-        if (!take_number(&c, 1, 2, &hour) || !take(&c, ':') || !take_number(&c, 1, 2, &minute))
+        if (!take_number(&c, 1, 2, &hour) || (take(&c, ':') && !take_number(&c, 1, 2, &minute)))
             return false;
         if (take(&c, ':')) {
             if (!take_number(&c, 1, 2, &second))
@@ -186,14 +150,16 @@ bool civil_parse_timestamp(const char *text, uint32_t n, int64_t *ret_micros)
                     fraction *= 10;
             }
         }
-        if (hour > 23 || minute > 59 || second > 59 || !take_zone(&c, &offset))
+        while (take(&c, ' '))
+            ;
+        if (hour > 23 || minute > 59 || second > 59)
             return false;
+        if (c.at < c.end) {
+            ret->zone = c.at;
+            ret->n_zone = (uint32_t)(c.end - c.at);
+        }
     }
-    int64_t seconds = hour * 3600 + minute * 60 + second - offset;
-    int64_t micros;
-    if (__builtin_mul_overflow((int64_t)days * 86400 + seconds, CIVIL_MICROS_PER_SECOND, &micros) ||
-        __builtin_add_overflow(micros, fraction, &micros))
-        return false;
-    *ret_micros = micros;
-    return true;
+    int64_t seconds = (int64_t)days * 86400 + hour * 3600 + minute * 60 + second;
+    return !__builtin_mul_overflow(seconds, CIVIL_MICROS_PER_SECOND, &ret->wall) &&
+           !__builtin_add_overflow(ret->wall, fraction, &ret->wall);
 }

@@ -84,6 +84,11 @@ uint32_t civil_format_timestamp(int64_t micros, char *buf);
 /* Spark's forms: [+-]yyyy*[-[m]m[-[d]d]], after a full date also ' ' or 'T' and anything. Spaces
  * around are skipped. Return: success. */
 bool civil_parse_date(const char *text, uint32_t n, int32_t *ret_days);
-/* A date, then optionally 'T' or ' ' and [h]h:[m]m[:[s]s[.f{1,9}]], then optionally a zone: Z, UTC,
- * GMT or [UTC|GMT](+|-)[h]h[:mm[:ss]]. Without a zone UTC is meant. */
-bool civil_parse_timestamp(const char *text, uint32_t n, int64_t *ret_micros);
+/* What a text says: a date, then optionally 'T' or ' ' and [h]h[:[m]m[:[s]s[.f{1,9}]]], then
+ * optionally anything that may be the name of a zone. */
+typedef struct CivilClock {
+    int64_t wall;     /* microseconds since 1970 as a clock shows them */
+    const char *zone; /* in the text, not empty, not looked at; NULL: none */
+    uint32_t n_zone;
+} CivilClock;
+bool civil_parse_clock(const char *text, uint32_t n, CivilClock *ret);

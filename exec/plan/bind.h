@@ -33,8 +33,9 @@ typedef struct PlanContext {
     PlanSettings settings;
     int64_t zone_usec; /* offset of the session's time zone, when it is fixed */
     bool zone_is_fixed;
-    int64_t now_usec;     /* current_timestamp() of this query */
-    const char *sql_text; /* that positions in the tree refer to; NULL: no positions in errors */
+    const struct Zone *zone; /* loaded when something asks for it */
+    int64_t now_usec;        /* current_timestamp() of this query */
+    const char *sql_text;    /* that positions in the tree refer to; NULL: no positions in errors */
     size_t n_sql_text;
     PlanFold fold; /* nullable */
     /*

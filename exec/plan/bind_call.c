@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exec/kernel/zone.h"
 #include "exec/plan/bind_nested.h"
 #include "exec/plan/bind_signed.h"
 #include "exec/plan/datetime.h"
@@ -217,6 +218,8 @@ static Expr *bind_date_interval(Binder *b, const UExpr *e, FunctionId id, Expr *
         date = bind_cast_to(b, date, TYPE(TIMESTAMP));
         type = TYPE(TIMESTAMP);
     }
+    if (type.kind == TYPE_TIMESTAMP)
+        return bind_instant_plus(b, date, interval);
     return call(b, FN_DATE_ADD_INTERVAL, type, (Expr *[]){date, interval}, 2);
 }
 
@@ -854,23 +857,24 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         return buf ? string_literal(b, type_format(args[0]->type, buf, 256)) : NULL;
     }
     if (strcmp(name, "timestamp_of_session") == 0) {
-        if (!c->zone_is_fixed)
-            return bind_unsupported(b, e->position, e->stop,
-                                    "timestamp literals in a session time zone with daylight "
-                                    "saving rules; write the offset behind the time");
-        return bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP),
-                                          (Literal){.i = args[0]->literal.i - c->zone_usec}));
+        const Zone *zone = bind_zone(b);
+        if (!zone)
+            return NULL;
+        Literal instant = {.i = zone_instant(zone, args[0]->literal.i)};
+        return bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP), instant));
     }
     if (strcmp(name, "current_date") == 0 || strcmp(name, "curdate") == 0) {
-        int64_t usec = c->now_usec + c->zone_usec;
-        return bind_check(b,
-                          expr_literal(b->arena, TYPE(DATE), (Literal){.i = usec / USEC_PER_DAY}));
+        Expr *now =
+            bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP), (Literal){.i = c->now_usec}));
+        return bind_cast_to(b, now, TYPE(DATE));
     }
     if (strcmp(name, "current_timestamp") == 0 || strcmp(name, "now") == 0)
         return bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP), (Literal){.i = c->now_usec}));
-    if (strcmp(name, "localtimestamp") == 0)
-        return bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP_NTZ),
-                                          (Literal){.i = c->now_usec + c->zone_usec}));
+    if (strcmp(name, "localtimestamp") == 0) {
+        Expr *now =
+            bind_check(b, expr_literal(b->arena, TYPE(TIMESTAMP), (Literal){.i = c->now_usec}));
+        return bind_wall_of(b, now);
+    }
     if (strcmp(name, "pi") == 0)
         return double_literal(b, 3.141592653589793);
     if (strcmp(name, "e") == 0)

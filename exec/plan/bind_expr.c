@@ -407,33 +407,33 @@ Expr *bind_cast_to(Binder *b, Expr *e, Type type)
         return e;
     if (type_is_nested(e->type) || type_is_nested(type))
         return bind_cast_nested(b, e, type, false);
-    PlanContext *c = b->context;
     /* A clock on the wall and an instant differ by the zone. */
-    bool from_instant =
-        e->type.kind == TYPE_TIMESTAMP &&
-        (type.kind == TYPE_DATE || type.kind == TYPE_STRING || type.kind == TYPE_TIMESTAMP_NTZ);
-    bool to_instant =
-        type.kind == TYPE_TIMESTAMP && (e->type.kind == TYPE_DATE || e->type.kind == TYPE_STRING ||
-                                        e->type.kind == TYPE_TIMESTAMP_NTZ);
-    if ((from_instant || to_instant) && !c->zone_is_fixed && e->type.kind != TYPE_NULL)
-        return bind_unsupported(b, e->position, 0,
-                                "conversion of timestamps in a session time zone with daylight "
-                                "saving rules; set spark.sql.session.timeZone to UTC or an offset");
-    if ((from_instant || to_instant) && c->zone_usec != 0) {
-        Expr *shift = expr_literal(b->arena, TYPE(INTERVAL_DT),
-                                   (Literal){.i = from_instant ? c->zone_usec : -c->zone_usec});
-        if (to_instant)
-            e = expr_cast(b->arena, e, type, false);
-        if (!e || !shift)
-            return bind_fail(b, mem_arena_error(b->arena));
-        e = expr_call(b->arena, FN_DATE_ADD_INTERVAL, TYPE(TIMESTAMP), e->nullable,
-                      (Expr *[]){e, shift}, 2);
-        if (!e)
-            return bind_fail(b, mem_arena_error(b->arena));
-        if (to_instant)
-            return e;
-    }
+    if (e->type.kind == TYPE_TIMESTAMP &&
+        (type.kind == TYPE_DATE || type.kind == TYPE_STRING || type.kind == TYPE_TIMESTAMP_NTZ))
+        e = bind_wall_of(b, e);
+    if (type.kind == TYPE_TIMESTAMP && e && e->type.kind == TYPE_STRING)
+        return bind_instant_of_text(b, e, false);
+    if (type.kind == TYPE_TIMESTAMP && e &&
+        (e->type.kind == TYPE_DATE || e->type.kind == TYPE_TIMESTAMP_NTZ))
+        return bind_instant_of(b, bind_cast_to(b, e, TYPE(TIMESTAMP_NTZ)));
+    if (!e || type_equal(e->type, type))
+        return e;
     return bind_check(b, expr_cast(b->arena, e, type, false));
+}
+
+Expr *bind_try_cast(Binder *b, Expr *e, Type type)
+{
+    if (!e || type_equal(e->type, type))
+        return e;
+    bool clock = type.kind == TYPE_TIMESTAMP || e->type.kind == TYPE_TIMESTAMP;
+    if (clock && e->type.kind == TYPE_STRING)
+        return bind_instant_of_text(b, e, true);
+    bool by_wall = e->type.kind == TYPE_DATE || e->type.kind == TYPE_TIMESTAMP_NTZ ||
+                   type.kind == TYPE_DATE || type.kind == TYPE_TIMESTAMP_NTZ ||
+                   type.kind == TYPE_STRING;
+    if (clock && by_wall) /* cannot fail */
+        return bind_cast_to(b, e, type);
+    return bind_check(b, expr_cast(b->arena, e, type, true));
 }
 
 bool bind_common_type(Binder *b, Expr *const *exprs, uint32_t n, Type *ret)
@@ -474,7 +474,7 @@ static Expr *bind_cast(Binder *b, Scope *scope, const UExpr *e)
     if (type_is_nested(arg->type) || type_is_nested(e->type)) {
         made = bind_cast_nested(b, arg, e->type, try_cast);
     } else if (try_cast && !infallible && !type_equal(arg->type, e->type)) {
-        made = bind_check(b, expr_cast(b->arena, arg, e->type, true));
+        made = bind_try_cast(b, arg, e->type);
     } else {
         made = bind_cast_to(b, arg, e->type);
     }

@@ -189,6 +189,17 @@ static inline Expr *bind_check(Binder *b, Expr *e)
 Expr *bind_expr(Binder *b, Scope *scope, const UExpr *e);
 Expr *bind_condition(Binder *b, Scope *scope, const UExpr *e);
 Expr *bind_cast_to(Binder *b, Expr *e, Type type);
+/* NULL where a cast would fail. */
+Expr *bind_try_cast(Binder *b, Expr *e, Type type);
+
+/* bind_zone.c: TIMESTAMP to TIMESTAMP_NTZ by the session's zone, and back */
+const struct Zone *bind_zone(Binder *b);
+bool bind_zone_is_utc(const Binder *b);
+Expr *bind_zone_name(Binder *b);
+Expr *bind_wall_of(Binder *b, Expr *instant);
+Expr *bind_instant_of(Binder *b, Expr *wall);
+Expr *bind_instant_of_text(Binder *b, Expr *text, bool try_cast);
+Expr *bind_instant_plus(Binder *b, Expr *instant, Expr *interval);
 const BoundColumn *bind_find(Binder *b, const Bound *bound, const UExpr *e, int *ret_matches);
 bool uexpr_has_aggregate(const UExpr *e);
 bool uexpr_has_window(const UExpr *e);

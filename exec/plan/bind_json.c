@@ -283,6 +283,15 @@ static bool as_nullable(Binder *b, Type type, Type *ret)
     return true;
 }
 
+/* What holds instants gets the session's zone as second argument. Return: number of arguments. */
+static uint32_t with_zone(Binder *b, Type type, Expr **args)
+{
+    bool needed = type_contains(type, TYPE_TIMESTAMP) && !bind_zone_is_utc(b);
+    if (needed)
+        args[1] = bind_zone_name(b);
+    return needed ? 2 : 1;
+}
+
 static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
 {
     Type type = args[1]->type;
@@ -301,14 +310,15 @@ static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
                           "The input schema %.200s is not a valid schema string. The input "
                           "expression must be string literal and not null.",
                           uexpr_quoted(b, schema));
-    if (!supported(type) || (type_contains(type, TYPE_TIMESTAMP) &&
-                             (!b->context->zone_is_fixed || b->context->zone_usec != 0)))
+    if (!supported(type))
         return bind_unsupported(b, e->position, e->stop,
-                                "from_json with binary, intervals, maps whose keys are no strings, "
-                                "or timestamps in a session time zone that is not UTC");
+                                "from_json with binary, intervals, or maps whose keys are no "
+                                "strings");
     if (!strings(b, e, args, 1) || !as_nullable(b, type, &type))
         return NULL;
-    return bind_make_call(b, FN_FROM_JSON, type, true, args, 1);
+    Expr *made[2] = {args[0]};
+    uint32_t n_made = with_zone(b, type, made);
+    return bind_make_call(b, FN_FROM_JSON, type, true, made, n_made);
 }
 
 static Expr *bind_to(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
@@ -326,11 +336,9 @@ static Expr *bind_to(Binder *b, const UExpr *e, const NestedRow *row, Expr **arg
                                NULL);
         return NULL;
     }
-    if (type_contains(args[0]->type, TYPE_TIMESTAMP) &&
-        (!b->context->zone_is_fixed || b->context->zone_usec != 0))
-        return bind_unsupported(b, e->position, e->stop,
-                                "to_json of timestamps in a session time zone that is not UTC");
-    return bind_make_call(b, FN_TO_JSON, TYPE(STRING), any_null(args, 1), args, 1);
+    Expr *made[2] = {args[0]};
+    uint32_t n_made = with_zone(b, args[0]->type, made);
+    return bind_make_call(b, FN_TO_JSON, TYPE(STRING), any_null(args, 1), made, n_made);
 }
 
 static const NestedRow rows[] = {

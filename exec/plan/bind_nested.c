@@ -156,7 +156,7 @@ static Expr *cast_step(Binder *b, Expr *e, Type type, bool try_cast)
     if (type_is_nested(e->type) || type_is_nested(type))
         return bind_cast_nested(b, e, type, try_cast);
     if (try_cast)
-        return bind_check(b, expr_cast(b->arena, e, type, true));
+        return bind_try_cast(b, e, type);
     return bind_cast_to(b, e, type);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
 
 #define ANY 255
@@ -710,6 +711,21 @@ static Expr *bind_shuffle(Binder *b, const UExpr *e, const NestedRow *row, Expr 
     return bind_unsupported(b, e->position, e->stop, "shuffle()");
 }
 
+/* Instants are counted as such, but whole days and months by the clock on the wall. */
+static bool sequence_goes_by(Binder *b, const UExpr *e, const Expr *step, bool *ret_wall)
+{
+    bool literal = step && step->kind == EXPR_LITERAL && !step->literal.is_null;
+    *ret_wall = !step || step->type.kind == TYPE_INTERVAL_YM ||
+                (literal && step->literal.i % USEC_PER_DAY == 0);
+    bool short_step = literal && llabs(step->literal.i) < USEC_PER_DAY;
+    if (!*ret_wall && !short_step && !b->context->zone_is_fixed)
+        return bind_unsupported(b, e->position, e->stop,
+                                "sequence of timestamps by days and hours in a session time zone "
+                                "with daylight saving rules"),
+               false;
+    return true;
+}
+
 static Expr *bind_sequence(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
 {
     Type type, element;
@@ -736,17 +752,25 @@ static Expr *bind_sequence(Binder *b, const UExpr *e, const NestedRow *row, Expr
     if (clock && n == 3 && args[2]->type.kind != TYPE_INTERVAL_YM &&
         args[2]->type.kind != TYPE_INTERVAL_DT)
         return bind_unexpected_input(b, e, 2, "INTERVAL", args[2]);
-    if (clock && element.kind == TYPE_TIMESTAMP && !b->context->zone_is_fixed)
-        return bind_unsupported(b, e->position, e->stop,
-                                "sequence of timestamps in a session time zone with daylight "
-                                "saving rules");
+    bool on_wall = false;
+    if (element.kind == TYPE_TIMESTAMP &&
+        !sequence_goes_by(b, e, n == 3 ? args[2] : NULL, &on_wall))
+        return NULL;
     args[0] = bind_cast_to(b, args[0], element);
     args[1] = bind_cast_to(b, args[1], element);
     if (n == 3 && !clock)
         args[2] = bind_cast_to(b, args[2], element);
+    if (on_wall) {
+        element = TYPE(TIMESTAMP_NTZ);
+        args[0] = bind_cast_to(b, args[0], element);
+        args[1] = bind_cast_to(b, args[1], element);
+    }
     if (b->result != 0 || !bind_array_type(b, element, false, &type))
         return NULL;
-    return bind_make_call(b, row->id, type, any_null(args, n), args, n);
+    Expr *made = bind_make_call(b, row->id, type, any_null(args, n), args, n);
+    if (on_wall && bind_array_type(b, TYPE(TIMESTAMP), false, &type))
+        made = bind_cast_to(b, made, type);
+    return made;
 }
 
 static Expr *bind_split(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)

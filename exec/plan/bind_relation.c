@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/kernel/zone.h"
 #include "exec/plan/datetime.h"
 
 PlanNode *bind_node(Binder *b, PlanKind kind, PlanNode *input, uint32_t n_fields)
@@ -913,8 +914,8 @@ void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *sessi
                                        .max_to_string_fields = 25};
     if (session)
         plan_session_settings(session, &context->settings);
-    context->zone_is_fixed =
-        plan_time_zone_offset(context->settings.time_zone, &context->zone_usec);
+    const char *zone = context->settings.time_zone;
+    context->zone_is_fixed = zone_fixed_offset(zone, strlen(zone), &context->zone_usec);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     context->now_usec = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;

@@ -156,10 +156,8 @@ static Expr *body_call(Body *body, uint32_t depth)
         const char *to = strchr(name, ':') + 1;
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
             if (strcmp(kinds[i].name, to) == 0)
-                return name[0] == 't'
-                           ? bind_check(b, expr_cast(b->arena, args[0],
-                                                     (Type){.kind = kinds[i].kind}, true))
-                           : bind_cast_to(b, args[0], (Type){.kind = kinds[i].kind});
+                return name[0] == 't' ? bind_try_cast(b, args[0], (Type){.kind = kinds[i].kind})
+                                      : bind_cast_to(b, args[0], (Type){.kind = kinds[i].kind});
     }
     if (strcmp(name, "try") == 0) {
         if (args[0]->kind != EXPR_CALL && args[0]->kind != EXPR_CAST)

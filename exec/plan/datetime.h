@@ -20,13 +20,6 @@ void plan_civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *
  * Return: false when it is no date. */
 bool plan_parse_date(const char *text, size_t n, int32_t *ret_days);
 
-/**
- * plan_parse_timestamp() - "[date][ |T]hh:mm[:ss[.ffffff]][zone]"
- * @ret_has_zone: a zone was written; *@ret_usec is then UTC, else the clock on the wall
- * Return: false when it is no timestamp, or its zone is not a fixed offset.
- */
-bool plan_parse_timestamp(const char *text, size_t n, int64_t *ret_usec, bool *ret_has_zone);
-
 /* "2024-02-05". Return: length. @size at least 24. */
 size_t plan_format_date(int64_t days, char *buf, size_t size);
 /* "2024-02-05 01:02:03.5". @size at least 48. */
@@ -34,12 +27,3 @@ size_t plan_format_timestamp(int64_t usec, char *buf, size_t size);
 /* "INTERVAL '1-2' YEAR TO MONTH", "INTERVAL '1 02:03:04.5' DAY TO SECOND". @size at least 80. */
 size_t plan_format_interval_ym(int64_t months, char *buf, size_t size);
 size_t plan_format_interval_dt(int64_t usec, char *buf, size_t size);
-
-/**
- * plan_time_zone_offset() - the fixed offset that a zone stands for
- * "UTC", "Z", "GMT", "Etc/UTC", "+01:00", "UTC+1", "GMT-03:30", ...
- * Return: false for zones with rules ("Europe/Berlin"), and for unknown ones.
- */
-bool plan_time_zone_offset(const char *zone, int64_t *ret_usec);
-/* A fixed offset, or written like a zone of the tz database ("Area/City"). */
-bool plan_time_zone_is_known(const char *zone);

@@ -234,8 +234,12 @@ typedef enum FunctionId {
     FN_UNBASE64_STRICT,
     FN_URL_ENCODE,
     FN_URL_DECODE,
-    FN_PARSE_URL, /* string, part, [key] */
-    FN_ROW_LAST,  /* new ones stand before it */
+    FN_PARSE_URL,         /* string, part, [key] */
+    FN_ZONE_WALL,         /* instant, zone name */
+    FN_ZONE_INSTANT,      /* clock on the wall, zone name */
+    FN_TIMESTAMP_OF_TEXT, /* string, zone name */
+    FN_ZONE_ADD_INTERVAL, /* instant, interval, zone name */
+    FN_ROW_LAST,          /* new ones stand before it */
     _FN_MAX,
 } FunctionId;
 

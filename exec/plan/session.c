@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "exec/kernel/zone.h"
 #include "exec/plan/datetime.h"
 
 typedef struct ConfEntry {
@@ -101,7 +102,7 @@ static uint32_t conf_find(const PlanSession *s, const char *key, bool *ret_found
 
 static int conf_check(const char *key, const char *value, QueryError *error)
 {
-    if (strcmp(key, "spark.sql.session.timeZone") == 0 && !plan_time_zone_is_known(value)) {
+    if (strcmp(key, "spark.sql.session.timeZone") == 0 && !zone_is_known(value, strlen(value))) {
         int r = query_error_set(error, DATA_ERROR_ILLEGAL, "INVALID_CONF_VALUE.TIME_ZONE", "22022",
                                 "The value '%s' in the config \"%s\" is invalid. Cannot resolve "
                                 "the given timezone.",

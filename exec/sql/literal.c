@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "exec/kernel/civil.h"
+#include "exec/kernel/zone.h"
 #include "exec/plan/datetime.h"
 #include "exec/sql/literal.h"
 
@@ -217,9 +219,7 @@ UExpr *parse_typed_literal(Parser *p)
         return NULL;
     advance(p);
     UExpr *e = NULL;
-    bool has_zone;
     int32_t days;
-    int64_t usec;
     if (type == 0) {
         if (!plan_parse_date(s, n, &days))
             return bad_typed_literal(p, t, types[type]);
@@ -227,13 +227,22 @@ UExpr *parse_typed_literal(Parser *p)
     } else if (type == 4) {
         e = binary_literal(p, t, s, n);
     } else {
-        if (!plan_parse_timestamp(s, n, &usec, &has_zone))
+        CivilClock clock;
+        if (n > UINT16_MAX || !civil_parse_clock(s, (uint32_t)n, &clock))
             return bad_typed_literal(p, t, types[type]);
         if (type == 3)
-            return mark(p, uexpr_literal(p->b, TYPE(TIMESTAMP_NTZ), (Literal){.i = usec}), first);
-        e = uexpr_literal(p->b, TYPE(TIMESTAMP), (Literal){.i = usec});
+            return mark(p, uexpr_literal(p->b, TYPE(TIMESTAMP_NTZ), (Literal){.i = clock.wall}),
+                        first);
+        const Zone *zone = NULL;
+        int r = clock.zone ? zone_load(p->b->arena, clock.zone, clock.n_zone, &zone) : 0;
+        if (r == ZONE_E_UNKNOWN)
+            return bad_typed_literal(p, t, types[type]);
+        if (r)
+            p->b->result = r;
+        Literal instant = {.i = zone ? zone_instant(zone, clock.wall) : clock.wall};
+        e = uexpr_literal(p->b, TYPE(TIMESTAMP), instant);
         /* Without a zone it is a clock on the wall of the session's zone: the binder moves it. */
-        if (e && !has_zone)
+        if (e && !zone)
             e = uexpr_call1(p->b, "timestamp_of_session", e);
     }
     return mark(p, e, first);

@@ -357,6 +357,33 @@ static bool parse_describe(Parser *p, SqlStatement *s)
     return s->query != NULL;
 }
 
+/* SET TIME ZONE INTERVAL ...: hours and minutes as an offset, at the token @at. */
+static bool parse_zone_interval(Parser *p, uint32_t at, SqlStatement *s)
+{
+    const int64_t minute = INT64_C(60000000);
+    uint32_t last = p->at;
+    p->at = at;
+    UExpr *e = parse_interval(p);
+    if (!e)
+        return false;
+    int64_t usec = e->kind == UEXPR_LITERAL && e->type.kind == TYPE_INTERVAL_DT ? e->literal.i : 1;
+    if (usec % minute || usec > 18 * 60 * minute || usec < -18 * 60 * minute)
+        return parse_error_at(p, &p->tokens[at],
+                              "INVALID_INTERVAL_FORMAT.TIMEZONE_INTERVAL_OUT_OF_RANGE", "22006",
+                              "The interval value must be in the range of [-18, +18] hours "
+                              "with minute precision."),
+               false;
+    if (p->at != last)
+        return syntax_error(p), false;
+    int64_t minutes = (usec < 0 ? -usec : usec) / minute;
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%c%02d:%02d", usec < 0 ? '-' : '+', (int)(minutes / 60),
+                     (int)(minutes % 60));
+    s->name = "spark.sql.session.timeZone";
+    s->value = ubuilder_strndup(p->b, text, (size_t)n);
+    return s->value != NULL;
+}
+
 /* SET key = value takes the rest of the text as it is, so it does not look at tokens. */
 static bool parse_set(Parser *p, SqlStatement *s)
 {
@@ -365,16 +392,23 @@ static bool parse_set(Parser *p, SqlStatement *s)
     const char *at = p->text + p->tokens[p->at].start, *end = p->text + p->n_text;
     while (end > at && (end[-1] == ';' || (unsigned char)end[-1] <= ' '))
         end--;
+    uint32_t first = p->at;
     p->at = p->n_tokens - 1;
     if (at >= end || (end - at == 2 && memcmp(at, "-v", 2) == 0))
         return true;
     if (end - at > 10 && strncasecmp(at, "TIME ZONE ", 10) == 0) {
+        if (token_is_word(p, &p->tokens[first + 2], "INTERVAL"))
+            return parse_zone_interval(p, first + 3, s);
         s->name = "spark.sql.session.timeZone";
         at += 10;
         while (at < end && (*at == ' ' || *at == '\'' || *at == '"'))
             at++;
         while (end > at && (end[-1] == '\'' || end[-1] == '"'))
             end--;
+        if (end - at == 5 && strncasecmp(at, "LOCAL", 5) == 0) {
+            s->value = "UTC"; /* an executor has no zone of its own */
+            return true;
+        }
         s->value = ubuilder_strndup(p->b, at, (size_t)(end - at));
         return s->value != NULL;
     }

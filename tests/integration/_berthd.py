@@ -253,7 +253,8 @@ class Berthd:
         self.log_begin = os.path.getsize(self.folder + "/log") if os.path.exists(self.folder + "/log") else 0
         self.log_file = open(self.folder + "/log", "ab")
         self.process = subprocess.Popen([BERTHD, "--config=" + self.config], stderr=self.log_file, env=self.env)
-        wait_for(lambda: "is ready" in self.log() or self.process.poll() is not None, 30)
+        said = ["is ready"] + (["on the bus as"] if self.bus else [])
+        wait_for(lambda: all(s in self.log() for s in said) or self.process.poll() is not None, 30)
         return self.process.poll() is None
 
     def log(self):

@@ -264,7 +264,6 @@ static void test_civil(void **state)
 {
     char text[CIVIL_TEXT_MAX];
     int32_t days, back;
-    int64_t micros;
     Civil last = civil_from_days(-800000);
 
     for (days = -799999; days < 800000; days++) {
@@ -286,10 +285,14 @@ static void test_civil(void **state)
     assert_false(civil_parse_date("2023-02-29", 10, &days));
     assert_false(civil_parse_date("2023-02", 7, &days) && days != 19389);
     assert_false(civil_parse_date("20230229", 8, &days));
-    assert_true(civil_parse_timestamp("1970-01-02 00:00:00.5+01:00", 27, &micros));
-    assert_int_equal(micros, (INT64_C(86400) - 3600) * 1000000 + 500000);
-    assert_false(civil_parse_timestamp("1970-01-02 24:00:00", 19, &micros));
-    assert_false(civil_parse_timestamp("1970-01-02T", 11, &micros));
+    CivilClock clock;
+    assert_true(civil_parse_clock("1970-01-02 00:00:00.5+01:00", 27, &clock));
+    assert_int_equal(clock.wall, INT64_C(86400) * 1000000 + 500000);
+    assert_int_equal(clock.n_zone, 6);
+    assert_memory_equal(clock.zone, "+01:00", 6);
+    assert_true(civil_parse_clock("1970-01-02T12", 13, &clock) && !clock.zone);
+    assert_false(civil_parse_clock("1970-01-02 24:00:00", 19, &clock));
+    assert_false(civil_parse_clock("1970-01-02T", 11, &clock));
     assert_int_equal(civil_format_timestamp(-1, text), 26);
     assert_memory_equal(text, "1969-12-31 23:59:59.999999", 26);
     assert_true(civil_add_months(civil_to_days(2024, 1, 31), 1, &days) && days == 19782);
