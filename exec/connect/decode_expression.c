@@ -229,16 +229,9 @@ static UExpr *make_call(Decoder *d, const char *name, DecodeList *args, bool dis
         if (!items[1])
             return NULL;
     }
-    /* first(x, ignoreNulls) */
-    bool with_flag = args->n == 2 && items[1]->kind == UEXPR_LITERAL &&
-                     items[1]->type.kind == TYPE_BOOLEAN &&
-                     (strcmp(name, "first") == 0 || strcmp(name, "any_value") == 0 ||
-                      strcmp(name, "first_value") == 0);
-    UExpr *e = uexpr_call(d->b, name, items, with_flag ? 1 : args->n);
-    if (!e)
-        return NULL;
-    e->distinct = distinct;
-    e->ignore_nulls = with_flag && items[1]->literal.b;
+    UExpr *e = uexpr_call(d->b, name, items, args->n);
+    if (e)
+        e->distinct = distinct;
     return e;
 }
 

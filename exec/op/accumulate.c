@@ -25,6 +25,20 @@ uint32_t state_size(StateKind kind)
     }
 }
 
+bool state_shows_order(StateKind kind)
+{
+    switch (kind) {
+    case STATE_FIRST:
+    case STATE_FIRST_KNOWN:
+    case STATE_LAST:
+    case STATE_LAST_KNOWN:
+    case STATE_COLLECT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static inline void sum_add(uint8_t *state, i128 x)
 {
     SumInt *s = (SumInt *)(void *)state;
@@ -186,12 +200,32 @@ static void update_variance(const State *st, const StateInput *in)
 /* Is @x to replace what the state holds? */
 static bool extreme_wants(const State *st, const Extreme *e, PhysKind phys, const void *x)
 {
-    if (!e->seen)
+    if (e->seen == SEEN_NOTHING || st->kind == STATE_LAST || st->kind == STATE_LAST_KNOWN)
         return true;
-    if (st->kind == STATE_FIRST)
+    if (st->kind == STATE_FIRST || st->kind == STATE_FIRST_KNOWN)
         return false;
     int order = vec_value_compare(phys, x, e->value);
     return st->kind == STATE_MIN ? order < 0 : order > 0;
+}
+
+/* The bytes of @e that may be written over; NULL: none. */
+static char *extreme_held(const State *st, const Extreme *e)
+{
+    VecString s;
+
+    if (!st->own_bytes || e->capacity == 0)
+        return NULL;
+    memcpy(&s, e->value, sizeof(s));
+    return (char *)s.ptr;
+}
+
+/* Room for a string that replaces another, again and again perhaps. */
+static char *extreme_room(const State *st, Extreme *e, char *held, uint32_t n, MemArena *strings)
+{
+    if (held && e->capacity >= n)
+        return held;
+    e->capacity = st->own_bytes && n <= INT32_MAX ? MAX(n, 2 * (held ? e->capacity : 0)) : 0;
+    return mem_arena_alloc(strings, MAX(n, e->capacity), 1);
 }
 
 static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const void *x,
@@ -201,20 +235,23 @@ static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const vo
     memcpy(&e, state, sizeof(e));
     if (!extreme_wants(st, &e, phys, x))
         return 0;
+    char *held = extreme_held(st, &e);
     memcpy(e.value, x, phys_size(phys));
     if (phys == PHYS_STRING) {
         VecString s;
         memcpy(&s, x, sizeof(s));
         if (s.length > VEC_STRING_INLINE) {
-            char *bytes = mem_arena_alloc(strings, s.length, 1);
+            char *bytes = extreme_room(st, &e, held, s.length, strings);
             if (!bytes)
                 return mem_arena_error(strings);
             memcpy(bytes, s.ptr, s.length);
             s.ptr = bytes;
             memcpy(e.value, &s, sizeof(s));
+        } else {
+            e.capacity = 0;
         }
     }
-    e.seen = 1;
+    e.seen = SEEN_VALUE;
     memcpy(state, &e, sizeof(e));
     return 0;
 }
@@ -239,7 +276,7 @@ static bool update_extreme_int(const State *st, const StateInput *in)
 {
     const Vector *v = in->v;
 
-    if (st->kind == STATE_FIRST || v->phys != st->phys)
+    if ((st->kind != STATE_MIN && st->kind != STATE_MAX) || v->phys != st->phys)
         return false;
     switch (v->phys) {
     case PHYS_I8:
@@ -259,6 +296,15 @@ static bool update_extreme_int(const State *st, const StateInput *in)
     }
 }
 
+/* FIRST or LAST meets a null. */
+static void extreme_take_null(const State *st, uint8_t *state)
+{
+    Extreme *e = (Extreme *)(void *)state;
+
+    if (st->kind == STATE_LAST || e->seen == SEEN_NOTHING)
+        e->seen = SEEN_NULL; /* what it holds may be written over later */
+}
+
 static int update_extreme(const State *st, const StateInput *in)
 {
     const Vector *v = in->v;
@@ -267,8 +313,14 @@ static int update_extreme(const State *st, const StateInput *in)
     if (update_extreme_int(st, in))
         return 0;
 
-    FOR_VALUES(in, i, row)
-    {
+    bool nulls = st->kind == STATE_FIRST || st->kind == STATE_LAST;
+    for (uint32_t i = 0; i < in->n; i++) {
+        uint32_t row = in->sel ? in->sel[i] : i;
+        if (v->has_nulls && vec_row_is_null(v, row)) {
+            if (nulls)
+                extreme_take_null(st, target(in, i, st->offset));
+            continue;
+        }
         const void *x = (const uint8_t *)v->values + (size_t)vec_index(v, row) * size;
         i128 wide;
         PhysKind phys = v->phys;
@@ -348,7 +400,9 @@ int state_merge(const State *st, uint8_t *to, const uint8_t *from, MemArena *str
     default: {
         Extreme e;
         memcpy(&e, from, sizeof(e));
-        return e.seen ? extreme_take(st, to, st->phys, e.value, strings) : 0;
+        if (e.seen == SEEN_NULL)
+            extreme_take_null(st, to);
+        return e.seen == SEEN_VALUE ? extreme_take(st, to, st->phys, e.value, strings) : 0;
     }
     }
 }
@@ -457,7 +511,7 @@ static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row,
         Extreme e;
         size_t size = phys_size(st->phys);
         memcpy(&e, row + st->offset, sizeof(e));
-        *ret_null = !e.seen;
+        *ret_null = e.seen != SEEN_VALUE;
         memcpy((uint8_t *)values + (size_t)i * size, e.value, size);
         return 0;
     }

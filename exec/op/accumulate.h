@@ -18,7 +18,10 @@ typedef enum StateKind {
     STATE_SUM_F64, /* SumFloat */
     STATE_MIN,     /* Extreme */
     STATE_MAX,
-    STATE_FIRST,
+    STATE_FIRST, /* Extreme, as those below; a null is kept, too */
+    STATE_FIRST_KNOWN,
+    STATE_LAST,
+    STATE_LAST_KNOWN,
     STATE_VARIANCE, /* Variance */
     STATE_COLLECT,  /* Collected, of accumulate_collect.h */
 } StateKind;
@@ -40,8 +43,15 @@ typedef struct SumFloat {
 
 typedef struct Extreme {
     uint64_t value[2]; /* any physical kind */
-    uint64_t seen;
+    uint32_t seen;     /* SEEN_* */
+    uint32_t capacity; /* of the string's bytes, when they may be written over */
 } Extreme;
+
+enum {
+    SEEN_NOTHING,
+    SEEN_VALUE,
+    SEEN_NULL,
+};
 
 /* Welford's running mean and sum of squared differences; merged as by Chan et al. */
 typedef struct Variance {
@@ -51,6 +61,7 @@ typedef struct Variance {
 typedef struct State {
     uint8_t kind;    /* StateKind */
     uint8_t phys;    /* of the argument */
+    bool own_bytes;  /* no copy of a state shares its bytes: they may be written over */
     Type type;       /* of the argument */
     uint32_t offset; /* in the group's row; multiple of 8 */
     uint32_t arg;    /* output of the program; UINT32_MAX: COUNT(*) */
@@ -60,6 +71,9 @@ typedef struct State {
 uint32_t state_size(StateKind kind);
 /* Which state an aggregate needs. Return: 0; -EOPNOTSUPP. */
 int state_kind(const Aggregate *aggregate, StateKind *ret);
+
+/* Does the result depend on the order in which rows come? */
+bool state_shows_order(StateKind kind);
 
 /* Rows of one batch and where they go. */
 typedef struct StateInput {

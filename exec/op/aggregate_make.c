@@ -30,8 +30,16 @@ int state_kind(const Aggregate *g, StateKind *ret)
         *ret = STATE_COLLECT;
         return 0;
     case AGG_FIRST:
-    case AGG_ANY_VALUE:
         *ret = STATE_FIRST;
+        return 0;
+    case AGG_FIRST_KNOWN:
+        *ret = STATE_FIRST_KNOWN;
+        return 0;
+    case AGG_LAST:
+        *ret = STATE_LAST;
+        return 0;
+    case AGG_LAST_KNOWN:
+        *ret = STATE_LAST_KNOWN;
         return 0;
     default:
         *ret = STATE_VARIANCE;
@@ -101,6 +109,7 @@ static int make_states(Aggregation *a, MemArena *arena, Expr **outputs, uint32_t
         filters[s] = g->filter;
         a->states[a->n_states++] = (State){
             .kind = (uint8_t)kind,
+            .own_bytes = true,
             .phys = g->arg ? (uint8_t)type_phys(g->arg->type) : 0,
             .type = g->arg ? g->arg->type : TYPE(LONG),
             .arg = add_output(outputs, n_outputs, g->arg),
@@ -198,7 +207,7 @@ int aggregate_new(Query *q, const PlanNode *node, Operator **ret)
     if (r)
         return r;
     for (uint32_t i = 0; i < a->n_states; i++)
-        a->op.wants_order |= a->states[i].kind == STATE_COLLECT;
+        a->op.wants_order |= state_shows_order((StateKind)a->states[i].kind);
     r = query_add_operator(q, &a->op);
     if (r)
         return r;

@@ -54,6 +54,9 @@ int aggregate_spill_init(Aggregation *a, MemArena *arena)
         case STATE_MIN:
         case STATE_MAX:
         case STATE_FIRST:
+        case STATE_FIRST_KNOWN:
+        case STATE_LAST:
+        case STATE_LAST_KNOWN:
             if (a->states[i].phys == PHYS_STRING) /* zeroed until something was seen */
                 d->groups.strings[d->groups.n_strings++] = a->states[i].offset;
             break;

@@ -176,6 +176,34 @@ static Expr *count_of_several(Binder *b, Scope *scope, const UExpr *e)
     return all && value ? bind_case(b, type, (Expr *[]){all, value}, 2) : NULL;
 }
 
+static bool picks_row(const Aggregate *a)
+{
+    return a->id == AGG_FIRST || a->id == AGG_FIRST_KNOWN || a->id == AGG_LAST ||
+           a->id == AGG_LAST_KNOWN;
+}
+
+/* first(x) IGNORE NULLS, first(x, true). Return: false after an error. */
+static bool ignore_nulls(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
+{
+    bool ignore = e->ignore_nulls;
+
+    if (e->n_args > 1) {
+        const Expr *flag = bind_expr(b, scope, e->args[1]);
+        if (!flag)
+            return false;
+        if (flag->kind != EXPR_LITERAL || flag->type.kind != TYPE_BOOLEAN ||
+            flag->literal.is_null) {
+            bind_error(b, e->position, e->stop, "_LEGACY_ERROR_TEMP_1210", "42000",
+                       "The second argument in %.100s should be a boolean literal.", e->name);
+            return false;
+        }
+        ignore |= flag->literal.b;
+    }
+    if (ignore)
+        a->id = a->id == AGG_FIRST ? AGG_FIRST_KNOWN : AGG_LAST_KNOWN;
+    return true;
+}
+
 static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
 {
     Scope inner = scope->around_window ? *scope->around_window : *scope;
@@ -198,12 +226,15 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
         a->type = TYPE(LONG);
     } else {
         bool several = e->n_args > 1 && strcmp(e->name, "count") == 0;
-        if (e->n_args != 1 && !several) {
+        bool flag = a->id == AGG_FIRST || a->id == AGG_LAST;
+        if (e->n_args < 1 || (e->n_args > (flag ? 2 : 1) && !several)) {
             bind_error(b, e->position, e->stop, "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605",
-                       "The `%.100s` requires 1 parameters but the actual number is %u.", e->name,
-                       e->n_args);
+                       "The `%.100s` requires %s parameters but the actual number is %u.", e->name,
+                       flag ? "[1, 2]" : "1", e->n_args);
             return false;
         }
+        if (flag && !ignore_nulls(b, &inner, e, a))
+            return false;
         a->arg = several ? count_of_several(b, &inner, e) : bind_expr(b, &inner, arg);
         if (!a->arg)
             return false;
@@ -258,15 +289,19 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
     Aggregate a = {.id = (uint8_t)aggregate_find(e->name), .distinct = e->distinct};
     if (strcmp(e->name, "approx_count_distinct") == 0)
         a.distinct = true;
-    if (e->ignore_nulls)
-        return bind_unsupported(b, e->position, e->stop, "IGNORE NULLS");
+    if (e->ignore_nulls && a.id != AGG_FIRST && a.id != AGG_LAST) {
+        bind_error(
+            b, e->position, e->stop, "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000",
+            "Invalid SQL syntax: The function `%.100s` does not support IGNORE NULLS.", e->name);
+        return NULL;
+    }
     if (!bind_arguments(b, scope, e, &a))
         return NULL;
     if (a.distinct && a.arg)
         a.arg = bind_normalised(b, a.arg);
     bool key = (a.id == AGG_MIN || a.id == AGG_MAX) && a.arg->kind == EXPR_CALL &&
                a.arg->function == FN_NESTED_KEY;
-    if (a.id == AGG_MIN || a.id == AGG_MAX || a.id == AGG_ANY_VALUE || a.id == AGG_FIRST)
+    if (a.id == AGG_MIN || a.id == AGG_MAX || picks_row(&a))
         a.distinct = false; /* makes no difference */
     uint32_t number;
     if (!collect(b, scope->aggregate, &a, &number))

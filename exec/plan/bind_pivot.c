@@ -426,7 +426,7 @@ Bound *bind_pivot(Binder *b, const URel *rel)
             const char *name = pivot_name(b, rel, &value, rel->exprs[i]);
             if (!arg || !name)
                 return NULL;
-            aggregates[at] = (Aggregate){.id = AGG_FIRST,
+            aggregates[at] = (Aggregate){.id = AGG_FIRST_KNOWN,
                                          .nullable = true,
                                          .type = arg->type,
                                          .arg = arg,

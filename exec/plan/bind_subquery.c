@@ -290,7 +290,7 @@ static PlanNode *first_and_count(Binder *b, PlanNode *input, const ExprList *gro
     if (!aggregates || !value)
         return NULL;
     aggregates[0] =
-        (Aggregate){.id = AGG_FIRST, .nullable = true, .type = value->type, .arg = value};
+        (Aggregate){.id = AGG_FIRST_KNOWN, .nullable = true, .type = value->type, .arg = value};
     aggregates[1] = (Aggregate){.id = AGG_COUNT_STAR, .type = TYPE(LONG)};
     return bind_groups_node(b, input, groups, aggregates, 2);
 }

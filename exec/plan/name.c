@@ -390,6 +390,16 @@ static const char *default_argument(const UExpr *e)
     return NULL;
 }
 
+/* first(x, true) is shown without its flag. */
+static bool has_null_flag(const char *name)
+{
+    static const char *const names[] = {"first", "first_value", "any_value", "last", "last_value"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static void put_call(Name *name, const UExpr *e)
 {
     static const struct {
@@ -495,6 +505,8 @@ static void put_call(Name *name, const UExpr *e)
         put(name, e->distinct ? "(DISTINCT " : "(");
         if (star && strcmp(e->name, "count") == 0)
             put(name, "1");
+        else if (e->n_args == 2 && has_null_flag(e->name))
+            put_expr(name, e->args[0]);
         else
             put_list(name, e, 0);
         put(name, ")");

@@ -65,8 +65,10 @@ typedef enum AggregateId {
     AGG_AVG,
     AGG_MIN,
     AGG_MAX,
-    AGG_FIRST,
-    AGG_ANY_VALUE,
+    AGG_FIRST,       /* of the rows, in their order; a null counts, too */
+    AGG_FIRST_KNOWN, /* that is not null */
+    AGG_LAST,
+    AGG_LAST_KNOWN,
     AGG_STDDEV_SAMP,
     AGG_STDDEV_POP,
     AGG_VAR_SAMP,
