@@ -10,6 +10,7 @@
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
 #include "exec/connect/decode.h"
+#include "exec/plan/source_format.h"
 #include "exec/sql/parser.h"
 
 /*
@@ -115,12 +116,12 @@ static URel *table_of(Decoder *d, const char *name, size_t n)
     uint32_t n_parts;
     if (unresolved_split_name(d->b, name, n, &parts, &n_parts) != 0)
         return NULL;
-    bool files = n_parts == 2 && strcasecmp(parts[0], "parquet") == 0;
+    bool files = n_parts == 2 && source_format_find(parts[0]);
     URel *rel = urel_new(d->b, files ? UREL_FILES : UREL_TABLE);
     if (!rel)
         return NULL;
     if (files) {
-        rel->format = "parquet";
+        rel->format = parts[0];
         rel->paths = parts + 1;
         rel->n_paths = 1;
     } else {
@@ -155,10 +156,19 @@ static bool decode_entry(Decoder *d, ProtoReader r, char **ret_key, char **ret_v
     return n == 0 && *ret_key && d->b->result == 0;
 }
 
+static void add_option(Decoder *d, DecodeList *options, const char *key, const char *value)
+{
+    UOption *option = ubuilder_alloc(d->b, 1, sizeof(*option));
+    if (!option)
+        return;
+    *option = (UOption){key, value};
+    decode_add(d, options, option);
+}
+
 static URel *decode_data_source(Decoder *d, ProtoReader r)
 {
     URel *rel = urel_new(d->b, UREL_FILES);
-    DecodeList paths = {0};
+    DecodeList paths = {0}, options = {0};
     ProtoField f;
     int n = 0;
     if (!rel)
@@ -172,14 +182,18 @@ static URel *decode_data_source(Decoder *d, ProtoReader r)
             rel->format = decode_string(d, &f);
             break;
         case SPARK_DATA_SOURCE_SCHEMA:
-            if (f.bytes.n_bytes > 0)
-                return decode_unsupported(d, "a schema given for a file source");
+            if (f.bytes.n_bytes > 0 &&
+                !decode_schema_text(d, (const char *)f.bytes.data, f.bytes.n_bytes, &rel->fields,
+                                    &rel->n_fields))
+                return NULL;
             break;
         case SPARK_DATA_SOURCE_OPTIONS:
             if (!decode_enter(d, &r, &f, &inner) || !decode_entry(d, inner, &key, &value))
                 return NULL;
             if (strcasecmp(key, "path") == 0 && value)
                 decode_add(d, &paths, value);
+            else if (value)
+                add_option(d, &options, key, value);
             break;
         case SPARK_DATA_SOURCE_PATHS:
             decode_add(d, &paths, decode_string(d, &f));
@@ -192,8 +206,12 @@ static URel *decode_data_source(Decoder *d, ProtoReader r)
     }
     if (n < 0 || d->b->result != 0)
         return NULL;
-    if (strcasecmp(rel->format, "parquet") == 0)
-        rel->format = "parquet";
+    rel->options = ubuilder_alloc(d->b, options.n + 1, sizeof(*rel->options));
+    for (uint32_t i = 0; rel->options && i < options.n; i++)
+        rel->options[i] = *(UOption *)options.items[i];
+    if (!rel->options)
+        return NULL;
+    rel->n_options = options.n;
     rel->paths = (const char **)paths.items;
     rel->n_paths = paths.n;
     return rel;

@@ -108,12 +108,19 @@ IoFetch *io_fetch_free(IoFetch *fetch);
 uint64_t io_fetch_bytes(const IoFetch *fetch);
 
 /*
- * Names of files below a path. @path: an absolute file, directory or glob (* ? and [..] in any
- * component). Directories give their files sorted by path, folders below included (at most
- * IO_LIST_DEPTH_MAX), names that start with '_' or '.' left out.
+ * Names of files below a path. @path: an absolute file, directory or glob (* ? [..] and {a,b} in
+ * any component). Directories give their files sorted by path, folders below included (at most
+ * IO_LIST_DEPTH_MAX), names that start with '.', or with '_' and have no '=', left out.
  */
+typedef struct IoListed {
+    char *path;
+    uint32_t n_root; /* bytes of @path that are the directory that was asked for, or that holds the
+                        file that was; no '/' behind */
+    uint64_t size_bytes; /* as it was when it was listed */
+} IoListed;
+
 typedef struct IoList {
-    char **paths;
+    IoListed *files;
     size_t n_paths;
     bool from_directory; /* a directory was walked: a non-matching extension may be skipped */
 } IoList;

@@ -18,12 +18,16 @@
 typedef struct Lister {
     IoList list;
     size_t n_allocated, max_paths;
+    size_t n_path_bytes;
+    uint32_t n_root;    /* of what is listed now */
     uint32_t n_visited; /* directory entries looked at: a bound on time */
     bool too_many;
 } Lister;
 
 #define LIST_VISITED_MAX 1000000u
 #define LIST_COMPONENTS_MAX 64u
+#define LIST_PATTERNS_MAX 256u /* that braces stand for */
+#define LIST_PATH_BYTES_MAX ((size_t)32 << 20)
 
 static void closedirp(DIR **dir)
 {
@@ -31,27 +35,29 @@ static void closedirp(DIR **dir)
         (void)closedir(*dir);
 }
 
-static int lister_add(Lister *l, const char *path)
+static int lister_add(Lister *l, const char *path, const struct stat *st)
 {
     char *copy;
 
-    if (l->list.n_paths >= l->max_paths) {
+    l->n_path_bytes += strlen(path) + 1;
+    if (l->list.n_paths >= l->max_paths || l->n_path_bytes > LIST_PATH_BYTES_MAX) {
         l->too_many = true;
         return 0;
     }
     if (l->list.n_paths == l->n_allocated) {
         size_t n = l->n_allocated ? l->n_allocated * 2 : 16;
-        char **grown = realloc(l->list.paths, n * sizeof(char *));
+        IoListed *grown = realloc(l->list.files, n * sizeof(*grown));
 
         if (!grown)
             return -ENOMEM;
-        l->list.paths = grown;
+        l->list.files = grown;
         l->n_allocated = n;
     }
     copy = strdup(path);
     if (!copy)
         return -ENOMEM;
-    l->list.paths[l->list.n_paths++] = copy;
+    l->list.files[l->list.n_paths++] =
+        (IoListed){.path = copy, .n_root = l->n_root, .size_bytes = (uint64_t)st->st_size};
     return 0;
 }
 
@@ -61,6 +67,16 @@ static bool path_join(char *buf, size_t size, const char *folder, const char *na
     int n = snprintf(buf, size, "%s%s%s", folder, slash, name);
 
     return n > 0 && (size_t)n < size;
+}
+
+/* As Spark: what is hidden or not yet written. "_k=1" is a partition. */
+static bool is_hidden(const char *name)
+{
+    static const char copying[] = "._COPYING_";
+    size_t n = strlen(name), m = sizeof(copying) - 1;
+
+    return name[0] == '.' || (name[0] == '_' && !strchr(name, '=')) ||
+           strcmp(name, "_temporary") == 0 || (n >= m && strcmp(name + n - m, copying) == 0);
 }
 
 static int list_folder(Lister *l, const char *folder, uint32_t depth)
@@ -75,7 +91,7 @@ static int list_folder(Lister *l, const char *folder, uint32_t depth)
         struct stat st;
         int r = 0;
 
-        if (entry->d_name[0] == '.' || entry->d_name[0] == '_')
+        if (is_hidden(entry->d_name))
             continue;
         if (++l->n_visited > LIST_VISITED_MAX) {
             l->too_many = true;
@@ -84,7 +100,7 @@ static int list_folder(Lister *l, const char *folder, uint32_t depth)
         if (!path_join(path, sizeof(path), folder, entry->d_name) || stat(path, &st) < 0)
             continue;
         if (S_ISREG(st.st_mode))
-            r = lister_add(l, path);
+            r = lister_add(l, path, &st);
         else if (S_ISDIR(st.st_mode) && depth < IO_LIST_DEPTH_MAX)
             r = list_folder(l, path, depth + 1);
         if (r < 0)
@@ -110,14 +126,18 @@ static int list_plain(Lister *l, const char *path, int *ret_errno)
             return 0;
         }
         l->list.from_directory = true;
+        l->n_root = (uint32_t)strlen(path);
+        while (l->n_root > 1 && path[l->n_root - 1] == '/')
+            l->n_root--;
         return list_folder(l, path, 0);
     }
-    return lister_add(l, path);
+    l->n_root = (uint32_t)(strrchr(path, '/') - path);
+    return lister_add(l, path, &st);
 }
 
 static bool has_wildcard(const char *text)
 {
-    return strpbrk(text, "*?[") != NULL;
+    return strpbrk(text, "*?[{") != NULL;
 }
 
 static int list_glob(Lister *l, const char *prefix, char *const *components, size_t n_components)
@@ -172,9 +192,76 @@ static int list_pattern(Lister *l, const char *path, QueryError *error)
     return list_glob(l, "/", components, n);
 }
 
-static int compare_paths(const void *a, const void *b)
+/* The first {a,b} of @path: where it opens and closes. Commas within further braces do not count.
+ */
+static bool find_braces(const char *path, size_t *ret_open, size_t *ret_close)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    const char *open = strchr(path, '{');
+    uint32_t depth = 0;
+
+    for (const char *c = open; c && *c; c++) {
+        depth += *c == '{';
+        if (*c == '}' && --depth == 0) {
+            *ret_open = (size_t)(open - path);
+            *ret_close = (size_t)(c - path);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each way to read the braces, one pattern after the other; few nest, so this recurses. */
+static int list_braces(Lister *l, const char *path, uint32_t *n_patterns, QueryError *error)
+{
+    size_t open, close, from;
+    uint32_t depth = 0;
+
+    if (++*n_patterns > LIST_PATTERNS_MAX) {
+        l->too_many = true;
+        return 0;
+    }
+    if (!find_braces(path, &open, &close))
+        return list_pattern(l, path, error);
+    from = open + 1;
+    for (size_t at = open + 1; at <= close && !l->too_many; at++) {
+        char one[IO_PATH_MAX];
+        int n, r;
+
+        if (at < close && (path[at] != ',' || depth > 0)) {
+            depth += path[at] == '{';
+            depth -= path[at] == '}';
+            continue;
+        }
+        n = snprintf(one, sizeof(one), "%.*s%.*s%s", (int)open, path, (int)(at - from), path + from,
+                     path + close + 1);
+        from = at + 1;
+        r = n > 0 && (size_t)n < sizeof(one) ? list_braces(l, one, n_patterns, error) : 0;
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(((const IoListed *)a)->path, ((const IoListed *)b)->path);
+}
+
+/* Sorted, and what two patterns found only once. */
+static void sort_files(IoList *list)
+{
+    size_t n = 0;
+
+    if (list->n_paths == 0)
+        return;
+    qsort(list->files, list->n_paths, sizeof(*list->files), compare_files);
+    for (size_t i = 0; i < list->n_paths; i++) {
+        if (n > 0 && strcmp(list->files[n - 1].path, list->files[i].path) == 0)
+            free(list->files[i].path);
+        else
+            list->files[n++] = list->files[i];
+    }
+    list->n_paths = n;
 }
 
 static int list_any(Lister *l, const char *path, QueryError *error)
@@ -186,10 +273,12 @@ static int list_any(Lister *l, const char *path, QueryError *error)
     else if ((r = list_plain(l, path, &err)) < 0)
         return r;
     if (err && has_wildcard(path) && path[0] == '/') {
-        r = list_pattern(l, path, error);
+        uint32_t n_patterns = 0;
+
+        r = list_braces(l, path, &n_patterns, error);
         if (r != 0)
             return r;
-        if (l->list.n_paths > 0 || l->list.from_directory)
+        if (l->too_many || l->list.n_paths > 0 || l->list.from_directory)
             err = 0;
     }
     if (err == EACCES)
@@ -214,8 +303,7 @@ int io_list(const char *path, size_t max_paths, IoList *ret_list, QueryError *er
         io_list_done(&l.list);
         return r;
     }
-    if (l.list.n_paths > 0)
-        qsort(l.list.paths, l.list.n_paths, sizeof(char *), compare_paths);
+    sort_files(&l.list);
     *ret_list = l.list;
     return 0;
 }
@@ -223,7 +311,7 @@ int io_list(const char *path, size_t max_paths, IoList *ret_list, QueryError *er
 void io_list_done(IoList *list)
 {
     for (size_t i = 0; i < list->n_paths; i++)
-        free(list->paths[i]);
-    free(list->paths);
+        free(list->files[i].path);
+    free(list->files);
     *list = (IoList){0};
 }

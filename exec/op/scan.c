@@ -24,6 +24,7 @@
 
 typedef struct ScanGroup {
     const ParquetFile *file;
+    const ScanFile *data;
     uint32_t row_group;
     uint32_t n_parts_left; /* under the scan's lock */
     uint64_t bytes;        /* of the wanted column chunks */
@@ -68,6 +69,9 @@ typedef struct ScanLocal {
     ParquetReader **readers; /* per output column */
     bool *open;              /* the reader is open for this morsel */
     bool *decoded;           /* in this batch */
+    bool *widened;           /* this morsel's file has another type than the plan */
+    void **wide;             /* per output column: values made wider, or NULL */
+    ScanConstant *constants; /* per output column */
     Vector *vectors;
     Batch batch;
     uint16_t *sel[2];
@@ -109,22 +113,27 @@ static uint64_t group_rows(const ScanGroup *group)
     return parquet_file_row_group(group->file, group->row_group)->n_rows;
 }
 
-static void add_file_groups(ScanSource *scan, const ParquetFile *file)
+static void add_file_groups(ScanSource *scan, const ScanFile *data)
 {
-    const PlanScan *plan = &scan->source.node->scan;
+    const PlanNode *node = scan->source.node;
+    const ParquetFile *file = data->source;
 
     for (uint32_t g = 0; g < parquet_file_n_row_groups(file); g++) {
         ScanGroup *group = &scan->groups[scan->n_groups];
 
         if (parquet_file_row_group(file, g)->n_rows == 0)
             continue;
-        if (!scan_filters_may_pass(&scan->filters, plan, file, g)) {
+        if (!scan_filters_may_pass(&scan->filters, node, data, g)) {
             scan->rows_pruned += parquet_file_row_group(file, g)->n_rows;
             continue;
         }
-        *group = (ScanGroup){.file = file, .row_group = g};
-        for (uint32_t i = 0; i < scan->source.node->n_fields; i++)
-            group->bytes += parquet_file_chunk(file, g, plan->columns[i])->n_bytes;
+        *group = (ScanGroup){.file = file, .data = data, .row_group = g};
+        for (uint32_t i = 0; i < node->n_fields; i++) {
+            uint32_t number = scan_file_column(&node->scan, data, i);
+
+            if (number < SCAN_PARTITION)
+                group->bytes += parquet_file_chunk(file, g, number)->n_bytes;
+        }
         (void)pthread_mutex_init(&group->lock, NULL);
         scan->n_groups++;
         scan->source.rows_total += group_rows(group);
@@ -217,7 +226,7 @@ static int scan_open(Source *source)
         return scan_fail(scan, mem_arena_error(arena), NULL);
     source->rows_total = 0;
     for (uint32_t i = 0; i < plan->n_files; i++)
-        add_file_groups(scan, plan->files[i].source);
+        add_file_groups(scan, &plan->files[i]);
     scan->ahead_max =
         MIN(PREFETCH_BYTES_MAX, mem_pool_limit(source->context->pool) / PREFETCH_SHARE);
     r = make_morsels(scan, arena);
@@ -237,18 +246,24 @@ static int start_fetch(ScanSource *scan, ScanGroup *group, FetchPart part, Worke
 {
     const PlanNode *node = scan->source.node;
     _cleanup_free_ IoRange *ranges = calloc((size_t)node->n_fields + 1, sizeof(*ranges));
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, at = 0;
     size_t n = 0;
     int r;
 
     if (!ranges)
         return -ENOMEM;
     for (uint32_t i = 0; i < node->n_fields; i++) {
-        const ParquetChunk *chunk =
-            parquet_file_chunk(group->file, group->row_group, node->scan.columns[i]);
+        uint32_t number = scan_file_column(&node->scan, group->data, i);
+        const ParquetChunk *chunk;
 
         if (part != FETCH_ALL && scan->filter_field[i] != (part == FETCH_FILTERS))
             continue;
+        if (number >= SCAN_PARTITION) { /* not in the file: nothing, beside what is read anyhow */
+            ranges[n++] = (IoRange){.offset = at};
+            continue;
+        }
+        chunk = parquet_file_chunk(group->file, group->row_group, number);
+        at = chunk->offset;
         ranges[n++] = (IoRange){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
         bytes += chunk->n_bytes;
     }
@@ -340,8 +355,7 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
     local->emitted = false;
     /* A bound that has moved since the scan was opened may leave the row group unread. */
     if (scan->filters.n_moving > 0 &&
-        !scan_filters_may_pass(&scan->filters, &scan->source.node->scan, group->file,
-                               group->row_group)) {
+        !scan_filters_may_pass(&scan->filters, scan->source.node, group->data, group->row_group)) {
         local->done = local->morsel->n_rows;
         atomic_fetch_add(&scan->rows_pruned, local->morsel->n_rows);
         return 0;
@@ -413,18 +427,43 @@ static int column_bytes(ScanSource *scan, ScanGroup *group, uint32_t column, Wor
     return r == 0 ? io_fetch_wait(group->rest, scan->fetch_index[column], ret_bytes) : r;
 }
 
+/* The file has another type than the plan, and its values cannot be made such. */
+static int type_mismatch(const ScanGroup *group, uint32_t number, Type type, QueryError *error)
+{
+    static const char *const physical[_PARQUET_PHYSICAL_MAX] = {
+        [PARQUET_BOOLEAN] = "BOOLEAN",   [PARQUET_INT32] = "INT32",
+        [PARQUET_INT64] = "INT64",       [PARQUET_INT96] = "INT96",
+        [PARQUET_FLOAT] = "FLOAT",       [PARQUET_DOUBLE] = "DOUBLE",
+        [PARQUET_BYTE_ARRAY] = "BINARY", [PARQUET_FIXED] = "FIXED_LEN_BYTE_ARRAY",
+    };
+    const ParquetColumn *c = parquet_file_column(group->file, number);
+    char buf[200];
+
+    return query_error_set(error, DATA_ERROR_FILE,
+                           "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH", "KD001",
+                           "Encountered error while reading file file://%s. Data type mismatches "
+                           "when reading Parquet column [%s]. Expected Spark type %s, actual "
+                           "Parquet type %s.",
+                           group->data->path, c->name, type_format(type, buf, sizeof(buf)),
+                           physical[MIN(c->physical, PARQUET_FIXED)]);
+}
+
 /* The reader of an output column, at the morsel's row @local->done. */
 static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
                          ParquetReader **ret_reader, Worker *worker)
 {
-    const PlanScan *plan = &scan->source.node->scan;
+    const PlanNode *node = scan->source.node;
     ScanGroup *group = local->morsel->group;
+    uint32_t number = scan_file_column(&node->scan, group->data, column);
+    const ParquetColumn *stored = parquet_file_column(group->file, number);
     const uint8_t *bytes;
     int r = 0;
 
     *ret_reader = local->readers[column];
     if (local->open[column])
         return 0;
+    if (!stored->unreadable && !scan_can_widen(stored->type, node->fields[column].type))
+        return type_mismatch(group, number, node->fields[column].type, &worker->error);
     if (!local->readers[column])
         r = parquet_reader_new(scan->source.context->pool, &local->readers[column]);
     if (r != 0)
@@ -435,8 +474,8 @@ static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
     pthread_mutex_unlock(&group->lock);
     if (r != 0)
         return fetch_failed(group, r, &worker->error);
-    r = parquet_reader_open(*ret_reader, group->file, group->row_group, plan->columns[column],
-                            bytes, &worker->error);
+    r = parquet_reader_open(*ret_reader, group->file, group->row_group, number, bytes,
+                            &worker->error);
     if (r != 0)
         return r;
     local->open[column] = true;
@@ -454,7 +493,7 @@ static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, 
         ScanFilterState *state = &local->filters[i];
         const ParquetChunk *chunk;
         ParquetReader *reader;
-        uint32_t column;
+        uint32_t column, number;
         Vector dict;
         bool only;
         int r;
@@ -462,8 +501,11 @@ static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, 
         if (state->filter->n_columns != 1 || state->null_passes)
             continue;
         column = state->filter->columns[0];
-        chunk = parquet_file_chunk(local->morsel->group->file, local->morsel->group->row_group,
-                                   scan->source.node->scan.columns[column]);
+        number = scan_file_column(&scan->source.node->scan, local->morsel->group->data, column);
+        if (number >= SCAN_PARTITION || local->widened[column])
+            continue;
+        chunk =
+            parquet_file_chunk(local->morsel->group->file, local->morsel->group->row_group, number);
         if (!chunk->only_dictionary)
             continue;
         r = column_reader(scan, local, column, &reader, worker);
@@ -476,6 +518,21 @@ static int morsel_is_empty(ScanSource *scan, ScanLocal *local, bool *ret_empty, 
         *ret_empty = only && dict.n_dict > 0 && state->pass_usable && state->n_passing == 0;
     }
     return 0;
+}
+
+/* Which columns the file of the morsel has in another type. */
+static void note_widened(const ScanSource *scan, ScanLocal *local)
+{
+    const PlanNode *node = scan->source.node;
+    const ScanGroup *group = local->morsel->group;
+
+    for (uint32_t i = 0; i < node->n_fields; i++) {
+        uint32_t number = scan_file_column(&node->scan, group->data, i);
+
+        local->widened[i] =
+            number < SCAN_PARTITION &&
+            !type_same_bytes(parquet_file_column(group->file, number)->type, node->fields[i].type);
+    }
 }
 
 static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
@@ -496,23 +553,52 @@ static int next_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
     atomic_fetch_add(&progress->rows_scanned, local->morsel->n_rows);
     if (local->done == local->morsel->n_rows)
         return 0;
+    note_widened(scan, local);
     r = morsel_is_empty(scan, local, &empty, worker);
     if (r == 0 && empty)
         local->done = local->morsel->n_rows;
     return r;
 }
 
+/* A file's narrower values as what the plan says. */
+static int widen_column(ScanSource *scan, ScanLocal *local, uint32_t column, Type type)
+{
+    const Batch *batch = &local->batch;
+    void *room = local->wide[column];
+
+    if (!room) {
+        int r = mem_block_alloc(scan->source.context->pool, 16 * (size_t)VEC_ROWS_MAX, "scan",
+                                &local->wide[column]);
+        if (r != 0)
+            return r;
+        room = local->wide[column];
+    }
+    scan_widen(&local->vectors[column], type, batch->sel, batch->n_selected, room);
+    return 0;
+}
+
 static int decode_column(ScanSource *scan, ScanLocal *local, uint32_t column, Worker *worker)
 {
+    const PlanNode *node = scan->source.node;
+    const ScanFile *data = local->morsel->group->data;
+    Type type = node->fields[column].type;
     ParquetReader *reader;
     int r;
 
     if (local->decoded[column])
         return 0;
+    if (scan_file_column(&node->scan, data, column) >= SCAN_PARTITION) {
+        scan_constant(&node->scan, data, column, type, &local->constants[column],
+                      &local->vectors[column]);
+        local->decoded[column] = true;
+        return 0;
+    }
     r = column_reader(scan, local, column, &reader, worker);
     if (r == 0)
         r = parquet_reader_next(reader, local->batch.n_rows, local->batch.sel,
                                 local->batch.n_selected, &local->vectors[column], &worker->error);
+    if (r == 0 && local->widened[column])
+        r = widen_column(scan, local, column, type);
     local->decoded[column] = r == 0;
     return r;
 }
@@ -668,7 +754,12 @@ static void scan_local_free(Source *source, void *userdata)
         scan_filter_state_done(&local->context, &local->filters[i]);
     for (uint32_t i = 0; local->context.exprs && i < local->n_exprs; i++)
         (void)expr_state_free(local->context.exprs[i]);
+    for (uint32_t i = 0; local->wide && i < source->node->n_fields; i++)
+        mem_block_free(source->context->pool, local->wide[i], 16 * (size_t)VEC_ROWS_MAX);
     mem_block_free(source->context->pool, local->block, local->n_block);
+    free(local->wide);
+    free(local->widened);
+    free(local->constants);
     free(local->context.exprs);
     free(local->filters);
     free(local->readers);
@@ -756,7 +847,11 @@ static int scan_local_new(Source *source, Worker *worker, void **ret_local)
     local->open = calloc((size_t)n_fields + 1, sizeof(bool));
     local->decoded = calloc((size_t)n_fields + 1, sizeof(bool));
     local->vectors = calloc((size_t)n_fields + 1, sizeof(Vector));
-    if (!local->readers || !local->open || !local->decoded || !local->vectors)
+    local->widened = calloc((size_t)n_fields + 1, sizeof(bool));
+    local->wide = calloc((size_t)n_fields + 1, sizeof(void *));
+    local->constants = calloc((size_t)n_fields + 1, sizeof(ScanConstant));
+    if (!local->readers || !local->open || !local->decoded || !local->vectors || !local->widened ||
+        !local->wide || !local->constants)
         r = -ENOMEM;
     for (uint32_t i = 0; r == 0 && i < n_fields; i++) {
         local->vectors[i].type = source->node->fields[i].type;

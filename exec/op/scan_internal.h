@@ -7,6 +7,7 @@
 #include "exec/kernel/kernel.h"
 #include "exec/op/scan.h"
 #include "exec/parquet/parquet.h"
+#include "exec/vec/nested.h"
 
 #define SCAN_PART_ROWS_MIN 32768u /* a row group is not cut into smaller morsels */
 #define SCAN_ADAPT_BATCHES 32u    /* the order of filters is looked at every so many batches */
@@ -56,8 +57,37 @@ int scan_filters_build(MemArena *arena, const PlanNode *node, RuntimeFilter *con
                        uint32_t n_runtime, ScanFilters *ret_filters, QueryError *error);
 
 /* False when the statistics of a row group show that no row of it passes. */
-bool scan_filters_may_pass(const ScanFilters *filters, const PlanScan *scan,
-                           const ParquetFile *file, uint32_t row_group);
+bool scan_filters_may_pass(const ScanFilters *filters, const PlanNode *node, const ScanFile *file,
+                           uint32_t row_group);
+
+/* --- columns of files (scan_column.c) --------------------------------------------------------- */
+
+/* What output column @output is in @file: its number there, or as ScanFile.columns says. */
+static inline uint32_t scan_file_column(const PlanScan *scan, const ScanFile *file, uint32_t output)
+{
+    uint32_t column = scan->columns[output];
+
+    return file->columns ? file->columns[column] : column;
+}
+
+/* Room for a value that is the same in all rows. */
+typedef struct ScanConstant {
+    NestedValue value;
+    uint64_t valid;
+} ScanConstant;
+
+/* A column that @file does not hold: a value of its partition, or null. */
+void scan_constant(const PlanScan *scan, const ScanFile *file, uint32_t output, Type type,
+                   ScanConstant *room, Vector *ret);
+/* May a stored column of type @from be read as @to, as Spark's reader does it? */
+bool scan_can_widen(Type from, Type to);
+/**
+ * scan_widen() - values of one type as those of a wider one
+ * @v:    in and out; in any encoding, out flat
+ * @sel:  u16[@n] rows that count, or NULL for the first @n
+ * @out:  room for VEC_ROWS_MAX values
+ */
+void scan_widen(Vector *v, Type to, const uint16_t *sel, uint32_t n, void *out);
 
 /* One worker's state of one filter. */
 typedef struct ScanFilterState {

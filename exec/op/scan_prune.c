@@ -103,20 +103,68 @@ static bool may_pass(const Bounds *b, const ScanPredicate *p)
     }
 }
 
-bool scan_filters_may_pass(const ScanFilters *filters, const PlanScan *scan,
-                           const ParquetFile *file, uint32_t row_group)
+/* What a file has as one value in all rows. */
+static void constant_bounds(const ScanFile *file, uint32_t number, Bounds *b)
+{
+    const Literal *l = number == SCAN_MISSING ? NULL : &file->partition[number - SCAN_PARTITION];
+
+    b->s.has_null_count = true;
+    if (!l || l->is_null) {
+        b->s.null_count = b->n_rows;
+        return;
+    }
+    if (literal_is_nan(b, l))
+        return;
+    b->s.has_min = b->s.has_max = true;
+    switch (b->phys) {
+    case PHYS_BOOL:
+        b->s.min.i = l->b;
+        break;
+    case PHYS_I128:
+        b->s.min.i128 = l->i128;
+        break;
+    case PHYS_F32:
+    case PHYS_F64:
+        b->s.min.d = l->d;
+        break;
+    case PHYS_STRING:
+        b->s.min.s = l->s;
+        break;
+    default:
+        b->s.min.i = l->i;
+    }
+    b->s.max = b->s.min;
+}
+
+/* Return: false when nothing is known: the file has another type than the plan. */
+static bool column_bounds(const PlanNode *node, const ScanFile *file, uint32_t row_group,
+                          uint32_t output, Bounds *b)
+{
+    const ParquetFile *parquet = file->source;
+    uint32_t number = scan_file_column(&node->scan, file, output);
+    Type type = node->fields[output].type;
+
+    *b = (Bounds){.phys = type_phys(type),
+                  .n_rows = parquet_file_row_group(parquet, row_group)->n_rows};
+    if (number >= SCAN_PARTITION) {
+        constant_bounds(file, number, b);
+        return true;
+    }
+    if (!type_same_bytes(parquet_file_column(parquet, number)->type, type))
+        return false;
+    parquet_statistics(parquet, row_group, number, &b->s);
+    return true;
+}
+
+bool scan_filters_may_pass(const ScanFilters *filters, const PlanNode *node, const ScanFile *file,
+                           uint32_t row_group)
 {
     for (uint32_t i = 0; i < filters->n_filters; i++) {
         const ScanFilter *f = &filters->filters[i];
-        uint32_t column;
         Bounds b;
 
-        if (f->n_columns != 1)
+        if (f->n_columns != 1 || !column_bounds(node, file, row_group, f->columns[0], &b))
             continue;
-        column = scan->columns[f->columns[0]];
-        b.phys = type_phys(parquet_file_column(file, column)->type);
-        b.n_rows = parquet_file_row_group(file, row_group)->n_rows;
-        parquet_statistics(file, row_group, column, &b.s);
         for (uint32_t k = 0; k < f->n_predicates; k++)
             if (!may_pass(&b, &f->predicates[k]))
                 return false;

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "exec/plan/bind_decorrelate.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/source_format.h"
 
 static void *table_not_found(Binder *b, const URel *rel)
 {
@@ -164,7 +165,7 @@ static PlanNode *scan_node(Binder *b, const URel *rel, const SourceInfo *source)
     uint32_t *columns = bind_alloc(b, source->n_columns, sizeof(*columns));
     if (!node || !columns)
         return NULL;
-    node->scan.format = source->format;
+    node->scan.format = source->format->name;
     node->scan.files = source->files;
     node->scan.n_files = source->n_files;
     node->scan.columns = columns;
@@ -200,46 +201,60 @@ static const char *absolute_path(Binder *b, const char *path)
     return joined;
 }
 
+/* "true" or not, of the session. */
+static bool conf_is(const PlanContext *c, const char *key, bool otherwise)
+{
+    char *value = NULL;
+    bool is = otherwise;
+    if (c->session && plan_session_get_conf(c->session, key, &value) == 0)
+        is = strcasecmp(value, "true") == 0;
+    free(value);
+    return is;
+}
+
+static bool source_request(Binder *b, const URel *rel, SourceRequest *ret)
+{
+    PlanContext *c = b->context;
+    const char **paths = bind_alloc(b, rel->n_paths, sizeof(*paths));
+    const Zone *zone = bind_zone(b);
+    if (!paths || !zone)
+        return false;
+    for (uint32_t i = 0; i < rel->n_paths; i++) {
+        paths[i] = absolute_path(b, rel->paths[i]);
+        if (!paths[i])
+            return false;
+    }
+    *ret = (SourceRequest){
+        .paths = paths,
+        .n_paths = rel->n_paths,
+        .format = rel->format,
+        .options = rel->options,
+        .n_options = rel->n_options,
+        .schema = rel->n_fields > 0 ? rel->fields : NULL,
+        .n_schema = rel->n_fields,
+        .case_sensitive = c->settings.case_sensitive,
+        .merge_schema = conf_is(c, "spark.sql.parquet.mergeSchema", false),
+        .partitions_as_strings =
+            !conf_is(c, "spark.sql.sources.partitionColumnTypeInference.enabled", true),
+        .zone = zone,
+    };
+    return true;
+}
+
 Bound *bind_files(Binder *b, const URel *rel)
 {
     PlanContext *c = b->context;
+    SourceRequest request;
+    SourceInfo *source;
     if (!c->files)
         return bind_unsupported(b, rel->position, rel->stop, "reading files here");
-    if (rel->n_paths == 0)
-        return bind_error(b, rel->position, rel->stop, "UNABLE_TO_INFER_SCHEMA", "42KD9",
-                          "Unable to infer schema for %.40s. It must be specified manually.",
-                          rel->format);
-    PlanNode **inputs = bind_alloc(b, rel->n_paths, sizeof(*inputs));
-    if (!inputs)
+    if (!source_request(b, rel, &request))
         return NULL;
-    for (uint32_t i = 0; i < rel->n_paths; i++) {
-        SourceInfo *source;
-        const char *path = absolute_path(b, rel->paths[i]);
-        if (!path)
-            return NULL;
-        int r = source_open(c->files, path, rel->format, b->arena, &source, c->error);
-        if (r != 0)
-            return bind_fail(b, r);
-        inputs[i] = scan_node(b, rel, source);
-        if (!inputs[i])
-            return NULL;
-        bool same = inputs[i]->n_fields == inputs[0]->n_fields;
-        for (uint32_t k = 0; same && k < inputs[i]->n_fields; k++)
-            same = type_equal(inputs[i]->fields[k].type, inputs[0]->fields[k].type) &&
-                   strcmp(inputs[i]->fields[k].name, inputs[0]->fields[k].name) == 0;
-        if (!same)
-            return bind_unsupported(b, rel->position, rel->stop,
-                                    "paths whose files have different columns");
-    }
-    if (rel->n_paths == 1)
-        return bound_new(b, inputs[0]);
-    PlanNode *node = bind_pass_node(b, PLAN_UNION, inputs[0]);
-    if (!node)
-        return NULL;
-    node->input = NULL;
-    node->union_all.inputs = inputs;
-    node->union_all.n_inputs = rel->n_paths;
-    return bound_new(b, node);
+    int r = source_open(c->files, &request, b->arena, &source, c->error);
+    if (r != 0)
+        return bind_fail(b, r);
+    PlanNode *node = scan_node(b, rel, source);
+    return node ? bound_new(b, node) : NULL;
 }
 
 Bound *bind_one_row(Binder *b)

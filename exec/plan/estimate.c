@@ -556,6 +556,7 @@ uint64_t plan_fingerprint(const PlanNode *node)
     switch (node->kind) {
     case PLAN_SCAN:
         h = mix_exprs(h, node->scan.filters, node->scan.n_filters);
+        h = mix_exprs(h, node->scan.partition_filters, node->scan.n_partition_filters);
         break;
     case PLAN_FILTER:
         h = mix(h, expr_hash(node->filter.condition));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "exec/plan/explain.h"
+#include "exec/plan/source_format.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -338,13 +339,20 @@ static void print_scan(FILE *out, const PlanNode *node)
     print_fields(out, node);
     fputs(" Batched: true, DataFilters: ", out);
     print_list(out, node->scan.filters, node->scan.n_filters, node);
-    fprintf(out, ", Format: %c%s, Location: %u file%s",
-            toupper((unsigned char)node->scan.format[0]), node->scan.format + 1, node->scan.n_files,
-            node->scan.n_files == 1 ? "" : "s");
+    const SourceInfo *source = node->scan.source;
+    uint32_t n_listed = source ? source->n_listed : node->scan.n_files;
+    fprintf(out, ", Format: %s, Location: ", source ? source->format->title : node->scan.format);
+    if (node->scan.n_files < n_listed)
+        fprintf(out, "%u of ", node->scan.n_files);
+    fprintf(out, "%u file%s", n_listed, n_listed == 1 ? "" : "s");
     fputs("[", out);
     for (uint32_t i = 0; i < node->scan.n_files && i < 2; i++)
         fprintf(out, "%sfile:%.200s", i ? ", " : "", node->scan.files[i].path);
     fputs(node->scan.n_files > 2 ? ", ...]" : "]", out);
+    if (source && source->n_partitions > 0) {
+        fputs(", PartitionFilters: ", out);
+        print_list(out, node->scan.partition_filters, node->scan.n_partition_filters, node);
+    }
     fputs(", ReadSchema: struct<", out);
     char buf[128];
     for (uint32_t i = 0; i < node->n_fields && i < LIST_ITEMS_MAX; i++)

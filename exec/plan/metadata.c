@@ -55,7 +55,7 @@ static bool known_value(const PlanNode *input, const Aggregate *a, Literal *ret)
     if (!scan)
         return false;
     const SourceInfo *source = scan->scan.source;
-    if (source->rows > INT64_MAX)
+    if (!source->rows_exact || source->rows > INT64_MAX)
         return false;
     *ret = (Literal){.i = (int64_t)source->rows};
     if (a->id == AGG_COUNT_STAR)

@@ -34,6 +34,9 @@ Expr *opt_fold(Optimiser *o, Expr *e);
 PlanNode *opt_two_level_distinct(Optimiser *o, PlanNode *node);
 /* push.c: filters down, joins in order. */
 PlanNode *opt_push(Optimiser *o, PlanNode *node, ExprList *conjuncts);
+/* files.c: filters over partition columns choose the files of a scan, whose footers are then read.
+ */
+bool opt_choose_files(Optimiser *o, PlanNode *scan);
 /* join_order.c: an inner join cluster. */
 PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 /* metadata.c: counts, minima and maxima from footers. */

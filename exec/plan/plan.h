@@ -196,7 +196,16 @@ typedef struct ScanFile {
     const char *path;
     uint64_t size_bytes;
     void *source; /* format object, e.g. ParquetFile; shared, owned by the session's file cache */
+    /*
+     * Per column of the source: which of the file's it is, SCAN_MISSING, or SCAN_PARTITION + k: the
+     * value @partition[k] in every row. NULL: the file has exactly the source's columns.
+     */
+    const uint32_t *columns;
+    const Literal *partition;
 } ScanFile;
+
+#define SCAN_MISSING UINT32_MAX
+#define SCAN_PARTITION 0x80000000u
 
 typedef struct PlanScan {
     const char *format; /* "parquet" */
@@ -206,6 +215,9 @@ typedef struct PlanScan {
     Expr **filters;    /* conjuncts over the scan's *output* columns, pushed down; the scan applies
                           them fully */
     uint32_t n_filters;
+    /* Conjuncts over partition columns: they have chosen @files and hold in every row of those. */
+    Expr **partition_filters;
+    uint32_t n_partition_filters;
     /*
      * Output columns that only @filters need: the scan may leave those vectors empty in what it
      * emits. NULL: all are needed.

@@ -84,12 +84,17 @@ static Pruned prune_scan(Optimiser *o, const PlanNode *node, const bool *need)
         return (Pruned){0};
     for (uint32_t i = 0; i < node->scan.n_filters; i++)
         need_columns(wanted, node->scan.filters[i]);
+    for (uint32_t i = 0; i < node->scan.n_partition_filters; i++)
+        need_columns(wanted, node->scan.partition_filters[i]);
     copy->n_fields = number(map, wanted, n);
     copy->fields = keep_fields(o, node, map, copy->n_fields);
     copy->scan.columns = opt_alloc(o, copy->n_fields, sizeof(uint32_t));
     bool *filter_only = opt_alloc(o, copy->n_fields, sizeof(*filter_only));
     copy->scan.filters = remap_all(o, node->scan.filters, node->scan.n_filters, map);
-    if (!copy->fields || !copy->scan.columns || !filter_only || !copy->scan.filters)
+    copy->scan.partition_filters =
+        remap_all(o, node->scan.partition_filters, node->scan.n_partition_filters, map);
+    if (!copy->fields || !copy->scan.columns || !filter_only || !copy->scan.filters ||
+        !copy->scan.partition_filters)
         return (Pruned){0};
     for (uint32_t i = 0; i < n; i++) {
         if (map[i] == GONE)

@@ -139,6 +139,8 @@ static PlanNode *push_scan(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     }
     copy->scan.filters = filters.items;
     copy->scan.n_filters = filters.n;
+    if (!opt_choose_files(o, copy))
+        return NULL;
     return opt_filter(o, copy, above.items, above.n);
 }
 

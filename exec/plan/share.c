@@ -61,6 +61,8 @@ static bool scan_equal(const PlanScan *a, const PlanScan *b, uint32_t n_fields)
         if (a->files[i].source != b->files[i].source ||
             strcmp(a->files[i].path, b->files[i].path) != 0)
             return false;
+    if (a->source && b->source && !source_same(a->source, b->source))
+        return false;
     return exprs_equal(a->filters, b->filters, a->n_filters);
 }
 

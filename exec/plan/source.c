@@ -9,8 +9,8 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "exec/vec/nested.h"
 #include "exec/parquet/parquet.h"
+#include "exec/plan/source_format.h"
 #include "exec/plan/source_statistics.h"
 
 /*
@@ -273,214 +273,18 @@ static int files_get(SessionFiles *files, const char *path, const FileEntry **re
     return 0;
 }
 
-/* --- sources ---------------------------------------------------------------------------------- */
-
-static int no_schema(const char *path, QueryError *error)
+int session_files_parquet(SessionFiles *files, const char *path, SessionFile *ret,
+                          QueryError *error)
 {
-    int r = query_error_set(error, DATA_ERROR_ANALYSIS, "UNABLE_TO_INFER_SCHEMA", "42KD9",
-                            "Unable to infer schema for Parquet at %s. It must be specified "
-                            "manually.",
-                            path);
-    query_error_parameters(error, "format", "Parquet", NULL);
+    const FileEntry *entry;
+    int r = files_get(files, path, &entry, error);
+
+    if (r == 0)
+        *ret = (SessionFile){entry->parquet, entry->statistics, entry->identity.size_bytes};
     return r;
 }
 
-static bool ends_with(const char *text, const char *end)
+MemPool *session_files_pool(SessionFiles *files)
 {
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcasecmp(text + n - m, end) == 0;
-}
-
-/* In a directory only files that say that they are Parquet count; a file that is named counts. */
-static int keep_parquet(IoList *list, const char *path, QueryError *error)
-{
-    size_t kept = 0;
-
-    if (!list->from_directory)
-        return list->n_paths > 0 ? 0 : no_schema(path, error);
-    for (size_t i = 0; i < list->n_paths; i++) {
-        char *name = list->paths[i];
-
-        if (ends_with(name, ".parquet") || ends_with(name, ".parq"))
-            list->paths[kept++] = name;
-        else
-            free(name);
-    }
-    list->n_paths = kept;
-    for (size_t i = 0; i < kept; i++)
-        if (strchr(list->paths[i], '=') && !strchr(path, '='))
-            return query_error_set(error, DATA_ERROR_UNSUPPORTED,
-                                   "UNSUPPORTED_FEATURE.PARTITIONED_SOURCE", "0A000",
-                                   "%s is partitioned by folder names (%s), which is not "
-                                   "supported. Name the files of one partition.",
-                                   path, list->paths[i]);
-    return kept > 0 ? 0 : no_schema(path, error);
-}
-
-static int schema_differs(const char *first, const char *other, const char *column,
-                          QueryError *error)
-{
-    return query_error_set(error, DATA_ERROR_ANALYSIS, "CANNOT_MERGE_SCHEMAS", "42KD9",
-                           "Failed merging schemas: file:%s and file:%s differ in column %s.",
-                           first, other, column);
-}
-
-static int check_same_schema(const SourceInfo *source, const ParquetFile *file, QueryError *error)
-{
-    const char *path = io_file_path(parquet_file_io(file));
-    uint32_t n = parquet_file_n_columns(file);
-
-    for (uint32_t i = 0; i < MIN(n, source->n_columns); i++) {
-        const ParquetColumn *c = parquet_file_column(file, i);
-        const SourceColumn *s = &source->columns[i];
-
-        if (strcmp(c->name, s->name) != 0 || !type_equal(c->type, s->type) ||
-            (c->unreadable != NULL) == s->readable)
-            return schema_differs(source->files[0].path, path, s->name, error);
-    }
-    if (n != source->n_columns)
-        return schema_differs(source->files[0].path, path,
-                              n > source->n_columns ? parquet_file_column(file, n - 1)->name
-                                                    : source->columns[n].name,
-                              error);
-    return 0;
-}
-
-static int start_columns(SourceInfo *source, const ParquetFile *file, MemArena *arena)
-{
-    source->n_columns = parquet_file_n_columns(file);
-    source->columns = mem_arena_new_array(arena, SourceColumn, source->n_columns);
-    if (!source->columns)
-        return mem_arena_error(arena);
-    for (uint32_t i = 0; i < source->n_columns; i++) {
-        const ParquetColumn *c = parquet_file_column(file, i);
-        SourceColumn *s = &source->columns[i];
-
-        s->name = mem_arena_strndup(arena, c->name, strlen(c->name));
-        if (!s->name)
-            return mem_arena_error(arena);
-        int r = type_copy(arena, c->type, &s->type);
-        if (r)
-            return r;
-        s->nullable = true;
-        s->readable = c->unreadable == NULL;
-        s->unreadable = c->unreadable;
-    }
-    return 0;
-}
-
-/* The footer's strings live as long as the file; the plan may live longer. */
-static int keep_strings(SourceInfo *source, MemArena *arena)
-{
-    for (uint32_t i = 0; i < source->n_columns; i++) {
-        SourceColumn *c = &source->columns[i];
-        Literal *bounds[] = {&c->min, &c->max};
-
-        if (!c->has_min_max || type_phys(c->type) != PHYS_STRING)
-            continue;
-        for (size_t k = 0; k < ARRAY_SIZE(bounds); k++) {
-            VecString s = bounds[k]->s;
-            char *copy = mem_arena_strndup(arena, vec_string_data(&s), s.length);
-
-            if (!copy)
-                return mem_arena_error(arena);
-            bounds[k]->s = vec_string(copy, s.length);
-        }
-    }
-    return 0;
-}
-
-static int source_load(SessionFiles *files, const IoList *list, MemArena *arena, SourceInfo *source,
-                       QueryError *error)
-{
-    _cleanup_free_ const SourceFileStatistics **statistics =
-        calloc(list->n_paths, sizeof(*statistics));
-    int r = 0;
-
-    source->format = "parquet";
-    source->files = mem_arena_new_array(arena, ScanFile, list->n_paths);
-    if (!source->files || !statistics)
-        return source->files ? -ENOMEM : mem_arena_error(arena);
-    for (size_t i = 0; i < list->n_paths; i++) {
-        ScanFile *file = &source->files[i];
-        const FileEntry *entry;
-
-        r = files_get(files, list->paths[i], &entry, error);
-        if (r != 0)
-            return r;
-        file->path = mem_arena_strndup(arena, list->paths[i], strlen(list->paths[i]));
-        if (!file->path)
-            return mem_arena_error(arena);
-        file->size_bytes = entry->identity.size_bytes;
-        file->source = entry->parquet;
-        source->n_files++;
-        source->rows += parquet_file_rows(entry->parquet);
-        source->bytes += file->size_bytes;
-        statistics[i] = entry->statistics;
-        r = i == 0 ? start_columns(source, entry->parquet, arena)
-                   : check_same_schema(source, entry->parquet, error);
-        if (r != 0)
-            return r;
-    }
-    source_merge_statistics(source, statistics);
-    return keep_strings(source, arena);
-}
-
-static const char *strip_scheme(const char *path)
-{
-    if (strncmp(path, "file://", 7) == 0 && path[7] == '/')
-        return path + 7;
-    if (strncmp(path, "file:", 5) == 0 && path[5] == '/')
-        return path + 5;
-    return path;
-}
-
-int source_open(SessionFiles *files, const char *path, const char *format, MemArena *arena,
-                SourceInfo **ret_source, QueryError *error)
-{
-    _cleanup_(io_list_done) IoList list = {0};
-    SourceInfo *source;
-    int r;
-
-    if (strcasecmp(format, "parquet") != 0)
-        return query_error_set(error, DATA_ERROR_ANALYSIS, "UNSUPPORTED_DATASOURCE_FORMAT", "42604",
-                               "The data source format %.64s is not supported; parquet is.",
-                               format);
-    path = strip_scheme(path);
-    r = io_list(path, SOURCE_FILES_MAX, &list, error);
-    if (r == QUERY_E_FAILED && error && strcmp(error->error_class, "PATH_NOT_FOUND") == 0) {
-        char name[400];
-        (void)snprintf(name, sizeof(name), "file:%.390s", path);
-        query_error_parameters(error, "path", name, NULL);
-    }
-    if (r != 0)
-        return r;
-    r = keep_parquet(&list, path, error);
-    if (r != 0)
-        return r;
-    source = mem_arena_new_of(arena, SourceInfo);
-    if (!source)
-        return mem_arena_error(arena);
-    r = source_load(files, &list, arena, source, error);
-    if (r != 0)
-        return r;
-    *ret_source = source;
-    return 0;
-}
-
-int source_find_column(const SourceInfo *source, const char *name, bool case_sensitive)
-{
-    int found = -1;
-
-    for (uint32_t i = 0; i < source->n_columns; i++) {
-        const char *other = source->columns[i].name;
-
-        if (case_sensitive ? strcmp(name, other) != 0 : strcasecmp(name, other) != 0)
-            continue;
-        if (found >= 0)
-            return -2;
-        found = (int)i;
-    }
-    return found;
+    return files->pool;
 }

@@ -192,28 +192,105 @@ static Literal literal_of(Type type, const ParquetValue *v)
     return l;
 }
 
+static ParquetValue value_of(Type type, const Literal *l)
+{
+    ParquetValue v = {0};
+
+    switch (type_phys(type)) {
+    case PHYS_BOOL:
+        v.i = l->b;
+        break;
+    case PHYS_I128:
+        v.i128 = l->i128;
+        break;
+    case PHYS_F32:
+    case PHYS_F64:
+        v.d = l->d;
+        break;
+    case PHYS_STRING:
+        v.s = l->s;
+        break;
+    default:
+        v.i = l->i;
+    }
+    return v;
+}
+
+/* A column that is one value in all rows of a file. */
+static void constant_statistics(SourceFileStatistics *s, Type type, const Literal *value,
+                                uint64_t rows)
+{
+    bool is_float = type.kind == TYPE_FLOAT || type.kind == TYPE_DOUBLE;
+
+    *s = (SourceFileStatistics){.has_null_count = true, .never_null = value && !value->is_null};
+    if (!s->never_null) {
+        s->null_count = rows;
+        return;
+    }
+    s->n_distinct = 1;
+    s->has_min_max = !is_float || !isnan(value->d);
+    s->min = s->max = value_of(type, value);
+}
+
+/* Of one column of the source in one file, whatever the file makes of it. */
+static SourceFileStatistics column_statistics(const SourceInfo *source, uint32_t file,
+                                              uint32_t column,
+                                              const SourceFileStatistics *const *statistics)
+{
+    const ScanFile *f = &source->files[file];
+    uint32_t number = f->columns ? f->columns[column] : column;
+    SourceFileStatistics s;
+
+    if (number >= SCAN_PARTITION) {
+        constant_statistics(&s, source->columns[column].type,
+                            number == SCAN_MISSING ? NULL : &f->partition[number - SCAN_PARTITION],
+                            parquet_file_rows(f->source));
+        return s;
+    }
+    s = statistics[file][number];
+    if (!type_equal(parquet_file_column(f->source, number)->type, source->columns[column].type))
+        s.has_min_max = false;
+    return s;
+}
+
+/* Files without rows say nothing, but all of them together do. */
 static void merge_column(SourceInfo *source, uint32_t column,
                          const SourceFileStatistics *const *statistics)
 {
     SourceColumn *c = &source->columns[column];
     ParquetColumn compare_as = {.type = c->type};
-    SourceFileStatistics all = statistics[0][column];
-    double sum = all.n_distinct, most = all.n_distinct;
+    SourceFileStatistics all = {0};
+    const Literal *last = NULL;
+    double sum = 0, most = 0, n_values = 0;
+    bool first = true, is_partition = false;
 
-    for (uint32_t f = 1; f < source->n_files; f++) {
-        const SourceFileStatistics *s = &statistics[f][column];
+    for (uint32_t f = 0; f < source->n_files; f++) {
+        const ScanFile *file = &source->files[f];
+        SourceFileStatistics s;
 
-        all.has_null_count &= s->has_null_count;
-        all.never_null &= s->never_null;
-        all.has_min_max &= s->has_min_max;
-        all.null_count += s->null_count;
-        all.n_uncompressed += s->n_uncompressed;
-        sum += s->n_distinct;
-        most = MAX(most, s->n_distinct);
-        if (all.has_min_max && compare_values(&compare_as, &s->min, &all.min) < 0)
-            all.min = s->min;
-        if (all.has_min_max && compare_values(&compare_as, &s->max, &all.max) > 0)
-            all.max = s->max;
+        if (parquet_file_rows(file->source) == 0 && !(first && f + 1 == source->n_files))
+            continue;
+        s = column_statistics(source, f, column, statistics);
+        is_partition |= file->columns && file->columns[column] != SCAN_MISSING &&
+                        file->columns[column] >= SCAN_PARTITION;
+        n_values += file->partition != last;
+        last = file->partition;
+        sum += s.n_distinct;
+        most = MAX(most, s.n_distinct);
+        if (first) {
+            all = s;
+            first = false;
+            continue;
+        }
+        all.has_null_count &= s.has_null_count;
+        all.never_null &= s.never_null;
+        all.has_min_max &= s.has_min_max;
+        all.null_count += s.null_count;
+        all.n_uncompressed += s.n_uncompressed;
+        if (all.has_min_max && compare_values(&compare_as, &s.min, &all.min) < 0)
+            all.min = s.min;
+        if (all.has_min_max && compare_values(&compare_as, &s.max, &all.max) > 0)
+            all.max = s.max;
     }
     c->never_null = all.never_null;
     c->has_null_count = all.has_null_count;
@@ -224,14 +301,16 @@ static void merge_column(SourceInfo *source, uint32_t column,
         c->max = literal_of(c->type, &all.max);
     }
     /* Few different values repeat in every file; many are likely other ones. */
-    c->n_distinct =
-        most * 20 < (double)source->rows / source->n_files ? most : MIN(sum, (double)source->rows);
+    c->n_distinct = is_partition ? n_values
+                    : most * 20 < (double)source->rows / source->n_files
+                        ? most
+                        : MIN(sum, (double)source->rows);
     c->bytes_per_row = source->rows > 0 ? (double)all.n_uncompressed / (double)source->rows : 0;
 }
 
 void source_merge_statistics(SourceInfo *source, const SourceFileStatistics *const *statistics)
 {
-    for (uint32_t i = 0; i < source->n_columns; i++)
+    for (uint32_t i = 0; i < source->n_columns && source->n_files > 0; i++)
         if (source->columns[i].readable)
             merge_column(source, i, statistics);
 }

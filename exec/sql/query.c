@@ -108,7 +108,7 @@ static URel *parse_path_literal(Parser *p, uint32_t first)
         return NULL;
     if (strlen(path) != n || n == 0)
         return parse_error_at(p, t, "PARSE_SYNTAX_ERROR", "42601", "Not a path.");
-    static const char *const endings[] = {"csv", "json", "orc", "avro", "txt"};
+    static const char *const endings[] = {"csv", "json", "orc", "avro", "arrow"};
     for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
         size_t length = strlen(endings[i]);
         if (n > length && path[n - length - 1] == '.' &&
@@ -118,9 +118,10 @@ static URel *parse_path_literal(Parser *p, uint32_t first)
     return files_of(p, "parquet", path, first);
 }
 
-static bool is_file_format(const char *name)
+bool is_file_format(const char *name)
 {
-    static const char *const formats[] = {"parquet", "csv", "json", "orc", "text", "avro", "delta"};
+    static const char *const formats[] = {"parquet", "csv",   "json", "orc",
+                                          "text",    "arrow", "avro", "delta"};
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
         if (strcasecmp(formats[i], name) == 0)
             return true;

@@ -34,33 +34,102 @@ static const char *parse_view_name(Parser *p)
     return parts[0];
 }
 
-/* USING parquet OPTIONS (path '/x') */
+/* A key of OPTIONS: 'text' or a.b.c */
+static char *parse_option_key(Parser *p)
+{
+    size_t n;
+    if (peek(p)->kind == TOKEN_STRING)
+        return parse_string(p, &n);
+    const char *first = parse_any_identifier(p);
+    char *key = first ? ubuilder_strndup(p->b, first, strlen(first)) : NULL;
+    while (key && accept_op(p, OP_DOT)) {
+        const char *next = parse_any_identifier(p);
+        char *longer = next ? ubuilder_alloc(p->b, strlen(key) + strlen(next) + 2, 1) : NULL;
+        if (longer)
+            sprintf(longer, "%s.%s", key, next);
+        key = longer;
+    }
+    return key;
+}
+
+/* 'text', true, false, a number: as text. */
+static char *parse_option_value(Parser *p)
+{
+    const Token *t = peek(p);
+    size_t n;
+    if (t->kind == TOKEN_STRING)
+        return parse_string(p, &n);
+    bool negative = at_op(p, OP_MINUS);
+    if (negative)
+        advance(p);
+    const Token *last = peek(p);
+    if (last->kind == TOKEN_END || last->kind == TOKEN_OPERATOR)
+        return syntax_error(p);
+    advance(p);
+    return ubuilder_strndup(p->b, p->text + t->start, last->stop - t->start);
+}
+
+/* (key [=] value, ...) */
+static bool parse_options(Parser *p, PtrList *options, PtrList *paths)
+{
+    if (!expect_op(p, OP_LPAREN))
+        return false;
+    do {
+        char *key = parse_option_key(p);
+        accept_op(p, OP_EQ);
+        char *value = key ? parse_option_value(p) : NULL;
+        UOption *option = value ? ubuilder_alloc(p->b, 1, sizeof(*option)) : NULL;
+        if (!option)
+            return false;
+        *option = (UOption){key, value};
+        if (strcasecmp(key, "path") == 0)
+            list_add(p, paths, value);
+        else
+            list_add(p, options, option);
+    } while (accept_op(p, OP_COMMA));
+    return expect_op(p, OP_RPAREN);
+}
+
+/* Do the parentheses that open here hold a schema, since USING follows? */
+static bool at_schema(Parser *p)
+{
+    uint32_t depth = 0;
+    if (!at_op(p, OP_LPAREN))
+        return false;
+    for (uint32_t i = p->at; p->tokens[i].kind != TOKEN_END; i++) {
+        const Token *t = &p->tokens[i];
+        depth += t->kind == TOKEN_OPERATOR && t->op == OP_LPAREN;
+        if (t->kind == TOKEN_OPERATOR && t->op == OP_RPAREN && --depth == 0)
+            return token_is_word(p, t + 1, "USING");
+    }
+    return false;
+}
+
+/* [(name type, ...)] USING parquet OPTIONS (path '/x', ...) */
 static URel *parse_view_source(Parser *p)
 {
+    PlanField *fields = NULL;
+    uint32_t n_fields = 0;
+    if (accept_op(p, OP_LPAREN) &&
+        (!parse_schema_fields(p, &fields, &n_fields) || !expect_op(p, OP_RPAREN)))
+        return NULL;
+    if (!expect_word(p, "USING"))
+        return NULL;
     const char *format = parse_any_identifier(p);
-    if (!format || !expect_word(p, "OPTIONS") || !expect_op(p, OP_LPAREN))
+    PtrList paths = {0}, options = {0};
+    if (!format || !expect_word(p, "OPTIONS") || !parse_options(p, &options, &paths))
         return NULL;
     URel *rel = urel_new(p->b, UREL_FILES);
-    PtrList paths = {0};
-    do {
-        const Token *key = peek(p);
-        size_t n;
-        if (key->kind == TOKEN_STRING)
-            parse_string(p, &n);
-        else
-            parse_any_identifier(p);
-        accept_op(p, OP_EQ);
-        char *value = parse_string(p, &n);
-        bool is_path =
-            token_is_word(p, key, "path") ||
-            (key->stop - key->start == 6 && memcmp(p->text + key->start + 1, "path", 4) == 0);
-        if (value && is_path)
-            list_add(p, &paths, value);
-    } while (accept_op(p, OP_COMMA));
-    if (!expect_op(p, OP_RPAREN) || !rel)
+    if (!rel)
         return NULL;
-    if (paths.n == 0)
-        return syntax_error(p);
+    rel->options = ubuilder_alloc(p->b, options.n + 1, sizeof(*rel->options));
+    for (uint32_t i = 0; rel->options && i < options.n; i++)
+        rel->options[i] = *(UOption *)options.items[i];
+    if (!rel->options)
+        return NULL;
+    rel->n_options = options.n;
+    rel->fields = fields;
+    rel->n_fields = n_fields;
     rel->format = format;
     rel->paths = (const char **)paths.items;
     rel->n_paths = paths.n;
@@ -108,7 +177,8 @@ static bool parse_create(Parser *p, SqlStatement *s)
     if (global && s->name && strchr(s->name, '.') == NULL)
         s->name = global_name(p, s->name);
     PtrList columns = {0};
-    if (accept_op(p, OP_LPAREN)) {
+    bool files = at_schema(p) || at_word(p, "USING");
+    if (!files && accept_op(p, OP_LPAREN)) {
         do {
             list_add(p, &columns, (void *)parse_any_identifier(p));
             if (accept_word(p, "COMMENT")) {
@@ -118,7 +188,7 @@ static bool parse_create(Parser *p, SqlStatement *s)
         } while (accept_op(p, OP_COMMA));
         expect_op(p, OP_RPAREN);
     }
-    if (accept_word(p, "USING"))
+    if (files)
         s->query = parse_view_source(p);
     else if (expect_word(p, "AS"))
         s->query = parse_query(p);
@@ -174,12 +244,12 @@ static URel *parse_relation_name(Parser *p)
     uint32_t n;
     if (!parse_name(p, &parts, &n))
         return NULL;
-    bool files = n == 2 && (strcmp(parts[0], "parquet") == 0);
+    bool files = n == 2 && is_file_format(parts[0]);
     URel *rel = urel_new(p->b, files ? UREL_FILES : UREL_TABLE);
     if (!rel)
         return NULL;
     if (files) {
-        rel->format = "parquet";
+        rel->format = parts[0];
         rel->paths = parts + 1;
         rel->n_paths = 1;
     } else {

@@ -8,6 +8,7 @@
  *   sqltest --stdin               a statement a line; for each `ok ROWS TYPES` and the rows, or
  *                                 `error CLASS MESSAGE`: for programs that ask many
  *   sqltest --threads N, --time   before any of them
+ *   sqltest --ring                before any of them: files are read through a ring, all of them
  *
  * Records, separated by empty lines; # begins a comment line:
  *
@@ -35,6 +36,7 @@
 #include "exec/io/io.h"
 #include "exec/op/run.h"
 #include "exec/plan/datetime.h"
+#include "sandbox/ring/ring.h"
 
 typedef struct Text {
     char *data;
@@ -608,6 +610,21 @@ int main(int argc, char **argv)
     if (mem_pool_new(UINT64_C(8) << 30, NULL, NULL, &pool) != 0 || io_context_new_pread(&io) != 0 ||
         session_files_new(pool, io, &files) != 0)
         return 2;
+    Ring ring = RING_INIT;
+    if (argc > 1 && strcmp(argv[1], "--ring") == 0) {
+        session_files_free(files);
+        io_context_free(io);
+        RingOptions options = {.n_entries = 64, .n_files = 16};
+        if (ring_open(&options, &ring) != 0) {
+            puts("no ring here");
+            return 0;
+        }
+        if (io_context_new_ring(&ring, &io) != 0 || session_files_new(pool, io, &files) != 0)
+            return 2;
+        io_context_set_probe(io, false);
+        argv++;
+        argc--;
+    }
     ServiceHost host = {.pool = pool, .files = files, .grant = grant};
     ExecSpill spill = {.directory_fd = -EBADF};
     int failed = 0;
@@ -631,6 +648,8 @@ int main(int argc, char **argv)
     }
     session_files_free(files);
     io_context_free(io);
+    if (ring.fd >= 0)
+        ring_close(&ring);
     mem_pool_free(pool);
     return failed;
 }

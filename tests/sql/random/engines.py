@@ -61,6 +61,8 @@ def cell(v):
         return format(v, "f")
     if isinstance(v, float):
         return java_double(v)
+    if isinstance(v, datetime.datetime):
+        return str(v).rstrip("0") if v.microsecond else str(v)
     if isinstance(v, datetime.date):
         return v.isoformat()
     return str(v) or "(empty)"

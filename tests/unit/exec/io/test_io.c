@@ -342,7 +342,7 @@ static void expect_list(const Bed *bed, const char *pattern, int n, const char *
     assert_int_equal(list.n_paths, n);
     for (int i = 0; i < n; i++) {
         snprintf(expected, sizeof(expected), "%s/%s", bed->folder, names[i]);
-        assert_string_equal(list.paths[i], expected);
+        assert_string_equal(list.files[i].path, expected);
     }
     io_list_done(&list);
 }
