@@ -72,6 +72,20 @@ typedef MemRelief (*MemRelieve)(void *userdata, uint64_t bytes, uint32_t attempt
 /* While nobody charges. NULL: nobody is asked. */
 void mem_pool_set_relief(MemPool *pool, MemRelieve relieve, void *userdata);
 
+/* Gives back what a cache holds, until its pool has at most @keep_bytes reserved; never charges. */
+typedef void (*MemShrink)(void *userdata, uint64_t keep_bytes);
+
+/**
+ * mem_pool_set_cache() - memory that only makes later queries quicker
+ * @root:   a root; a charge that it cannot cover shrinks the cache before anybody else is asked
+ * @cache:  a child of @root that is charged with mem_charge_free() only. NULL: no cache any more
+ */
+void mem_pool_set_cache(MemPool *root, MemPool *cache, MemShrink shrink, void *userdata);
+/* Shrinks the cache to @keep_bytes. */
+void mem_pool_shrink_cache(MemPool *root, uint64_t keep_bytes);
+/* Reserves what is free at every level; nobody is asked for more, no peak noted. */
+bool mem_charge_free(MemPool *pool, uint64_t bytes);
+
 /**
  * mem_pool_make_room() - could @bytes be charged now? Asks the broker for as much if they could not
  * Nothing is charged and no peak noted. Return: 0; MEM_E_SPILL; MEM_E_REFUSED; negative errno.
@@ -100,6 +114,8 @@ const char *mem_pool_last_operator(const MemPool *pool);
  */
 int mem_block_alloc(MemPool *pool, size_t bytes, const char *operator_name, void **ret_block);
 void mem_block_free(MemPool *pool, void *block, size_t bytes);
+/* What is charged for a block of @bytes; 0 for none. */
+size_t mem_block_bytes(size_t bytes);
 /* Gives recycled blocks back to the kernel until at most @keep_bytes stay. Return: bytes given
  * back. */
 uint64_t mem_recycler_trim(uint64_t keep_bytes);

@@ -25,6 +25,10 @@ struct MemPool {
     void *userdata;
     MemRelieve relieve;
     void *relieve_userdata;
+    MemPool *cache; /* root only; this and the next two under @cache_lock */
+    MemShrink shrink;
+    void *shrink_userdata;
+    pthread_mutex_t cache_lock;
     _Atomic uint64_t limit;
     _Atomic uint64_t reserved;
     _Atomic uint64_t peak;
@@ -45,6 +49,7 @@ int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool
     /* Cannot fail without attributes. */
     (void)pthread_mutex_init(&pool->ask_lock, NULL);
     (void)pthread_mutex_init(&pool->reason_lock, NULL);
+    (void)pthread_mutex_init(&pool->cache_lock, NULL);
     pool->ask = ask;
     pool->userdata = userdata;
     atomic_init(&pool->limit, limit_bytes);
@@ -70,6 +75,7 @@ MemPool *mem_pool_free(MemPool *pool)
     assert(atomic_load(&pool->reserved) == 0);
     pthread_mutex_destroy(&pool->ask_lock);
     pthread_mutex_destroy(&pool->reason_lock);
+    pthread_mutex_destroy(&pool->cache_lock);
     free(pool);
     return NULL;
 }
@@ -128,6 +134,61 @@ static int pool_refuse(MemPool *pool, uint64_t bytes, const char *operator_name)
     return MEM_E_REFUSED;
 }
 
+static void pool_sub(MemPool *pool, uint64_t bytes)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&pool->reserved, bytes, memory_order_relaxed);
+
+    assert(before >= bytes);
+    (void)before;
+}
+
+/* --- the cache --- */
+
+void mem_pool_set_cache(MemPool *root, MemPool *cache, MemShrink shrink, void *userdata)
+{
+    assert(!root->parent);
+    pthread_mutex_lock(&root->cache_lock);
+    root->cache = cache;
+    root->shrink = shrink;
+    root->shrink_userdata = userdata;
+    pthread_mutex_unlock(&root->cache_lock);
+}
+
+void mem_pool_shrink_cache(MemPool *root, uint64_t keep_bytes)
+{
+    pthread_mutex_lock(&root->cache_lock);
+    if (root->cache)
+        root->shrink(root->shrink_userdata, keep_bytes);
+    pthread_mutex_unlock(&root->cache_lock);
+}
+
+/* As much of the cache goes as a charge of @bytes lacks. */
+static void pool_shrink_for(MemPool *pool, uint64_t bytes)
+{
+    pthread_mutex_lock(&pool->cache_lock);
+    uint64_t held = pool->cache ? atomic_load(&pool->cache->reserved) : 0;
+    if (held > 0) {
+        uint64_t now = atomic_load(&pool->reserved), limit = atomic_load(&pool->limit), lacks;
+
+        if (__builtin_add_overflow(now, bytes, &lacks))
+            lacks = UINT64_MAX;
+        lacks = lacks > limit ? lacks - limit : 0;
+        pool->shrink(pool->shrink_userdata, held > lacks ? held - lacks : 0);
+    }
+    pthread_mutex_unlock(&pool->cache_lock);
+}
+
+bool mem_charge_free(MemPool *pool, uint64_t bytes)
+{
+    for (MemPool *p = pool; p; p = p->parent)
+        if (!pool_try_add(p, bytes)) {
+            for (MemPool *q = pool; q != p; q = q->parent)
+                pool_sub(q, bytes);
+            return false;
+        }
+    return true;
+}
+
 /* Under the lock: another thread may have been granted enough in the meantime. */
 static int pool_ask_locked(MemPool *pool, uint64_t bytes, const char *operator_name)
 {
@@ -135,6 +196,9 @@ static int pool_ask_locked(MemPool *pool, uint64_t bytes, const char *operator_n
     char reason[MEM_REASON_MAX] = "";
     int r;
 
+    if (pool_try_add(pool, bytes))
+        return 0;
+    pool_shrink_for(pool, bytes);
     if (pool_try_add(pool, bytes))
         return 0;
     if (!pool->ask)
@@ -175,14 +239,6 @@ static bool pool_fails_now(MemPool *root)
     return false;
 }
 
-static void pool_sub(MemPool *pool, uint64_t bytes)
-{
-    uint64_t before = atomic_fetch_sub_explicit(&pool->reserved, bytes, memory_order_relaxed);
-
-    assert(before >= bytes);
-    (void)before;
-}
-
 void mem_pool_set_relief(MemPool *pool, MemRelieve relieve, void *userdata)
 {
     pool->relieve = relieve;
@@ -204,6 +260,8 @@ static int pool_ask_room(MemPool *pool, uint64_t bytes, const char *operator_nam
     int r = 0;
 
     pthread_mutex_lock(&pool->ask_lock);
+    if (!pool_has_room(pool, bytes))
+        pool_shrink_for(pool, bytes);
     if (!pool_has_room(pool, bytes)) {
         if (!pool->ask || __builtin_add_overflow(atomic_load(&pool->reserved), bytes, &total))
             r = MEM_E_REFUSED;

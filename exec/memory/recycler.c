@@ -437,6 +437,11 @@ void mem_block_free(MemPool *pool, void *block, size_t bytes)
     mem_uncharge(pool, rounded);
 }
 
+size_t mem_block_bytes(size_t bytes)
+{
+    return bytes ? block_rounded(bytes) : 0;
+}
+
 uint64_t mem_recycler_trim(uint64_t keep_bytes)
 {
     uint64_t given = 0;

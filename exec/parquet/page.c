@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/parquet/reader_internal.h"
+#include "exec/parquet/page_cache.h"
 
 #include <libdeflate.h>
 #include <stdio.h>
@@ -35,8 +35,11 @@ int page_buffer_new(MemPool *pool, size_t n_bytes, const char *what, PageBuffer 
 
 PageBuffer *page_buffer_free(MemPool *pool, PageBuffer *buffer)
 {
-    if (buffer)
-        mem_block_free(pool, buffer, buffer->n_block);
+    if (!buffer)
+        return NULL;
+    if (buffer->cached)
+        page_cache_put(buffer->cache, buffer->cached);
+    mem_block_free(pool, buffer, buffer->n_block);
     return NULL;
 }
 
@@ -223,18 +226,136 @@ static const uint8_t *page_in_place(const ParquetReader *reader, const uint8_t *
     return reader->chunk->codec == PARQUET_CODEC_SNAPPY ? snappy_stored(body, n_in, n_out) : NULL;
 }
 
+/* --- the session's cache ---------------------------------------------------------------------- */
+
+/* Where in the file @body lies: what the cache knows a page by. */
+static CachedPage cache_key(const ParquetReader *reader, const uint8_t *body)
+{
+    return (CachedPage){.file = reader->file->cache_number,
+                        .offset = reader->chunk->offset + (uint64_t)(body - reader->begin)};
+}
+
+/* A reference to @cached, or to what will be. Return: NULL: no memory, so the cache is left out. */
+static PageBuffer *reference_new(const ParquetReader *reader, const CachedPage *cached)
+{
+    void *block;
+
+    if (mem_block_alloc(reader->pool, sizeof(PageBuffer), "Parquet page", &block) != 0)
+        return NULL;
+    PageBuffer *reference = block;
+    *reference = (PageBuffer){.n_block = sizeof(PageBuffer), .cache = reader->file->cache};
+    reference->cached = cached;
+    reference->bytes = cached ? cached->page->bytes : NULL;
+    return reference;
+}
+
+/* The content of the page at @body as it was made before, in reader->page. */
+static bool page_from_cache(ParquetReader *reader, const uint8_t *body, size_t n_out)
+{
+    CachedPage key = cache_key(reader, body);
+    const CachedPage *cached = page_cache_get(reader->file->cache, key.file, key.offset);
+
+    if (!cached)
+        return false;
+    /* Another size: the file was overwritten in place, unnoticed. */
+    reader->page =
+        !cached->values && cached->n_content == n_out ? reference_new(reader, cached) : NULL;
+    if (!reader->page)
+        page_cache_put(reader->file->cache, cached);
+    return reader->page;
+}
+
+/* reader->page, just made, for those who come later. */
+static void page_to_cache(ParquetReader *reader, const uint8_t *body, size_t n_out)
+{
+    CachedPage draft = cache_key(reader, body);
+    PageBuffer *reference = reader->file->cache ? reference_new(reader, NULL) : NULL;
+
+    if (!reference)
+        return;
+    draft.page = reader->page;
+    draft.n_content = n_out;
+    reference->cached = page_cache_add(reader->file->cache, reader->pool, &draft);
+    if (!reference->cached) {
+        (void)page_buffer_free(reader->pool, reference);
+        return;
+    }
+    reference->bytes = reader->page->bytes;
+    reader->page = reference;
+}
+
+void page_dictionary_free(ParquetReader *reader)
+{
+    if (reader->dict_cached) {
+        page_cache_put(reader->file->cache, reader->dict_cached);
+        reader->dict_cached = NULL;
+    } else {
+        (void)page_buffer_free(reader->pool, reader->dict_page);
+        mem_block_free(reader->pool, reader->dict_values, reader->n_dict_values);
+    }
+    reader->dict_page = NULL;
+    reader->dict_values = NULL;
+    reader->n_dict = 0;
+    reader->dictionary_loaded = false;
+}
+
+static bool dictionary_from_cache(ParquetReader *reader, const uint8_t *body)
+{
+    CachedPage key = cache_key(reader, body);
+    const CachedPage *cached = page_cache_get(reader->file->cache, key.file, key.offset);
+
+    if (cached && !cached->values) {
+        page_cache_put(reader->file->cache, cached);
+        return false;
+    }
+    if (!cached)
+        return false;
+    reader->dict_cached = cached;
+    reader->dict_values = cached->values;
+    reader->n_dict_values = cached->n_values;
+    reader->n_dict = cached->n_dict;
+    reader->dict_id = cached->dict_id;
+    reader->dict_is_unique = cached->is_unique;
+    reader->dictionary_loaded = true;
+    return true;
+}
+
+static void dictionary_to_cache(ParquetReader *reader, const uint8_t *body)
+{
+    CachedPage draft = cache_key(reader, body);
+
+    /* Strings that lie in the chunk's own bytes go with those. */
+    if (!reader->file->cache || (!reader->dict_page && reader->phys == PHYS_STRING))
+        return;
+    draft.page = reader->phys == PHYS_STRING ? reader->dict_page : NULL;
+    draft.values = reader->dict_values;
+    draft.n_values = reader->n_dict_values;
+    draft.n_dict = reader->n_dict;
+    draft.dict_id = reader->dict_id;
+    draft.is_unique = reader->dict_is_unique;
+    reader->dict_cached = page_cache_add(reader->file->cache, reader->pool, &draft);
+    if (!reader->dict_cached)
+        return;
+    if (!draft.page)
+        (void)page_buffer_free(reader->pool, reader->dict_page);
+    reader->dict_page = NULL;
+}
+
 static int load_dictionary(ParquetReader *reader, const PageHeader *header, const uint8_t *body,
                            QueryError *error)
 {
     const uint8_t *bytes = body;
     size_t n_bytes = (size_t)header->n_compressed;
-    const char *reason = page_check_crc(header, body);
+    const char *reason;
     int r;
 
-    if (reason)
-        return reader_bad(reader, error, reason);
     if (reader->dictionary_loaded)
         return reader_bad(reader, error, "it has two dictionaries");
+    if (dictionary_from_cache(reader, body))
+        return 0;
+    reason = page_check_crc(header, body);
+    if (reason)
+        return reader_bad(reader, error, reason);
     if (header->encoding != PARQUET_PLAIN && header->encoding != PARQUET_PLAIN_DICTIONARY)
         return reader_bad(reader, error, "its dictionary has an unknown encoding");
     if ((uint64_t)header->n_uncompressed > PARQUET_DICTIONARY_BYTES_MAX ||
@@ -252,7 +373,10 @@ static int load_dictionary(ParquetReader *reader, const PageHeader *header, cons
         bytes = reader->dict_page->bytes;
         n_bytes = (size_t)header->n_uncompressed;
     }
-    return values_dictionary(reader, bytes, n_bytes, (uint32_t)header->n_values, error);
+    r = values_dictionary(reader, bytes, n_bytes, (uint32_t)header->n_values, error);
+    if (r == 0)
+        dictionary_to_cache(reader, body);
+    return r;
 }
 
 int page_find(ParquetReader *reader, PageHeader *ret_header, QueryError *error)
@@ -490,46 +614,59 @@ static const char *start_values(ParquetReader *reader, int64_t encoding)
     }
 }
 
-int page_start(ParquetReader *reader, const PageHeader *header, QueryError *error)
+/* The page's bytes, decompressed, as reader->data. @n_plain: of its levels, which never are. */
+static int page_content(ParquetReader *reader, const PageHeader *header, size_t n_plain,
+                        QueryError *error)
 {
-    const uint8_t *body = reader->at + header->n_header;
+    const uint8_t *body = reader->at + header->n_header, *content = NULL;
     bool is_v2 = header->type == PARQUET_PAGE_DATA_V2;
     size_t n_in = (size_t)header->n_compressed, n_out = (size_t)header->n_uncompressed;
-    const char *reason = page_check_crc(header, body);
+    bool compressed = reader->chunk->codec != PARQUET_CODEC_NONE &&
+                      (!is_v2 || header->is_compressed) &&
+                      /* Without a value even the empty compressed block may be left out. */
+                      !(is_v2 && n_in == n_plain && n_out == n_plain);
+
+    if (compressed && n_plain <= n_out && page_from_cache(reader, body, n_out)) {
+        content = reader->page->bytes;
+    } else {
+        const char *reason = page_check_crc(header, body);
+
+        if (reason)
+            return reader_bad(reader, error, reason);
+        if (!compressed)
+            content = body;
+        else if (n_plain == 0)
+            content = page_in_place(reader, body, n_in, n_out);
+    }
+    if (!content) {
+        int r = page_expand(reader, body, n_in, n_out, n_plain, &reader->page, error);
+
+        if (r != 0)
+            return r;
+        page_to_cache(reader, body, n_out);
+        content = reader->page->bytes;
+    }
+    reader->data = content;
+    reader->data_end = content + (compressed ? n_out : n_in);
+    return 0;
+}
+
+int page_start(ParquetReader *reader, const PageHeader *header, QueryError *error)
+{
+    bool is_v2 = header->type == PARQUET_PAGE_DATA_V2;
+    const char *reason;
     int r;
 
-    if (!reason && is_v2 &&
-        (header->n_definition < 0 || header->n_repetition < 0 ||
-         header->n_definition + header->n_repetition > header->n_compressed))
-        reason = "a page's levels are longer than the page";
-    if (reason)
-        return reader_bad(reader, error, reason);
+    if (is_v2 && (header->n_definition < 0 || header->n_repetition < 0 ||
+                  header->n_definition + header->n_repetition > header->n_compressed))
+        return reader_bad(reader, error, "a page's levels are longer than the page");
     retire(reader, &reader->page);
     retire(reader, &reader->previous_bytes);
     reader->kind = PAGE_NONE;
-    if (reader->chunk->codec == PARQUET_CODEC_NONE || (is_v2 && !header->is_compressed)) {
-        reader->data = body;
-        reader->data_end = body + n_in;
-    } else {
-        size_t n_plain = is_v2 ? (size_t)(header->n_definition + header->n_repetition) : 0;
-
-        const uint8_t *content = n_plain ? NULL : page_in_place(reader, body, n_in, n_out);
-
-        /* Pages of v2 without a value may leave out even the empty compressed block. */
-        if (is_v2 && n_in == n_plain && n_out == n_plain) {
-            reader->data = body;
-            reader->data_end = body + n_in;
-        } else if (content) {
-            reader->data = content;
-            reader->data_end = content + n_out;
-        } else {
-            r = page_expand(reader, body, n_in, n_out, n_plain, &reader->page, error);
-            if (r != 0)
-                return r;
-            reader->data = reader->page->bytes;
-            reader->data_end = reader->page->bytes + n_out;
-        }
-    }
+    r = page_content(reader, header,
+                     is_v2 ? (size_t)(header->n_definition + header->n_repetition) : 0, error);
+    if (r != 0)
+        return r;
     reason = reader->is_leaf ? start_leaf_levels(reader, header, is_v2)
              : is_v2         ? start_levels_v2(reader, header)
                              : start_levels_v1(reader, header);

@@ -120,6 +120,29 @@ const ParquetChunk *parquet_file_chunk(const ParquetFile *file, uint32_t row_gro
 const char *parquet_file_created_by(const ParquetFile *file);
 uint64_t parquet_file_memory(const ParquetFile *file);
 
+/*
+ * Pages of a session's files, kept once they were decompressed, dictionaries once they were
+ * decoded. It takes memory that is free, up to a share of the limit, and gives it back when
+ * somebody needs it. Keyed by file object, which its owner replaces when the file changes.
+ */
+typedef struct ParquetCache ParquetCache;
+
+typedef struct ParquetCacheStatistics {
+    uint64_t bytes, n_pages, n_hits, n_misses;
+} ParquetCacheStatistics;
+
+/* @root: a root account, which has this as its cache from now on. Return: 0; -ENOMEM; MEM_E_*. */
+int parquet_cache_new(MemPool *root, ParquetCache **ret_cache);
+/* When no reader is left. Accepts NULL. */
+ParquetCache *parquet_cache_free(ParquetCache *cache);
+/* A query begins: age is counted in these. Accepts NULL. */
+void parquet_cache_tick(ParquetCache *cache);
+/* From now on readers of @file look into @cache (NULL: none) first. */
+void parquet_file_use_cache(ParquetFile *file, ParquetCache *cache);
+/* Before @file is freed, or when it is known to have changed. */
+void parquet_cache_forget(ParquetCache *cache, ParquetFile *file);
+void parquet_cache_statistics(ParquetCache *cache, ParquetCacheStatistics *ret_statistics);
+
 /* A value as statistics and literals hold it; the form of plan.h's Literal without the tree. */
 typedef struct ParquetValue {
     union {

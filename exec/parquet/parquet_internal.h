@@ -46,6 +46,8 @@ struct ParquetFile {
     uint32_t n_row_groups;
     uint64_t n_rows;
     const char *created_by;
+    ParquetCache *cache;
+    uint64_t cache_number; /* what its pages are known by there */
 };
 
 /* One element of the footer's schema list. */

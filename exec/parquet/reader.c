@@ -33,14 +33,10 @@ void parquet_reader_close(ParquetReader *reader)
     page_buffers_free(reader->pool, &reader->retired);
     reader->page = page_buffer_free(reader->pool, reader->page);
     reader->previous_bytes = page_buffer_free(reader->pool, reader->previous_bytes);
-    reader->dict_page = page_buffer_free(reader->pool, reader->dict_page);
-    mem_block_free(reader->pool, reader->dict_values, reader->n_dict_values);
-    reader->dict_values = NULL;
-    reader->n_dict = 0;
-    reader->dictionary_loaded = false;
+    page_dictionary_free(reader);
     reader->kind = PAGE_NONE;
     reader->page_left = reader->rows_left = reader->skip = 0;
-    reader->at = reader->end = NULL;
+    reader->begin = reader->at = reader->end = NULL;
 }
 
 ParquetReader *parquet_reader_free(ParquetReader *reader)
@@ -115,7 +111,7 @@ int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const Parq
     }
     reader->phys = type_phys(reader->column->type);
     reader->n_phys = (uint32_t)phys_size(reader->phys);
-    reader->at = bytes;
+    reader->begin = reader->at = bytes;
     reader->end = bytes + reader->chunk->n_bytes;
     reader->rows_left = reader->chunk->n_values;
     return reader_buffers(reader);

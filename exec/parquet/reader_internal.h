@@ -16,6 +16,9 @@ struct PageBuffer {
     PageBuffer *next;
     size_t n_block;
     uint8_t *bytes; /* 64-byte aligned */
+    /* The bytes are those of an entry of a cache, which this is a reference to. */
+    ParquetCache *cache;
+    const struct CachedPage *cached;
 };
 
 typedef enum PageKind {
@@ -47,9 +50,9 @@ struct ParquetReader {
     PhysKind phys;
     uint32_t n_phys; /* bytes of one output value */
 
-    const uint8_t *at, *end; /* next page header, end of the chunk */
-    uint64_t rows_left;      /* in pages that have not been started */
-    uint64_t skip;           /* rows to leave out before the next value */
+    const uint8_t *begin, *at, *end; /* the chunk's first byte, next page header, end */
+    uint64_t rows_left;              /* in pages that have not been started */
+    uint64_t skip;                   /* rows to leave out before the next value */
 
     /* Of a leaf of a nested column: levels of more than one bit, which nested.c reads. */
     bool is_leaf;
@@ -80,6 +83,7 @@ struct ParquetReader {
     void *dict_values;
     size_t n_dict_values; /* bytes of the block */
     PageBuffer *dict_page;
+    const struct CachedPage *dict_cached; /* whose values and page these are, or NULL */
 
     /* Where batches are made. */
     uint8_t *block;
@@ -100,6 +104,8 @@ int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const Parq
 int page_buffer_new(MemPool *pool, size_t n_bytes, const char *what, PageBuffer **ret_buffer);
 PageBuffer *page_buffer_free(MemPool *pool, PageBuffer *buffer);
 void page_buffers_free(MemPool *pool, PageBuffer **list);
+/* The dictionary that was loaded is let go. */
+void page_dictionary_free(ParquetReader *reader);
 /* Parses the header at reader->at. Return: NULL, or what is wrong. */
 const char *page_header_read(const uint8_t *at, const uint8_t *end, PageHeader *ret_header);
 /* The same of a header whose body is elsewhere. Return: false when it is broken or cut short. */

@@ -31,6 +31,7 @@ typedef struct FileEntry {
 
 struct SessionFiles {
     MemPool *pool;
+    ParquetCache *cache; /* NULL: @pool is no root, or there was no memory for one */
     IoContext *io;
     pthread_mutex_t lock;
     FileEntry **entries; /* by path */
@@ -50,14 +51,19 @@ int session_files_new(MemPool *pool, IoContext *io, SessionFiles **ret_files)
     files->pool = pool;
     files->io = io;
     (void)pthread_mutex_init(&files->lock, NULL);
+    /* Without it queries go on as well. */
+    if (parquet_cache_new(pool, &files->cache) != 0)
+        files->cache = NULL;
     *ret_files = files;
     return 0;
 }
 
-static void entry_free(FileEntry *entry)
+static void entry_free(SessionFiles *files, FileEntry *entry)
 {
     if (!entry)
         return;
+    if (entry->parquet)
+        parquet_cache_forget(files->cache, entry->parquet);
     (void)parquet_file_free(entry->parquet);
     free(entry->statistics);
     free(entry->path);
@@ -69,9 +75,10 @@ SessionFiles *session_files_free(SessionFiles *files)
     if (!files)
         return NULL;
     for (size_t i = 0; i < files->n_entries; i++)
-        entry_free(files->entries[i]);
+        entry_free(files, files->entries[i]);
     for (size_t i = 0; i < files->n_stale; i++)
-        entry_free(files->stale[i]);
+        entry_free(files, files->stale[i]);
+    (void)parquet_cache_free(files->cache);
     free(files->entries);
     free(files->stale);
     pthread_mutex_destroy(&files->lock);
@@ -89,6 +96,7 @@ void session_files_enter(SessionFiles *files)
     pthread_mutex_lock(&files->lock);
     files->n_inside++;
     files->clock++;
+    parquet_cache_tick(files->cache);
     pthread_mutex_unlock(&files->lock);
 }
 
@@ -111,7 +119,7 @@ static void evict_locked(SessionFiles *files)
     size_t keep = 0;
 
     for (size_t i = 0; i < files->n_stale; i++)
-        entry_free(files->stale[i]);
+        entry_free(files, files->stale[i]);
     files->n_stale = 0;
     for (size_t i = 0; i < files->n_entries; i++)
         bytes += parquet_file_memory(files->entries[i]->parquet);
@@ -126,7 +134,7 @@ static void evict_locked(SessionFiles *files)
         keep++;
     }
     for (size_t i = keep; i < files->n_entries; i++)
-        entry_free(files->entries[i]);
+        entry_free(files, files->entries[i]);
     files->n_entries = keep;
     qsort(files->entries, files->n_entries, sizeof(FileEntry *), compare_paths);
 }
@@ -207,7 +215,7 @@ static int insert_locked(SessionFiles *files, FileEntry *entry)
     files->n_entries++;
     return 0;
 failed:
-    entry_free(entry);
+    entry_free(files, entry);
     return -ENOMEM;
 }
 
@@ -222,9 +230,11 @@ static int entry_new(SessionFiles *files, IoFile *file, FileEntry **ret_entry, Q
         r = entry->path ? parquet_file_open(file, files->pool, &entry->parquet, error) : -ENOMEM;
     }
     if (r == 0)
+        parquet_file_use_cache(entry->parquet, files->cache);
+    if (r == 0)
         r = source_file_statistics(entry->parquet, &entry->statistics);
     if (r != 0) {
-        entry_free(entry);
+        entry_free(files, entry);
         return r;
     }
     *ret_entry = entry;

@@ -20,6 +20,8 @@ struct GrantSource {
 /* Spare memory a session keeps between queries, so that the next one does not start with page
  * faults. */
 #define RECYCLER_KEEP_BYTES (UINT64_C(64) << 20)
+/* And pages of its files. */
+#define CACHE_KEEP_BYTES (UINT64_C(64) << 20)
 
 static int broker_ask(void *userdata, uint64_t total_bytes, uint64_t minimum_bytes,
                       const char *operator_name, uint64_t *ret_total, char *reason,
@@ -169,12 +171,15 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
     e->cpu_usec = usage->cpu_usec;
     e->elapsed_usec = usage->elapsed_usec;
     (void)control_link_tell(s->link, &tell);
-    if (atomic_fetch_sub(&s->n_running, 1) == 1) /* others would only ask for it again */
+    if (atomic_fetch_sub(&s->n_running, 1) == 1) { /* others would only ask for it again */
+        mem_pool_shrink_cache(s->pool, CACHE_KEEP_BYTES);
         give_back(s, RECYCLER_KEEP_BYTES);
+    }
 }
 
 void grant_shrink(GrantSource *s, uint64_t total_bytes)
 {
+    mem_pool_shrink_cache(s->pool, 0);
     uint64_t used = mem_pool_reserved(s->pool) + GRANT_PROCESS_BYTES;
     uint64_t keep = total_bytes > used ? MIN(total_bytes - used, RECYCLER_KEEP_BYTES) : 0;
     (void)mem_recycler_trim(keep);

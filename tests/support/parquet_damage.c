@@ -118,6 +118,7 @@ static int read_column(const ParquetFile *file, MemPool *pool, uint32_t column, 
 static int read_file(const uint8_t *bytes, size_t n, uint64_t *peak, QueryError *error)
 {
     ParquetFile *file = NULL;
+    ParquetCache *cache = NULL;
     IoContext *io = NULL;
     IoFile *f = NULL;
     MemPool *pool;
@@ -130,9 +131,15 @@ static int read_file(const uint8_t *bytes, size_t n, uint64_t *peak, QueryError 
         r = io_file_open_buffer(io, "damaged", bytes, n, &f);
     if (r == 0)
         r = parquet_file_open(f, pool, &file, error);
-    for (uint32_t i = 0; r == 0 && i < parquet_file_n_columns(file); i++)
-        if (!parquet_file_column(file, i)->unreadable)
-            r = read_column(file, pool, i, error);
+    if (r == 0)
+        r = parquet_cache_new(pool, &cache);
+    if (r == 0)
+        parquet_file_use_cache(file, cache);
+    /* Twice: the second time what could be decompressed comes from the cache. */
+    for (uint32_t i = 0; r == 0 && i < 2 * parquet_file_n_columns(file); i++)
+        if (!parquet_file_column(file, i / 2)->unreadable)
+            r = read_column(file, pool, i / 2, error);
+    (void)parquet_cache_free(cache);
     (void)parquet_file_free(file);
     (void)io_file_unref(f);
     (void)io_context_free(io);

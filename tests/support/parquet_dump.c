@@ -20,7 +20,7 @@
 #include "exec/parquet/parquet.h"
 
 typedef struct Dump {
-    FILE *valid, *values, *lengths;
+    FILE *valid, *values, *lengths; /* NULL: read and forget, so that the cache has the pages */
     uint32_t batch, skip;
 } Dump;
 
@@ -81,7 +81,8 @@ static int dump_column(const Dump *d, const ParquetFile *file, MemPool *pool, ui
             r = parquet_reader_next(reader, n, NULL, 0, &v, error);
             if (r != 0)
                 break;
-            write_rows(d, &v, n);
+            if (d->valid)
+                write_rows(d, &v, n);
             left -= n;
             if (left > 0 && d->skip > 0) {
                 parquet_reader_skip(reader, MIN((uint64_t)d->skip, left));
@@ -129,6 +130,10 @@ static int dump_file(int argc, char **argv, const ParquetFile *file, MemPool *po
     for (uint32_t i = 0; r == 0 && i < parquet_file_n_columns(file); i++) {
         if (parquet_file_column(file, i)->unreadable)
             continue;
+        d.valid = d.values = d.lengths = NULL;
+        r = dump_column(&d, file, pool, i, error);
+        if (r != 0)
+            break;
         d.valid = open_part(argv[2], i, "valid");
         d.values = open_part(argv[2], i, "values");
         d.lengths = open_part(argv[2], i, "lengths");
@@ -146,6 +151,7 @@ int main(int argc, char **argv)
 {
     QueryError error = {0};
     ParquetFile *file = NULL;
+    ParquetCache *cache = NULL;
     IoContext *io = NULL;
     IoFile *f = NULL;
     MemPool *pool;
@@ -158,7 +164,12 @@ int main(int argc, char **argv)
     if (r == 0)
         r = parquet_file_open(f, pool, &file, &error);
     if (r == 0)
+        r = parquet_cache_new(pool, &cache);
+    if (r == 0)
+        parquet_file_use_cache(file, cache);
+    if (r == 0)
         r = dump_file(argc, argv, file, pool, &error);
+    (void)parquet_cache_free(cache);
     (void)parquet_file_free(file);
     (void)io_file_unref(f);
     (void)io_context_free(io);
