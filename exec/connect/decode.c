@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "connect/proto/spark_types.h"
 #include "exec/sql/parser.h"
+#include "exec/vec/interval.h"
 
 void *decode_malformed(Decoder *d)
 {
@@ -79,6 +80,26 @@ bool decode_add(Decoder *d, DecodeList *list, void *item)
 }
 
 /* ---- types ---- */
+
+/* Both messages have the same fields; what is left out is the widest. */
+static bool decode_interval_type(Decoder *d, ProtoReader r, uint8_t kind, Type *ret_type)
+{
+    int32_t start = 0, end = (int32_t)interval_last_field(kind);
+    ProtoField f;
+    int n;
+    while ((n = decode_next(d, &r, &f)) > 0) {
+        if (f.number == SPARK_TYPE_DAY_TIME_INTERVAL_START_FIELD)
+            start = proto_int32(f.value);
+        else if (f.number == SPARK_TYPE_DAY_TIME_INTERVAL_END_FIELD)
+            end = proto_int32(f.value);
+    }
+    if (n < 0)
+        return false;
+    if (start < 0 || end < start || end > (int32_t)interval_last_field(kind))
+        return decode_unsupported(d, "an interval type of these fields"), false;
+    *ret_type = interval_type(kind, (uint32_t)start, (uint32_t)end);
+    return true;
+}
 
 static bool decode_decimal_type(Decoder *d, ProtoReader r, Type *ret_type)
 {
@@ -204,8 +225,6 @@ bool decode_type(Decoder *d, ProtoReader r, Type *ret_type)
         {SPARK_TYPE_DATE, TYPE_DATE},
         {SPARK_TYPE_TIMESTAMP, TYPE_TIMESTAMP},
         {SPARK_TYPE_TIMESTAMP_NTZ, TYPE_TIMESTAMP_NTZ},
-        {SPARK_TYPE_YEAR_MONTH_INTERVAL, TYPE_INTERVAL_YM},
-        {SPARK_TYPE_DAY_TIME_INTERVAL, TYPE_INTERVAL_DT},
     };
     ProtoField f;
     int n;
@@ -222,6 +241,10 @@ bool decode_type(Decoder *d, ProtoReader r, Type *ret_type)
         switch (f.number) {
         case SPARK_TYPE_DECIMAL:
             return decode_decimal_type(d, inner, ret_type);
+        case SPARK_TYPE_YEAR_MONTH_INTERVAL:
+            return decode_interval_type(d, inner, TYPE_INTERVAL_YM, ret_type);
+        case SPARK_TYPE_DAY_TIME_INTERVAL:
+            return decode_interval_type(d, inner, TYPE_INTERVAL_DT, ret_type);
         case SPARK_TYPE_STRUCT:
             return decode_struct_type(d, inner, ret_type);
         case SPARK_TYPE_ARRAY:

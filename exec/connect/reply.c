@@ -10,6 +10,7 @@
 #include "connect/proto/spark_service.h"
 #include "connect/proto/spark_types.h"
 #include "exec/connect/nested_arrow.h"
+#include "exec/vec/interval.h"
 
 /* ---- types ---- */
 
@@ -65,12 +66,12 @@ void reply_put_type(ProtoWriter *w, uint32_t number, Type type)
         proto_put_string(w, SPARK_TYPE_STRING_COLLATION, "UTF8_BINARY");
         break;
     case TYPE_INTERVAL_YM:
-        proto_put_int64(w, SPARK_TYPE_YEAR_MONTH_INTERVAL_START_FIELD, 0);
-        proto_put_int64(w, SPARK_TYPE_YEAR_MONTH_INTERVAL_END_FIELD, 1);
+        proto_put_int64(w, SPARK_TYPE_YEAR_MONTH_INTERVAL_START_FIELD, interval_start(type));
+        proto_put_int64(w, SPARK_TYPE_YEAR_MONTH_INTERVAL_END_FIELD, interval_end(type));
         break;
     case TYPE_INTERVAL_DT:
-        proto_put_int64(w, SPARK_TYPE_DAY_TIME_INTERVAL_START_FIELD, 0);
-        proto_put_int64(w, SPARK_TYPE_DAY_TIME_INTERVAL_END_FIELD, 3);
+        proto_put_int64(w, SPARK_TYPE_DAY_TIME_INTERVAL_START_FIELD, interval_start(type));
+        proto_put_int64(w, SPARK_TYPE_DAY_TIME_INTERVAL_END_FIELD, interval_end(type));
         break;
     case TYPE_ARRAY:
         reply_put_type(w, SPARK_TYPE_ARRAY_ELEMENT_TYPE, type.children[0].type);

@@ -9,6 +9,7 @@
 
 #include "exec/kernel/civil.h"
 #include "exec/kernel/zone.h"
+#include "exec/vec/interval.h"
 #include "exec/vec/nested.h"
 
 /*
@@ -158,30 +159,6 @@ static uint32_t format_double(double d, bool single, char *buf, size_t size)
                               mantissa + exponent + 1);
 }
 
-static uint32_t format_interval_ym(int64_t months, char *buf, size_t size)
-{
-    uint64_t m = months < 0 ? -(uint64_t)months : (uint64_t)months;
-    return (uint32_t)snprintf(buf, size, "INTERVAL '%s%llu-%llu' YEAR TO MONTH",
-                              months < 0 ? "-" : "", (unsigned long long)(m / 12),
-                              (unsigned long long)(m % 12));
-}
-
-static uint32_t format_interval_dt(int64_t micros, char *buf, size_t size)
-{
-    uint64_t m = micros < 0 ? -(uint64_t)micros : (uint64_t)micros;
-    uint64_t seconds = m / 1000000, fraction = m % 1000000;
-    char tail[16] = "";
-    if (fraction) {
-        int n = snprintf(tail, sizeof(tail), ".%06u", (unsigned)fraction);
-        while (n > 1 && tail[n - 1] == '0')
-            tail[--n] = '\0';
-    }
-    return (uint32_t)snprintf(buf, size, "INTERVAL '%s%llu %02u:%02u:%02u%s' DAY TO SECOND",
-                              micros < 0 ? "-" : "", (unsigned long long)(seconds / 86400),
-                              (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
-                              (unsigned)(seconds % 60), tail);
-}
-
 static uint32_t format_value(Type from, PhysKind phys, CastValue x, char *buf, size_t size)
 {
     switch (from.kind) {
@@ -198,9 +175,8 @@ static uint32_t format_value(Type from, PhysKind phys, CastValue x, char *buf, s
     case TYPE_DECIMAL:
         return (uint32_t)dec_format(phys == PHYS_I128 ? x.d : x.i, from.scale, buf);
     case TYPE_INTERVAL_YM:
-        return format_interval_ym(x.i, buf, size);
     case TYPE_INTERVAL_DT:
-        return format_interval_dt(x.i, buf, size);
+        return interval_format(from, x.i, buf);
     default:
         return (uint32_t)dec_format(x.i, 0, buf);
     }
@@ -621,17 +597,16 @@ static bool is_time(Type t)
 /* Is there such a cast at all in ANSI mode? */
 static bool cast_exists(Type from, Type to)
 {
-    bool interval_from = from.kind == TYPE_INTERVAL_YM || from.kind == TYPE_INTERVAL_DT;
-    bool interval_to = to.kind == TYPE_INTERVAL_YM || to.kind == TYPE_INTERVAL_DT;
-
     if (from.kind >= TYPE_ARRAY || to.kind >= TYPE_ARRAY || to.kind == TYPE_NULL)
         return false;
     if (to.kind == TYPE_STRING)
         return true;
     if (to.kind == TYPE_BINARY)
         return from.kind == TYPE_STRING;
-    if (from.kind == TYPE_BINARY || interval_from || interval_to)
+    if (from.kind == TYPE_BINARY)
         return false;
+    if (type_is_interval(from) || type_is_interval(to))
+        return from.kind == to.kind;
     if (to.kind == TYPE_DATE)
         return from.kind == TYPE_STRING || is_time(from);
     if (from.kind == TYPE_DATE)
@@ -662,7 +637,7 @@ bool expr_bind_cast(Step *step, const Step *steps)
         step->can_fail = arg->can_fail;
         return true;
     }
-    bool same_bytes = (to.kind == TYPE_STRING || to.kind == TYPE_BINARY) ||
+    bool same_bytes = (to.kind == TYPE_STRING || to.kind == TYPE_BINARY) || type_is_interval(to) ||
                       (to.kind == TYPE_TIMESTAMP && from.kind == TYPE_TIMESTAMP_NTZ) ||
                       (to.kind == TYPE_TIMESTAMP_NTZ && from.kind == TYPE_TIMESTAMP);
     if (same_bytes) {

@@ -35,6 +35,12 @@ int expr_fail_overflow(ExprState *s, const Step *step, const char *what)
                         "%s %s caused overflow.%s", type, what, alternative);
         return positioned(s, step, QUERY_E_FAILED);
     }
+    if (step->type.kind == TYPE_INTERVAL_YM || step->type.kind == TYPE_INTERVAL_DT) {
+        query_error_set(s->error, DATA_ERROR_ARITHMETIC,
+                        "INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", "22015",
+                        "Integer overflow while operating with intervals.%s", alternative);
+        return positioned(s, step, QUERY_E_FAILED);
+    }
     query_error_set(s->error, DATA_ERROR_ARITHMETIC, "ARITHMETIC_OVERFLOW", "22003",
                     "%s overflow in '%s'.%s If necessary set " ANSI_CONFIG
                     " to \"false\" to bypass this error.",

@@ -53,6 +53,7 @@ extern const RowRule row_rules_regex[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_zone[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_interval[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_math[FN_ROW_LAST - FN_ROW_FIRST];
 const RowRule *row_rule(FunctionId id);
 bool row_can_fail(FunctionId id);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
 #include "exec/plan/function_table.h"
+#include "exec/vec/interval.h"
 
 /* ---- aggregate functions ---- */
 
@@ -263,6 +264,28 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
     return true;
 }
 
+/* avg(interval) is sum(interval) / count(interval). */
+static Expr *average_interval(Binder *b, Scope *scope, const Aggregate *average)
+{
+    Aggregate parts[2] = {*average, *average};
+    Expr *made[2];
+    parts[0].id = AGG_SUM;
+    parts[0].type = average->arg->type;
+    parts[1].id = AGG_COUNT;
+    parts[1].type = TYPE(LONG);
+    parts[1].nullable = false;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t number;
+        if (!collect(b, scope->aggregate, &parts[i], &number))
+            return NULL;
+        made[i] = bind_check(b, expr_column(b->arena, scope->aggregate_base + number, parts[i].type,
+                                            parts[i].nullable));
+        if (!made[i])
+            return NULL;
+    }
+    return bind_scaled_interval(b, FN_DIVIDE, made[0], made[1]);
+}
+
 Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
 {
     if (scope->inside_aggregate)
@@ -297,6 +320,8 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
     }
     if (!bind_arguments(b, scope, e, &a))
         return NULL;
+    if (a.id == AGG_AVG && type_is_interval(a.arg->type))
+        return average_interval(b, scope, &a);
     if (a.distinct && a.arg)
         a.arg = bind_normalised(b, a.arg);
     bool key = (a.id == AGG_MIN || a.id == AGG_MAX) && a.arg->kind == EXPR_CALL &&

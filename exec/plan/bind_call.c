@@ -12,6 +12,7 @@
 #include "exec/plan/bind_signed.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
+#include "exec/vec/interval.h"
 
 bool function_is_aggregate(const char *name)
 {
@@ -182,11 +183,6 @@ static bool is_date_or_clock(Type t)
     return t.kind == TYPE_DATE || t.kind == TYPE_TIMESTAMP || t.kind == TYPE_TIMESTAMP_NTZ;
 }
 
-static bool is_interval(Type t)
-{
-    return t.kind == TYPE_INTERVAL_YM || t.kind == TYPE_INTERVAL_DT;
-}
-
 static Expr *negated(Binder *b, Expr *e)
 {
     if (e->kind == EXPR_LITERAL && !e->literal.is_null && e->literal.i != INT64_MIN)
@@ -203,18 +199,11 @@ static Expr *bind_date_interval(Binder *b, const UExpr *e, FunctionId id, Expr *
     if (!interval)
         return NULL;
     Type type = date->type;
-    /* Whole days leave a date a date; hours make it a timestamp. */
+    /* An interval of days leaves a date a date; one with hours makes it a timestamp. */
     if (type.kind == TYPE_DATE && interval->type.kind == TYPE_INTERVAL_DT) {
-        bool days = interval->kind == EXPR_LITERAL &&
-                    (interval->literal.is_null || interval->literal.i % USEC_PER_DAY == 0);
-        if (days) {
-            int64_t n = interval->literal.is_null ? 0 : interval->literal.i / USEC_PER_DAY;
-            if (n == (int32_t)n) {
-                Expr *count = interval->literal.is_null ? expr_null(b->arena, TYPE(INT))
-                                                        : expr_int(b->arena, (int32_t)n);
-                return call(b, FN_DATE_ADD, TYPE(DATE), (Expr *[]){date, bind_check(b, count)}, 2);
-            }
-        }
+        if (interval_end(interval->type) == 0)
+            return call(b, FN_DATE_ADD, TYPE(DATE),
+                        (Expr *[]){date, bind_cast_to(b, interval, TYPE(INT))}, 2);
         date = bind_cast_to(b, date, TYPE(TIMESTAMP));
         type = TYPE(TIMESTAMP);
     }
@@ -223,14 +212,27 @@ static Expr *bind_date_interval(Binder *b, const UExpr *e, FunctionId id, Expr *
     return call(b, FN_DATE_ADD_INTERVAL, type, (Expr *[]){date, interval}, 2);
 }
 
+static bool is_factor(Type t)
+{
+    return type_is_numeric(t) || t.kind == TYPE_STRING || t.kind == TYPE_NULL;
+}
+
 static Expr *bind_date_arithmetic(Binder *b, const UExpr *e, FunctionId id, Expr *left, Expr *right)
 {
     Type l = left->type, r = right->type;
-    if (is_interval(l) && is_interval(r) && l.kind == r.kind && (id == FN_ADD || id == FN_SUBTRACT))
-        return call(b, id, l, (Expr *[]){left, right}, 2);
-    if (id == FN_ADD && is_interval(l) && is_date_or_clock(r))
+    if (type_is_interval(l) && type_is_interval(r) && l.kind == r.kind &&
+        (id == FN_ADD || id == FN_SUBTRACT)) {
+        Type wide = interval_wider(l, r);
+        return call(b, id, wide,
+                    (Expr *[]){bind_cast_to(b, left, wide), bind_cast_to(b, right, wide)}, 2);
+    }
+    if (id == FN_MULTIPLY && type_is_interval(l) && is_factor(r))
+        return bind_scaled_interval(b, id, left, right);
+    if (id == FN_MULTIPLY && type_is_interval(r) && is_factor(l))
+        return bind_scaled_interval(b, id, right, left);
+    if (id == FN_ADD && type_is_interval(l) && is_date_or_clock(r))
         return bind_date_interval(b, e, id, right, left);
-    if ((id == FN_ADD || id == FN_SUBTRACT) && is_date_or_clock(l) && is_interval(r))
+    if ((id == FN_ADD || id == FN_SUBTRACT) && is_date_or_clock(l) && type_is_interval(r))
         return bind_date_interval(b, e, id, left, right);
     if (id == FN_ADD && r.kind == TYPE_DATE && type_is_integral(l)) {
         Expr *swap = left;
@@ -245,12 +247,8 @@ static Expr *bind_date_arithmetic(Binder *b, const UExpr *e, FunctionId id, Expr
         return call(b, id == FN_ADD ? FN_DATE_ADD : FN_DATE_SUB, TYPE(DATE),
                     (Expr *[]){left, right}, 2);
     }
-    if (id == FN_SUBTRACT && l.kind == TYPE_DATE && r.kind == TYPE_DATE)
-        return bind_unsupported(b, e->position, e->stop,
-                                "the difference of dates as an interval; use datediff()");
     if (id == FN_SUBTRACT && is_date_or_clock(l) && is_date_or_clock(r))
-        return bind_unsupported(b, e->position, e->stop,
-                                "the difference of timestamps as an interval");
+        return bind_difference(b, left, right);
     return bind_wrong_types(b, e, left, right);
 }
 
@@ -307,8 +305,8 @@ static bool number_operands(Binder *b, const UExpr *e, Expr **left, Expr **right
 
 static Expr *bind_arithmetic(Binder *b, const UExpr *e, FunctionId id, Expr *left, Expr *right)
 {
-    if (is_date_or_clock(left->type) || is_date_or_clock(right->type) || is_interval(left->type) ||
-        is_interval(right->type))
+    if (is_date_or_clock(left->type) || is_date_or_clock(right->type) ||
+        type_is_interval(left->type) || type_is_interval(right->type))
         return bind_date_arithmetic(b, e, id, left, right);
     if (!number_operands(b, e, &left, &right))
         return NULL;
@@ -329,8 +327,9 @@ static Expr *bind_arithmetic(Binder *b, const UExpr *e, FunctionId id, Expr *lef
 
 static Expr *bind_divide(Binder *b, const UExpr *e, Expr *left, Expr *right)
 {
-    if (is_interval(left->type))
-        return bind_unsupported(b, e->position, e->stop, "division of intervals");
+    if (type_is_interval(left->type))
+        return is_factor(right->type) ? bind_scaled_interval(b, FN_DIVIDE, left, right)
+                                      : unexpected_input(b, e, 1, "NUMERIC", right);
     if (!number_operands(b, e, &left, &right))
         return NULL;
     bool l_float = left->type.kind == TYPE_FLOAT || left->type.kind == TYPE_DOUBLE;
@@ -408,7 +407,7 @@ static Expr *bind_sign(Binder *b, const UExpr *e, FunctionId id, Expr *arg)
         arg = bind_cast_to(b, arg, TYPE(DOUBLE));
     if (!arg)
         return NULL;
-    if (!type_is_numeric(arg->type) && !is_interval(arg->type))
+    if (!type_is_numeric(arg->type) && !type_is_interval(arg->type))
         return unexpected_input(b, e, 0, "NUMERIC\" or \"INTERVAL", arg);
     return call(b, id, arg->type, &arg, 1);
 }
@@ -783,11 +782,18 @@ static Expr *bind_date_part(Binder *b, const UExpr *e, Expr **args)
         field[n] = '\0';
         for (char *c = field; *c; c++)
             *c = (char)tolower((unsigned char)*c);
-        for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (type_is_interval(args[1]->type)) {
+            Expr *made = bind_interval_field(b, field, args[1]);
+            if (made || b->result)
+                return made;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(fields) && !type_is_interval(args[1]->type); i++)
             if (strcmp(field, fields[i].name) == 0)
                 return bind_rule(b, e, function_find(fields[i].function), args + 1, 1);
-        if (strcmp(field, "second") == 0 || strcmp(field, "seconds") == 0 ||
-            strcmp(field, "s") == 0 || strcmp(field, "sec") == 0) {
+        if (type_is_interval(args[1]->type))
+            ;
+        else if (strcmp(field, "second") == 0 || strcmp(field, "seconds") == 0 ||
+                 strcmp(field, "s") == 0 || strcmp(field, "sec") == 0) {
             Expr *second = bind_rule(b, e, function_find("second"), args + 1, 1);
             return second ? bind_cast_to(b, second, TYPE_DECIMAL_OF(8, 6)) : NULL;
         }
@@ -838,7 +844,7 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
     if (strcmp(name, "positive") == 0) {
         if (args[0]->type.kind == TYPE_STRING || args[0]->type.kind == TYPE_NULL)
             return bind_cast_to(b, args[0], TYPE(DOUBLE));
-        if (!type_is_numeric(args[0]->type) && !is_interval(args[0]->type))
+        if (!type_is_numeric(args[0]->type) && !type_is_interval(args[0]->type))
             return unexpected_input(b, e, 0, "NUMERIC", args[0]);
         return args[0];
     }

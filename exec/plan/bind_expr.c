@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
 #include "exec/plan/datetime.h"
+#include "exec/vec/interval.h"
 
 void *bind_fail(Binder *b, int r)
 {
@@ -407,6 +408,8 @@ Expr *bind_cast_to(Binder *b, Expr *e, Type type)
         return e;
     if (type_is_nested(e->type) || type_is_nested(type))
         return bind_cast_nested(b, e, type, false);
+    if (type_is_interval(e->type) || type_is_interval(type))
+        return bind_cast_interval(b, e, type, false);
     /* A clock on the wall and an instant differ by the zone. */
     if (e->type.kind == TYPE_TIMESTAMP &&
         (type.kind == TYPE_DATE || type.kind == TYPE_STRING || type.kind == TYPE_TIMESTAMP_NTZ))
@@ -425,6 +428,8 @@ Expr *bind_try_cast(Binder *b, Expr *e, Type type)
 {
     if (!e || type_equal(e->type, type))
         return e;
+    if (type_is_interval(e->type) || type_is_interval(type))
+        return bind_cast_interval(b, e, type, true);
     bool clock = type.kind == TYPE_TIMESTAMP || e->type.kind == TYPE_TIMESTAMP;
     if (clock && e->type.kind == TYPE_STRING)
         return bind_instant_of_text(b, e, true);

@@ -192,6 +192,15 @@ Expr *bind_cast_to(Binder *b, Expr *e, Type type);
 /* NULL where a cast would fail. */
 Expr *bind_try_cast(Binder *b, Expr *e, Type type);
 
+/* bind_interval.c */
+Expr *bind_cast_interval(Binder *b, Expr *e, Type type, bool try_cast);
+/* Of two dates or points in time. */
+Expr *bind_difference(Binder *b, Expr *left, Expr *right);
+/* @id: FN_MULTIPLY or FN_DIVIDE. */
+Expr *bind_scaled_interval(Binder *b, FunctionId id, Expr *interval, Expr *by);
+/* "day" of an interval. Return: NULL, too, when it has no such field. */
+Expr *bind_interval_field(Binder *b, const char *name, Expr *interval);
+
 /* bind_zone.c: TIMESTAMP to TIMESTAMP_NTZ by the session's zone, and back */
 const struct Zone *bind_zone(Binder *b);
 bool bind_zone_is_utc(const Binder *b);

@@ -339,6 +339,8 @@ static Expr *bind_window_aggregate(Binder *b, Scope *scope, const UExpr *e, cons
     scope->used_outer |= inner.used_outer;
     if (!made)
         return NULL;
+    if (one.n_aggregates > 1)
+        return bind_unsupported(b, e->position, e->stop, "avg of intervals with OVER");
     f->aggregate = one.aggregates[0];
     if (f->aggregate.distinct)
         return bind_unsupported(b, e->position, e->stop,

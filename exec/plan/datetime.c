@@ -155,22 +155,3 @@ size_t plan_format_timestamp(int64_t usec, char *buf, size_t size)
     return (size_t)snprintf(buf, size, "%s %02d:%02d:%02d%s", date, second / 3600, second / 60 % 60,
                             second % 60, fraction);
 }
-
-size_t plan_format_interval_ym(int64_t months, char *buf, size_t size)
-{
-    int64_t m = months < 0 ? -months : months;
-    return (size_t)snprintf(buf, size, "INTERVAL '%s%lld-%lld' YEAR TO MONTH",
-                            months < 0 ? "-" : "", (long long)(m / 12), (long long)(m % 12));
-}
-
-size_t plan_format_interval_dt(int64_t usec, char *buf, size_t size)
-{
-    uint64_t u = usec < 0 ? -(uint64_t)usec : (uint64_t)usec;
-    char fraction[16];
-    format_fraction((int64_t)(u % 1000000), fraction);
-    uint64_t s = u / 1000000;
-    return (size_t)snprintf(buf, size, "INTERVAL '%s%llu %02llu:%02llu:%02llu%s' DAY TO SECOND",
-                            usec < 0 ? "-" : "", (unsigned long long)(s / 86400),
-                            (unsigned long long)(s / 3600 % 24), (unsigned long long)(s / 60 % 60),
-                            (unsigned long long)(s % 60), fraction);
-}

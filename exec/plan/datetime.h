@@ -24,6 +24,3 @@ bool plan_parse_date(const char *text, size_t n, int32_t *ret_days);
 size_t plan_format_date(int64_t days, char *buf, size_t size);
 /* "2024-02-05 01:02:03.5". @size at least 48. */
 size_t plan_format_timestamp(int64_t usec, char *buf, size_t size);
-/* "INTERVAL '1-2' YEAR TO MONTH", "INTERVAL '1 02:03:04.5' DAY TO SECOND". @size at least 80. */
-size_t plan_format_interval_ym(int64_t months, char *buf, size_t size);
-size_t plan_format_interval_dt(int64_t usec, char *buf, size_t size);

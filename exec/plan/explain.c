@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/datetime.h"
+#include "exec/vec/interval.h"
 #include "exec/plan/expr_build.h"
 #include "exec/plan/function_table.h"
 
@@ -73,12 +74,8 @@ static void print_literal(FILE *out, Type type, const Literal *literal)
         fputs(buf, out);
         break;
     case TYPE_INTERVAL_YM:
-        plan_format_interval_ym(literal->i, buf, sizeof(buf));
-        fputs(buf, out);
-        break;
     case TYPE_INTERVAL_DT:
-        plan_format_interval_dt(literal->i, buf, sizeof(buf));
-        fputs(buf, out);
+        fprintf(out, "%.*s", (int)interval_format(type, literal->i, buf), buf);
         break;
     default:
         fprintf(out, "%lld", (long long)literal->i);

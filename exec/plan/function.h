@@ -239,6 +239,13 @@ typedef enum FunctionId {
     FN_ZONE_INSTANT,      /* clock on the wall, zone name */
     FN_TIMESTAMP_OF_TEXT, /* string, zone name */
     FN_ZONE_ADD_INTERVAL, /* instant, interval, zone name */
+    FN_INTERVAL_CUT,      /* interval, unit: long */
+    FN_INTERVAL_PART,     /* interval, divisor: long, modulus: long or 0 */
+    FN_INTERVAL_OF,       /* long, unit: long */
+    FN_INTERVAL_OF_TEXT,  /* string */
+    FN_INTERVAL_BETWEEN,  /* two clocks on the wall */
+    FN_INTERVAL_TIMES,    /* interval, number */
+    FN_INTERVAL_OVER,     /* interval, number */
     FN_ROW_LAST,          /* new ones stand before it */
     _FN_MAX,
 } FunctionId;

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "exec/plan/bind_internal.h"
 #include "exec/plan/datetime.h"
+#include "exec/vec/interval.h"
 
 #define NAME_BYTES_MAX 4096u
 
@@ -140,10 +141,8 @@ static void put_literal(Name *name, Type type, const Literal *literal)
         put(name, "'");
         return;
     case TYPE_INTERVAL_YM:
-        plan_format_interval_ym(literal->i, buf, sizeof(buf));
-        break;
     case TYPE_INTERVAL_DT:
-        plan_format_interval_dt(literal->i, buf, sizeof(buf));
+        buf[interval_format(type, literal->i, buf)] = '\0';
         break;
     default:
         snprintf(buf, sizeof(buf), "%lld", (long long)literal->i);

@@ -3,6 +3,7 @@
 #include "exec/plan/type_rules.h"
 
 #include "base/cleanup.h"
+#include "exec/vec/interval.h"
 
 Type type_decimal_adjusted(int precision, int scale)
 {
@@ -98,6 +99,10 @@ bool type_wider(Type a, Type b, Type *ret)
     }
     if (type_is_numeric(a) && type_is_numeric(b))
         return wider_number(a, b, ret);
+    if (type_is_interval(a) && a.kind == b.kind) {
+        *ret = interval_wider(a, b);
+        return true;
+    }
     if (a.kind == TYPE_STRING || b.kind == TYPE_STRING) {
         Type other = a.kind == TYPE_STRING ? b : a;
         if (!is_atomic(other))
@@ -131,6 +136,15 @@ bool type_wider_to_string(Type a, Type b, Type *ret)
     return type_wider(a, b, ret);
 }
 
+static bool interval_can_cast(Type from, Type to)
+{
+    if (type_is_interval(from) && type_is_interval(to))
+        return from.kind == to.kind;
+    Type other = type_is_interval(from) ? to : from;
+    return other.kind == TYPE_STRING || other.kind == TYPE_NULL || type_is_integral(other) ||
+           other.kind == TYPE_DECIMAL;
+}
+
 bool type_can_cast(Type from, Type to, bool ansi)
 {
     if (type_equal(from, to) || from.kind == TYPE_NULL)
@@ -148,6 +162,8 @@ bool type_can_cast(Type from, Type to, bool ansi)
         return false;
     if (from.kind == TYPE_STRING || to.kind == TYPE_STRING)
         return true;
+    if (type_is_interval(from) || type_is_interval(to))
+        return interval_can_cast(from, to);
     if (from.kind == TYPE_BINARY || to.kind == TYPE_BINARY)
         return to.kind == TYPE_BINARY && type_is_integral(from) && !ansi;
     bool from_number = type_is_numeric(from), to_number = type_is_numeric(to);

@@ -13,6 +13,7 @@
 #include "exec/kernel/zone.h"
 #include "exec/plan/datetime.h"
 #include "exec/sql/literal.h"
+#include "exec/vec/interval.h"
 
 /* Spark throws an ArithmeticException here, although it is the parser that does. */
 static UExpr *decimal_too_long(Parser *p, const Token *t)
@@ -253,30 +254,32 @@ UExpr *parse_typed_literal(Parser *p)
 typedef struct Interval {
     __int128 months, usec;
     bool has_months, has_usec;
+    uint8_t start, end; /* of the fields that were named */
 } Interval;
 
 static const struct {
     const char *name;
     int64_t months, usec;
+    uint8_t field;
 } units[] = {
-    {"year", 12, 0},
-    {"years", 12, 0},
-    {"month", 1, 0},
-    {"months", 1, 0},
-    {"week", 0, 7 * USEC_PER_DAY},
-    {"weeks", 0, 7 * USEC_PER_DAY},
-    {"day", 0, USEC_PER_DAY},
-    {"days", 0, USEC_PER_DAY},
-    {"hour", 0, INT64_C(3600000000)},
-    {"hours", 0, INT64_C(3600000000)},
-    {"minute", 0, INT64_C(60000000)},
-    {"minutes", 0, INT64_C(60000000)},
-    {"second", 0, INT64_C(1000000)},
-    {"seconds", 0, INT64_C(1000000)},
-    {"millisecond", 0, INT64_C(1000)},
-    {"milliseconds", 0, INT64_C(1000)},
-    {"microsecond", 0, INT64_C(1)},
-    {"microseconds", 0, INT64_C(1)},
+    {"year", 12, 0, 0},
+    {"years", 12, 0, 0},
+    {"month", 1, 0, 1},
+    {"months", 1, 0, 1},
+    {"week", 0, 7 * USEC_PER_DAY, 0},
+    {"weeks", 0, 7 * USEC_PER_DAY, 0},
+    {"day", 0, USEC_PER_DAY, 0},
+    {"days", 0, USEC_PER_DAY, 0},
+    {"hour", 0, INT64_C(3600000000), 1},
+    {"hours", 0, INT64_C(3600000000), 1},
+    {"minute", 0, INT64_C(60000000), 2},
+    {"minutes", 0, INT64_C(60000000), 2},
+    {"second", 0, INT64_C(1000000), 3},
+    {"seconds", 0, INT64_C(1000000), 3},
+    {"millisecond", 0, INT64_C(1000), 3},
+    {"milliseconds", 0, INT64_C(1000), 3},
+    {"microsecond", 0, INT64_C(1), 3},
+    {"microseconds", 0, INT64_C(1), 3},
 };
 
 static int find_unit(const char *s, size_t n)
@@ -311,6 +314,10 @@ static bool interval_add(Interval *v, const char *s, size_t n, int unit, bool ne
     }
     if (i != n)
         return false;
+    uint8_t field = units[unit].field;
+    bool first = !v->has_months && !v->has_usec;
+    v->start = first || field < v->start ? field : v->start;
+    v->end = first || field > v->end ? field : v->end;
     if (units[unit].months) {
         v->has_months = true;
         v->months += (negative ? -whole : whole) * units[unit].months;
@@ -332,8 +339,9 @@ static UExpr *interval_literal(Parser *p, const Token *t, const Interval *v)
     if (value > max || value < -max - 1)
         return parse_error_at(p, t, "INTERVAL_ARITHMETIC_OVERFLOW", "22015",
                               "The interval is out of range.");
-    return uexpr_literal(p->b, v->has_months ? TYPE(INTERVAL_YM) : TYPE(INTERVAL_DT),
-                         (Literal){.i = (int64_t)value});
+    Type type =
+        interval_type(v->has_months ? TYPE_INTERVAL_YM : TYPE_INTERVAL_DT, v->start, v->end);
+    return uexpr_literal(p->b, type, (Literal){.i = (int64_t)value});
 }
 
 static UExpr *bad_interval(Parser *p, const Token *t)

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "exec/sql/parser_internal.h"
+#include "exec/vec/interval.h"
 
 static const struct {
     const char *name;
@@ -142,15 +143,21 @@ static bool parse_nested(Parser *p, uint8_t kind, Type *ret_type)
 
 static bool parse_interval_type(Parser *p, Type *ret_type)
 {
-    static const char *const units[] = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"};
-    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-        if (!accept_word(p, units[i]))
-            continue;
-        if (accept_word(p, "TO"))
-            if (!parse_any_identifier(p))
-                return false;
-        *ret_type = i < 2 ? TYPE(INTERVAL_YM) : TYPE(INTERVAL_DT);
-        return true;
+    for (uint8_t kind = TYPE_INTERVAL_YM; kind <= TYPE_INTERVAL_DT; kind++) {
+        for (uint32_t start = 0; start <= interval_last_field(kind); start++) {
+            if (!accept_word(p, interval_field_name(kind, start)))
+                continue;
+            uint32_t end = start;
+            if (accept_word(p, "TO")) {
+                for (end = start + 1; end <= interval_last_field(kind); end++)
+                    if (accept_word(p, interval_field_name(kind, end)))
+                        break;
+                if (end > interval_last_field(kind))
+                    return syntax_error(p), false;
+            }
+            *ret_type = interval_type(kind, start, end);
+            return true;
+        }
     }
     return syntax_error(p), false;
 }

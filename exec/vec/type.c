@@ -2,8 +2,11 @@
 #include "exec/vec/type.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "exec/vec/interval.h"
 
 #define TYPE_FORMAT_DEPTH_MAX 64u
 
@@ -32,8 +35,6 @@ static const char *const type_names[_TYPE_KIND_MAX] = {
     [TYPE_DATE] = "date",
     [TYPE_TIMESTAMP] = "timestamp",
     [TYPE_TIMESTAMP_NTZ] = "timestamp_ntz",
-    [TYPE_INTERVAL_YM] = "interval year to month",
-    [TYPE_INTERVAL_DT] = "interval day to second",
     [TYPE_ARRAY] = "array",
     [TYPE_MAP] = "map",
     [TYPE_STRUCT] = "struct",
@@ -61,7 +62,8 @@ bool type_equal(Type a, Type b)
 {
     if (a.kind != b.kind || a.n_children != b.n_children)
         return false;
-    if (a.kind == TYPE_DECIMAL && (a.precision != b.precision || a.scale != b.scale))
+    if ((a.kind == TYPE_DECIMAL || type_is_interval(a)) &&
+        (a.precision != b.precision || a.scale != b.scale))
         return false;
     for (uint32_t i = 0; i < a.n_children; i++)
         if (!type_equal(a.children[i].type, b.children[i].type) ||
@@ -94,11 +96,24 @@ static size_t append(char *buf, size_t size, size_t at, const char *text)
     return at + n;
 }
 
+static size_t format_interval_type(Type type, char *buf, size_t size, size_t at)
+{
+    uint32_t start = interval_start(type), end = interval_end(type);
+    char text[40];
+    snprintf(text, sizeof(text), "interval %s%s%s", interval_field_name(type.kind, start),
+             end > start ? " to " : "", end > start ? interval_field_name(type.kind, end) : "");
+    for (char *c = text; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return append(buf, size, at, text);
+}
+
 static size_t format_at(Type type, char *buf, size_t size, size_t at, uint32_t depth)
 {
     if (depth > TYPE_FORMAT_DEPTH_MAX)
         return append(buf, size, at, "...");
 
+    if (type_is_interval(type))
+        return format_interval_type(type, buf, size, at);
     at = append(buf, size, at, type.kind < _TYPE_KIND_MAX ? type_names[type.kind] : "?");
     if (type.kind == TYPE_DECIMAL) {
         char digits[24];
