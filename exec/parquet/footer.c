@@ -279,11 +279,15 @@ static const char *chunk_check(ChunkDraft *d, const ParquetFile *file)
     uint64_t size = io_file_size(file->io), start;
     ParquetChunk *c = &d->chunk;
 
+    if (c->encrypted) { /* what is said of it without the key is not needed to refuse it */
+        *c = (ParquetChunk){.encrypted = true, .offset = 4, .null_count = -1};
+        return NULL;
+    }
     if (!d->has_meta)
-        return "a column chunk has no metadata (an encrypted file?)";
+        return "a column chunk has no metadata";
     if (d->has_external_file)
         return "a column chunk lies in another file";
-    if (d->type < 0 || d->type >= _PARQUET_PHYSICAL_MAX || d->codec < 0 || d->codec > 100)
+    if (d->type < 0 || d->type >= _PARQUET_PHYSICAL_MAX || d->codec < 0 || d->codec > UINT8_MAX)
         return "a column chunk has an unknown type or codec";
     if (d->n_values < 0 || d->compressed < 0 || d->uncompressed < 0)
         return "a column chunk has a negative size";
@@ -342,6 +346,8 @@ static const char *read_chunk(ThriftReader *r, const ParquetFile *file, const Pa
     while (thrift_next(r, &field)) {
         if (field.id == 1)
             d.has_external_file = true;
+        if (field.id == 8) /* crypto_metadata */
+            d.chunk.encrypted = true;
         if (field.id == 3 && field.type == THRIFT_STRUCT)
             read_chunk_meta(r, &d);
         else
@@ -352,6 +358,10 @@ static const char *read_chunk(ThriftReader *r, const ParquetFile *file, const Pa
     reason = chunk_check(&d, file);
     if (reason)
         return reason;
+    if (d.chunk.encrypted) {
+        *ret_chunk = d.chunk;
+        return NULL;
+    }
     if (column && column->n_leaves == 1 && !column->unreadable && !column->nested &&
         d.type != column->physical)
         return "a column chunk has another type than the schema says";
@@ -385,6 +395,7 @@ static const char *make_spans(ParquetFile *file, ParquetRowGroup *group)
         span->offset = 4;
         for (uint32_t k = 0; k < c->n_leaves; k++) {
             const ParquetChunk *leaf = &group->chunks[c->leaf + k];
+            span->encrypted |= leaf->encrypted;
             if (leaf->n_values == 0)
                 continue;
             if (span->n_values == 0 || leaf->offset < span->offset)
@@ -440,6 +451,7 @@ static const char *read_row_group(ThriftReader *r, ParquetFile *file, ParquetRow
         return "a row group is broken";
     for (uint32_t i = 0; i < file->n_columns; i++)
         if (!file->columns[i].unreadable && !file->columns[i].nested &&
+            !chunks[file->columns[i].leaf].encrypted &&
             chunks[file->columns[i].leaf].n_values != (uint64_t)n_rows)
             return "a column chunk has another number of values than its row group";
     group->n_rows = (uint64_t)n_rows;

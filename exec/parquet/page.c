@@ -77,6 +77,8 @@ static void read_data_header(ThriftReader *r, bool is_dictionary, PageHeader *h)
             h->encoding = thrift_int(r, &field);
         else if (field.id == 3 && !is_dictionary)
             h->level_encoding = thrift_int(r, &field);
+        else if (field.id == 4 && !is_dictionary)
+            h->repetition_encoding = thrift_int(r, &field);
         else
             thrift_skip(r, &field);
     }
@@ -462,12 +464,23 @@ static uint32_t level_bits(uint32_t max)
 }
 
 /* Levels of one kind in a page of v1. Moves reader->data behind them. */
-static const char *start_leaf_level(ParquetReader *reader, RleReader *levels, uint32_t max)
+static const char *start_leaf_level(ParquetReader *reader, const PageHeader *header,
+                                    int64_t encoding, RleReader *levels, uint32_t max)
 {
     size_t n = (size_t)(reader->data_end - reader->data), n_levels;
 
     if (max == 0)
         return NULL;
+    if (encoding == PARQUET_BIT_PACKED) {
+        n_levels = ((uint64_t)header->n_values * level_bits(max) + 7) / 8;
+        if (n_levels > n)
+            return "a page's levels are longer than the page";
+        rle_init_bit_packed(levels, reader->data, (uint64_t)header->n_values, level_bits(max));
+        reader->data += n_levels;
+        return NULL;
+    }
+    if (encoding != PARQUET_RLE)
+        return "a page's levels have an unknown encoding";
     if (n < 4)
         return "a page's levels are cut short";
     n_levels = load_u32(reader->data);
@@ -492,10 +505,11 @@ static const char *start_leaf_levels(ParquetReader *reader, const PageHeader *he
         reader->data += header->n_repetition + header->n_definition;
         return NULL;
     }
-    if (header->level_encoding != PARQUET_RLE)
-        return "a nested page's levels have an old encoding";
-    reason = start_leaf_level(reader, &reader->repetition, reader->max_repetition);
-    return reason ? reason : start_leaf_level(reader, &reader->levels.rle, reader->max_definition);
+    reason = start_leaf_level(reader, header, header->repetition_encoding, &reader->repetition,
+                              reader->max_repetition);
+    return reason ? reason
+                  : start_leaf_level(reader, header, header->level_encoding, &reader->levels.rle,
+                                     reader->max_definition);
 }
 
 static const char *start_levels_v2(ParquetReader *reader, const PageHeader *header)
@@ -655,6 +669,7 @@ int page_start(ParquetReader *reader, const PageHeader *header, QueryError *erro
 {
     bool is_v2 = header->type == PARQUET_PAGE_DATA_V2;
     const char *reason;
+    char text[64];
     int r;
 
     if (is_v2 && (header->n_definition < 0 || header->n_repetition < 0 ||
@@ -672,6 +687,11 @@ int page_start(ParquetReader *reader, const PageHeader *header, QueryError *erro
                              : start_levels_v1(reader, header);
     if (!reason)
         reason = start_values(reader, header->encoding);
+    if (reason && header->encoding > PARQUET_BYTE_STREAM_SPLIT) {
+        (void)snprintf(text, sizeof(text), "the encoding %lld of a page is not supported",
+                       (long long)header->encoding);
+        reason = text;
+    }
     if (reason)
         return reader_bad(reader, error, reason);
     reader->page_left = (uint64_t)header->n_values;

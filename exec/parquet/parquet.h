@@ -90,6 +90,7 @@ typedef struct ParquetChunk {
     uint8_t physical;
     bool only_dictionary; /* the writer says that every data page is dictionary-encoded */
     bool min_exact, max_exact;
+    bool encrypted; /* with a key of its own or the footer's: cannot be read */
 } ParquetChunk;
 
 typedef struct ParquetRowGroup {

@@ -91,6 +91,8 @@ int parquet_reader_open(ParquetReader *reader, const ParquetFile *file, uint32_t
         return reader_bad(reader, error, text);
     }
     reader->chunk = parquet_file_chunk(file, row_group, column);
+    if (reader->chunk->encrypted)
+        return reader_bad(reader, error, "it is encrypted, which is not supported");
     if (reader->column->nested)
         return nested_reader_open(reader, row_group, bytes, error);
     return reader_open_chunk(reader, file, reader->column, reader->chunk, bytes, error);
@@ -105,8 +107,8 @@ int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const Parq
     reader->column = column;
     reader->chunk = chunk;
     if (!codec_known(reader->chunk->codec)) {
-        (void)snprintf(text, sizeof(text), "the compression %s is not supported",
-                       codec_name(reader->chunk->codec));
+        (void)snprintf(text, sizeof(text), "the compression %s (%u) is not supported",
+                       codec_name(reader->chunk->codec), reader->chunk->codec);
         return reader_bad(reader, error, text);
     }
     reader->phys = type_phys(reader->column->type);

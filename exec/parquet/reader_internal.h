@@ -34,7 +34,8 @@ typedef enum PageKind {
 } PageKind;
 
 typedef struct PageHeader {
-    int64_t type, n_uncompressed, n_compressed, n_values, n_nulls, encoding, level_encoding;
+    int64_t type, n_uncompressed, n_compressed, n_values, n_nulls, encoding;
+    int64_t level_encoding, repetition_encoding;
     int64_t n_definition, n_repetition; /* bytes, v2 */
     uint32_t crc;
     bool has_crc, has_data, is_compressed;

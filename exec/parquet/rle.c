@@ -12,6 +12,13 @@ bool rle_init(RleReader *r, const uint8_t *bytes, size_t n, uint32_t width)
     return width <= 32;
 }
 
+void rle_init_bit_packed(RleReader *r, const uint8_t *bytes, uint64_t n_values, uint32_t width)
+{
+    *r = (RleReader){
+        .width = width, .left = n_values, .packed = bytes, .highest_first = true, .at = bytes};
+    r->end = r->at; /* nothing follows */
+}
+
 /* Reads the header of the next run. Return: false at the end or when it is broken. */
 static bool next_run(RleReader *r)
 {
@@ -62,6 +69,22 @@ static inline bool ensure_run(RleReader *r)
     return true;
 }
 
+static uint32_t read_highest_first(RleReader *r, uint32_t n, uint32_t *dst)
+{
+    uint32_t max = 0;
+
+    for (uint32_t i = 0; i < n; i++, r->packed_index++) {
+        uint64_t bit = r->packed_index * r->width;
+        uint32_t v = 0;
+
+        for (uint32_t k = 0; k < r->width; k++, bit++)
+            v = v << 1 | (r->packed[bit / 8] >> (7 - bit % 8) & 1);
+        dst[i] = v;
+        max = MAX(max, v);
+    }
+    return max;
+}
+
 /* @n values of the current bit-packed run. */
 static uint32_t read_packed(RleReader *r, uint32_t n, uint32_t *dst)
 {
@@ -101,7 +124,8 @@ bool rle_read(RleReader *r, uint32_t n, uint32_t *dst, uint32_t *ret_max)
             return false;
         m = (uint32_t)MIN((uint64_t)n, r->left);
         if (r->packed) {
-            uint32_t top = read_packed(r, m, dst);
+            uint32_t top =
+                r->highest_first ? read_highest_first(r, m, dst) : read_packed(r, m, dst);
 
             max = MAX(max, top);
         } else {

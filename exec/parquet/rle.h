@@ -20,10 +20,13 @@ typedef struct RleReader {
     uint32_t value;          /* of a repeated run */
     const uint8_t *packed;   /* first byte of a bit-packed run; NULL in a repeated one */
     uint64_t packed_index;   /* next value in it */
+    bool highest_first;      /* BIT_PACKED: bits of a byte from the highest on */
 } RleReader;
 
 /* @width above 32 is refused. */
 bool rle_init(RleReader *r, const uint8_t *bytes, size_t n, uint32_t width);
+/* The old BIT_PACKED encoding: one run of @n_values without a header, for rle_read() alone. */
+void rle_init_bit_packed(RleReader *r, const uint8_t *bytes, uint64_t n_values, uint32_t width);
 /**
  * rle_read() - the next @n values
  * @ret_max:  out, the largest of them; may be NULL

@@ -54,13 +54,15 @@ static int64_t floor_div(int64_t a, int64_t b)
 #define JULIAN_DAY_1970 2440588
 #define MICROS_PER_DAY INT64_C(86400000000)
 
-static bool int96_to_micros(const uint8_t *p, int64_t *ret)
+/* What lies outside of a timestamp's range wraps around, as in Spark. */
+static int64_t int96_to_micros(const uint8_t *p)
 {
-    int64_t nanos = load_i64(p), days = (int64_t)(uint32_t)load_i32(p + 8) - JULIAN_DAY_1970;
+    int64_t nanos = load_i64(p), days = (int64_t)load_i32(p + 8) - JULIAN_DAY_1970;
     int64_t micros;
 
-    return !__builtin_mul_overflow(days, MICROS_PER_DAY, &micros) &&
-           !__builtin_add_overflow(micros, floor_div(nanos, 1000), ret);
+    (void)__builtin_mul_overflow(days, MICROS_PER_DAY, &micros);
+    (void)__builtin_add_overflow(micros, nanos / 1000, &micros);
+    return micros;
 }
 
 #define CONVERT(type, expression)                                                                  \
@@ -117,13 +119,9 @@ static bool convert_fixed(const ParquetColumn *column, const uint8_t *src, uint3
             ok &= !__builtin_mul_overflow(load_i64(src), 1000, &out[i]);
         return ok;
     }
-    case PARQUET_INT96_TO_MICROS: {
-        int64_t *out = dst;
-
-        for (uint32_t i = 0; i < n; i++, src += width)
-            ok &= int96_to_micros(src, &out[i]);
-        return ok;
-    }
+    case PARQUET_INT96_TO_MICROS:
+        CONVERT(int64_t, int96_to_micros(src));
+        return true;
     case PARQUET_BYTES_TO_I64: {
         int64_t *out = dst;
 

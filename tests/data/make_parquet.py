@@ -232,11 +232,34 @@ def files(folder):
     yield from polars_files(folder)
 
 
+def write_encrypted(path, table_, plaintext_footer):
+    """With a key for the footer, which is readable or not, and one for column a."""
+    import base64
+    import pyarrow.parquet.encryption as pe
+
+    class Keys(pe.KmsClient):
+        def wrap_key(self, key_bytes, master_key_identifier):
+            return base64.b64encode(key_bytes)
+
+        def unwrap_key(self, wrapped_key, master_key_identifier):
+            return base64.b64decode(wrapped_key)
+
+    factory = pe.CryptoFactory(lambda _: Keys())
+    encryption = pe.EncryptionConfiguration(footer_key="f", column_keys={"c": ["a"]}, plaintext_footer=plaintext_footer)
+    properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), encryption)
+    with pq.ParquetWriter(path, table_.schema, encryption_properties=properties) as writer:
+        writer.write_table(table_)
+
+
 def refused(folder):
     t = pa.table({"a": pa.array(range(1000))})
     path = os.path.join(folder, "brotli.parquet")
     pq.write_table(t, path, compression="brotli")
     yield path, "BROTLI"
+    for plain in (False, True):
+        path = os.path.join(folder, "encrypted-%d.parquet" % plain)
+        write_encrypted(path, t, plain)
+        yield path, "encrypted"
 
 
 if __name__ == "__main__":

@@ -208,6 +208,23 @@ static size_t encode_delta(uint8_t *out, const int64_t *values, uint32_t n)
     return at;
 }
 
+/* The old BIT_PACKED encoding of levels: the example of parquet-format, Encodings.md. */
+static void test_highest_bit_first(void **state)
+{
+    static const uint8_t bytes[] = {0x05, 0x39, 0x77};
+    uint32_t dst[8], max = 0;
+    RleReader r;
+
+    rle_init_bit_packed(&r, bytes, 8, 3);
+    assert_true(rle_read(&r, 3, dst, &max));
+    assert_int_equal(max, 2);
+    assert_true(rle_read(&r, 5, dst + 3, &max));
+    assert_int_equal(max, 7);
+    for (uint32_t i = 0; i < 8; i++)
+        assert_int_equal(dst[i], i);
+    assert_false(rle_read(&r, 1, dst, &max));
+}
+
 static void test_differences_of_all_widths(void **state)
 {
     static uint8_t stream[200000];
@@ -433,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_unpack_equals_its_twin),
         cmocka_unit_test(test_hybrid_is_read_in_any_pieces),
         cmocka_unit_test(test_validity_bits_at_any_offset),
+        cmocka_unit_test(test_highest_bit_first),
         cmocka_unit_test(test_differences_of_all_widths),
         cmocka_unit_test(test_broken_differences_are_refused),
         cmocka_unit_test(test_snappy_round_trip),
