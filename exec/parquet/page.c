@@ -672,8 +672,9 @@ int page_start(ParquetReader *reader, const PageHeader *header, QueryError *erro
     char text[64];
     int r;
 
-    if (is_v2 && (header->n_definition < 0 || header->n_repetition < 0 ||
-                  header->n_definition + header->n_repetition > header->n_compressed))
+    if (is_v2 && (header->n_definition < 0 || header->n_definition > header->n_compressed ||
+                  header->n_repetition < 0 ||
+                  header->n_repetition > header->n_compressed - header->n_definition))
         return reader_bad(reader, error, "a page's levels are longer than the page");
     retire(reader, &reader->page);
     retire(reader, &reader->previous_bytes);

@@ -232,6 +232,23 @@ def files(folder):
     yield from polars_files(folder)
 
 
+def small_files(folder):
+    """A few rows, with all that a footer, a page and an index can say: each number of it is damaged."""
+    for seed, (kind, page, encoding, codec) in enumerate((
+            ("few", "1.0", "dictionary", "snappy"), ("many", "2.0", "delta", "zstd"), ("runs", "2.0", "plain", "gzip"),
+            ("sorted", "1.0", "split", "lz4"))):
+        t = table(kind, 0.2, 2000 + seed, 48)
+        t = t.append_column("l", pa.array([[[i], [], None, [1, None]][i % 4] for i in range(48)]))
+        t = t.append_column("m", pa.array([[[("k", {"x": i})], [], None][i % 3] for i in range(48)],
+                                          pa.map_(pa.string(), pa.struct([("x", pa.int32())]))))
+        path = os.path.join(folder, "small-%s.parquet" % kind)
+        pq.write_table(t, path, compression=codec, data_page_version=page, use_dictionary=encoding == "dictionary",
+                       column_encoding=ENCODINGS.get(encoding), row_group_size=30, max_rows_per_page=10,
+                       write_batch_size=5, write_page_index=seed != 3, write_page_checksum=seed == 1,
+                       bloom_filter_options={n: {"ndv": 20} for n in ("int32", "int64", "string", "double")})
+        yield path
+
+
 def write_encrypted(path, table_, plaintext_footer):
     """With a key for the footer, which is readable or not, and one for column a."""
     import base64

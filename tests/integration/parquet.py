@@ -9,7 +9,8 @@
 # in several batch sizes and with rows left out, equals what pyarrow reads: values and nulls.
 # Then the same files damaged (tests/support/parquet_damage, under the address and undefined-behaviour sanitizers): cut at
 # every border of the format and with flipped bits. Each copy is read or refused with a typed error, within 2 s of CPU
-# and 256 MiB. PARQUET_DAMAGE_ROUNDS says how many copies with flipped bits there are of each file.
+# and 256 MiB; in small files also with each number of the footer, of page headers and of indexes at extremes, of which
+# PARQUET_DAMAGE_FIELDS copies are tried. PARQUET_DAMAGE_ROUNDS says how many copies with flipped bits there are of each file.
 import os
 import subprocess
 import sys
@@ -33,6 +34,7 @@ DAMAGE = DUMP.replace("parquet_dump", "parquet_damage_sanitized")
 if not os.path.exists(DAMAGE):  # the whole build is under the sanitizers already
     DAMAGE = DUMP.replace("parquet_dump", "parquet_damage")
 PATTERNS = ((4096, 0), (1000, 0), (37, 100), (4096, 5000))
+FIELDS = int(os.environ.get("PARQUET_DAMAGE_FIELDS", "1500"))
 CLASSES = ("CANNOT_READ_FILE_FOOTER", "FAILED_READ_FILE.NO_HINT")
 
 
@@ -114,9 +116,9 @@ def refuse(path, word, folder):
     return None
 
 
-def damage(path, seed, rounds, keep):
+def damage(path, seed, rounds, keep, fields=0):
     """(problem or None, copies read, copies refused)"""
-    p = subprocess.run([DAMAGE, path, str(seed), str(rounds), keep], capture_output=True, text=True,
+    p = subprocess.run([DAMAGE, path, str(seed), str(rounds), keep, str(fields)], capture_output=True, text=True,
                        timeout=600, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1:max_allocation_size_mb=512"))
     words = p.stdout.split()
     if p.returncode or len(words) < 4:
@@ -143,6 +145,12 @@ def main():
             read += n_read
             refused += n_refused
             os.unlink(path)
+        for path in make_parquet.small_files(folder):
+            files += 1
+            problem, n_read, n_refused = damage(path, files, rounds, keep, FIELDS)
+            failures += report(path, problem)
+            read += n_read
+            refused += n_refused
         for path, word in make_parquet.refused(folder):
             files += 1
             failures += report(path, refuse(path, word, folder))

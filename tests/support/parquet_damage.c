@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parquet_damage FILE SEED ROUNDS KEEP: reads damaged copies of one good Parquet file.
+ * parquet_damage FILE SEED ROUNDS KEEP [FIELDS]: reads damaged copies of one good Parquet file.
  *
  * First every truncation at a border of the format: around each chunk's begin and end, the footer's
  * begin, and the last bytes; once as it is, and once with the footer put back behind what is left,
  * so that the offsets in it point outside or into something else. Then ROUNDS copies with flipped
  * bits, a third of them in page headers, a third in the footer, the rest anywhere; some also lose a
- * piece.
+ * piece. Then about FIELDS copies with one number of the footer, of a page header or of an index
+ * set to an extreme value (parquet_damage_fields.c).
  *
  * Each copy must be read or refused with one of the two classes, within the time and the memory
  * below, and the pool must be balanced. A copy that breaks this is written to KEEP and named;
@@ -20,26 +21,14 @@
 
 #include "base/cleanup.h"
 #include "exec/parquet/parquet.h"
+#include "tests/support/parquet_damage.h"
 
 #define MEMORY_MAX ((uint64_t)256 << 20)
 #define SECONDS_MAX 2.0
 #define BORDERS_MAX 4096u
 #define ROWS_MAX 1000000u /* per column: a repeated run may claim billions */
 
-typedef struct Damage {
-    const uint8_t *good;
-    size_t n_good;
-    size_t footer; /* where it begins */
-    size_t *borders;
-    uint32_t n_borders;
-    uint8_t *bytes;
-    uint64_t random;
-    uint64_t n_read, n_refused, peak;
-    double slowest, limit;
-    const char *keep;
-} Damage;
-
-static uint64_t rnd(Damage *d, uint64_t below)
+uint64_t damage_random(Damage *d, uint64_t below)
 {
     d->random ^= d->random << 13;
     d->random ^= d->random >> 7;
@@ -150,8 +139,7 @@ static int read_file(const uint8_t *bytes, size_t n, uint64_t *peak, QueryError 
     return r;
 }
 
-/* Return: false when the copy broke a promise. */
-static bool try_copy(Damage *d, size_t n, const char *what, uint64_t which)
+bool damage_try(Damage *d, size_t n, const char *what, uint64_t which)
 {
     QueryError error = {0};
     uint64_t peak = 0;
@@ -230,12 +218,12 @@ static bool cut_all(Damage *d)
         size_t at = d->borders[i], n_footer = d->n_good - d->footer;
 
         memcpy(d->bytes, d->good, at);
-        if (!try_copy(d, at, "cut at", at))
+        if (!damage_try(d, at, "cut at", at))
             return false;
         if (at >= d->footer)
             continue;
         memcpy(d->bytes + at, d->good + d->footer, n_footer);
-        if (!try_copy(d, at + n_footer, "with a footer, cut at", at))
+        if (!damage_try(d, at + n_footer, "with a footer, cut at", at))
             return false;
     }
     return true;
@@ -245,25 +233,26 @@ static bool flip_some(Damage *d, uint64_t rounds)
 {
     for (uint64_t i = 0; i < rounds; i++) {
         size_t n = d->n_good, low = 0, high = n;
-        uint64_t place = rnd(d, 3);
+        uint64_t place = damage_random(d, 3);
 
         memcpy(d->bytes, d->good, n);
         if (place == 0)
             low = d->footer;
-        for (uint64_t k = 1 + rnd(d, place == 1 ? 3 : 8); k > 0; k--) {
+        for (uint64_t k = 1 + damage_random(d, place == 1 ? 3 : 8); k > 0; k--) {
             if (place == 1 && d->n_borders > 0) { /* the page header that begins there */
-                low = d->borders[rnd(d, d->n_borders)];
+                low = d->borders[damage_random(d, d->n_borders)];
                 high = MIN(n, low + 40);
             }
-            d->bytes[low + rnd(d, high - low)] ^= (uint8_t)(1u << rnd(d, 8));
+            d->bytes[low + damage_random(d, high - low)] ^= (uint8_t)(1u << damage_random(d, 8));
         }
-        if (rnd(d, 8) == 0) { /* a piece is missing in the middle, the footer stays */
-            size_t at = rnd(d, d->footer), lost = rnd(d, MIN(d->footer - at, (size_t)5000));
+        if (damage_random(d, 8) == 0) { /* a piece is missing in the middle, the footer stays */
+            size_t at = damage_random(d, d->footer),
+                   lost = damage_random(d, MIN(d->footer - at, (size_t)5000));
 
             memmove(d->bytes + at, d->bytes + at + lost, n - at - lost);
             n -= lost;
         }
-        if (!try_copy(d, n, "round", i))
+        if (!damage_try(d, n, "round", i))
             return false;
     }
     return true;
@@ -291,7 +280,7 @@ int main(int argc, char **argv)
     uint8_t *good;
     bool fine;
 
-    if (argc != 5 || !(good = read_all(argv[1], &d.n_good)) || d.n_good == 0)
+    if ((argc != 5 && argc != 6) || !(good = read_all(argv[1], &d.n_good)) || d.n_good == 0)
         return 2;
 #if defined(__SANITIZE_ADDRESS__)
     d.limit *= 5;
@@ -302,10 +291,11 @@ int main(int argc, char **argv)
     d.footer = d.n_good - 8 - MIN((size_t)footer, d.n_good - 8);
     d.random = strtoull(argv[2], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1;
     d.borders = malloc((BORDERS_MAX + 3) * sizeof(size_t));
-    d.bytes = malloc(d.n_good * 2);
+    d.bytes = malloc(DAMAGE_ROOM(d.n_good));
     if (!d.borders || !d.bytes)
         return 2;
-    fine = find_borders(&d) && cut_all(&d) && flip_some(&d, strtoull(argv[3], NULL, 10));
+    fine = find_borders(&d) && cut_all(&d) && flip_some(&d, strtoull(argv[3], NULL, 10)) &&
+           (argc == 5 || damage_fields(&d, strtoull(argv[5], NULL, 10)));
     printf("%llu read %llu refused %.3f s peak %llu KiB\n", (unsigned long long)d.n_read,
            (unsigned long long)d.n_refused, d.slowest, (unsigned long long)(d.peak >> 10));
     free(d.borders);
