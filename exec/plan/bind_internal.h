@@ -294,7 +294,9 @@ typedef struct SelectItem {
 } SelectItem;
 SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs, uint32_t n,
                              uint32_t *ret_n);
-/* WHERE: subqueries become joins. */
+/* The scope of @input over the first @n columns of @node: what was joined for subqueries goes. */
+Bound *bind_keep_first(Binder *b, const Bound *input, PlanNode *node, uint32_t n);
+/* bind_filter.c. WHERE: subqueries become joins. */
 Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, const char *clause);
 void bind_remember_plan_id(Binder *b, int64_t plan_id, const Bound *bound);
 

@@ -428,7 +428,7 @@ static Bound *bind_alias(Binder *b, const URel *rel)
 /* ---- filter ---- */
 
 /* The scope of @input over the first @n columns of @node: what was joined for subqueries goes. */
-static Bound *keep_first(Binder *b, const Bound *input, PlanNode *node, uint32_t n)
+Bound *bind_keep_first(Binder *b, const Bound *input, PlanNode *node, uint32_t n)
 {
     Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
     const char **names = bind_alloc(b, n, sizeof(*names));
@@ -445,62 +445,6 @@ static Bound *keep_first(Binder *b, const Bound *input, PlanNode *node, uint32_t
         bound->aggregate = NULL;
     }
     return bound;
-}
-
-Bound *bind_filter_condition(Binder *b, Bound *input, const UExpr *condition, const char *clause)
-{
-    /* Conjuncts one by one: subqueries among them become joins. */
-    const UExpr *const *parts = &condition;
-    uint32_t n = 1;
-    if (condition->kind == UEXPR_CALL && strcmp(condition->name, "and") == 0) {
-        parts = (const UExpr *const *)condition->args;
-        n = condition->n_args;
-    }
-    if (uexpr_has_aggregate(condition) && strcmp(clause, "WHERE") == 0)
-        return bind_error(b, condition->position, condition->stop, "INVALID_WHERE_CONDITION",
-                          "42903",
-                          "The WHERE condition %.300s contains invalid expressions: aggregate "
-                          "functions. Rewrite the query to avoid window functions, aggregate "
-                          "functions, and generator functions in the WHERE clause.",
-                          uexpr_quoted(b, condition));
-    ExprList conjuncts = {0};
-    Bound *current = input;
-    uint32_t n_visible = input->node->n_fields;
-    for (uint32_t i = 0; i < n; i++) {
-        const UExpr *e = parts[i];
-        bool negated = false;
-        while (e->kind == UEXPR_CALL && strcmp(e->name, "not") == 0 &&
-               e->args[0]->kind == UEXPR_SUBQUERY &&
-               e->args[0]->subquery_kind != USUBQUERY_SCALAR) {
-            negated = !negated;
-            e = e->args[0];
-        }
-        if (e->kind == UEXPR_SUBQUERY && e->subquery_kind != USUBQUERY_SCALAR) {
-            current = bind_subquery_conjunct(b, current, e, negated);
-            if (!current)
-                return NULL;
-            continue;
-        }
-        Bound *attached = current;
-        Scope scope = {.bound = current, .outer = b->outer, .clause = clause, .attach = &attached};
-        Expr *made = bind_condition(b, &scope, parts[i]);
-        if (!made)
-            return NULL;
-        if (!expr_split(b->arena, FN_AND, made, &conjuncts))
-            return bind_fail(b, mem_arena_error(b->arena));
-        current = attached;
-    }
-    if (conjuncts.n > 0) {
-        PlanNode *node = bind_pass_node(b, PLAN_FILTER, current->node);
-        if (!node)
-            return NULL;
-        node->filter.condition =
-            bind_check(b, expr_balanced(b->arena, FN_AND, conjuncts.items, conjuncts.n));
-        current = bound_over(b, current, node);
-    }
-    if (!current || current->node->n_fields == n_visible)
-        return current;
-    return keep_first(b, input, current->node, n_visible);
 }
 
 static Bound *bind_filter(Binder *b, const URel *rel)
@@ -548,7 +492,7 @@ static Bound *bind_having(Binder *b, const URel *rel)
         return NULL;
     node->filter.condition = condition;
     return below == input->node ? bound_over(b, input, node)
-                                : keep_first(b, input, node, input->node->n_fields);
+                                : bind_keep_first(b, input, node, input->node->n_fields);
 }
 
 /* ---- sort, limit ---- */
@@ -681,7 +625,7 @@ static Bound *bind_sort(Binder *b, const URel *rel)
     node->sort.n_keys = n_keys;
     node->sort.limit = -1;
     if (pending.n > 0) {
-        Bound *kept = keep_first(b, input, node, input->node->n_fields);
+        Bound *kept = bind_keep_first(b, input, node, input->node->n_fields);
         return kept ? bound_visible(b, kept) : NULL;
     }
     Bound *bound = bound_over(b, input, node);
