@@ -9,9 +9,9 @@
 
 const RowRule *row_rule(FunctionId id)
 {
-    static const RowRule *const families[] = {row_rules_math,    row_rules_text, row_rules_regex,
-                                              row_rules_hash,    row_rules_code, row_rules_zone,
-                                              row_rules_interval};
+    static const RowRule *const families[] = {
+        row_rules_math, row_rules_text,     row_rules_regex,  row_rules_hash,   row_rules_code,
+        row_rules_zone, row_rules_interval, row_rules_format, row_rules_letters};
     if (id < FN_ROW_FIRST || id >= FN_ROW_LAST)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
@@ -69,17 +69,42 @@ int row_set_text(RowCall *c, const char *bytes, size_t n)
     return row_set_part(c, vec_string(to, (uint32_t)n));
 }
 
+int row_too_large(RowCall *c, uint64_t n)
+{
+    return row_fail(c, DATA_ERROR_RUNTIME, "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER", "54000",
+                    "The result would have %llu bytes, more than %u.", (unsigned long long)n,
+                    ROW_STRING_MAX);
+}
+
 char *row_bytes(RowCall *c, uint64_t n, int *ret_r)
 {
     if (n > ROW_STRING_MAX) {
-        *ret_r = row_fail(c, DATA_ERROR_RUNTIME, "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER",
-                          "54000", "The result would have %llu bytes, more than %u.",
-                          (unsigned long long)n, ROW_STRING_MAX);
+        *ret_r = row_too_large(c, n);
         return NULL;
     }
     char *bytes = expr_bytes(c->s, (uint32_t)n);
     *ret_r = bytes ? 0 : mem_arena_error(c->s->strings);
     return bytes;
+}
+
+int row_text_add(RowCall *c, RowText *text, const char *bytes, size_t n)
+{
+    if (n == 0 && text->bytes)
+        return 0;
+    if (!text->bytes || text->n + n > text->capacity) {
+        size_t capacity = (text->n + n) * 2 + 64;
+        int r;
+        char *larger = row_bytes(c, capacity, &r);
+        if (!larger)
+            return r;
+        if (text->n > 0)
+            memcpy(larger, text->bytes, text->n);
+        text->bytes = larger;
+        text->capacity = capacity;
+    }
+    memcpy(text->bytes + text->n, bytes, n);
+    text->n += n;
+    return 0;
 }
 
 int row_fail(RowCall *c, DataErrorKind kind, const char *class, const char *sqlstate,

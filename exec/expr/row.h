@@ -54,6 +54,8 @@ extern const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_zone[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_interval[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_format[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_letters[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_math[FN_ROW_LAST - FN_ROW_FIRST];
 const RowRule *row_rule(FunctionId id);
 bool row_can_fail(FunctionId id);
@@ -160,8 +162,17 @@ static inline int row_set_part(RowCall *c, VecString x)
 
 /* Copies. */
 int row_set_text(RowCall *c, const char *bytes, size_t n);
+/* A result of @n bytes is refused. Return: QUERY_E_FAILED. */
+int row_too_large(RowCall *c, uint64_t n);
 /* Room for a result of @n bytes, NULL after *@ret_r is set. */
 char *row_bytes(RowCall *c, uint64_t n, int *ret_r);
+
+/* A result that grows in the batch's bytes; begins as zeros. */
+typedef struct RowText {
+    char *bytes;
+    size_t n, capacity;
+} RowText;
+int row_text_add(RowCall *c, RowText *text, const char *bytes, size_t n);
 
 /* Errors in Spark's classes: a format with its SQLSTATE. Return: QUERY_E_FAILED. */
 int row_fail(RowCall *c, DataErrorKind kind, const char *class, const char *sqlstate,

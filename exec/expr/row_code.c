@@ -242,6 +242,46 @@ static int row_unbase64(RowCall *c)
     return row_set_part(c, vec_string(out, k));
 }
 
+static bool is_hex(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F');
+}
+
+static uint32_t hex_value(char ch)
+{
+    return ch <= '9' ? (uint32_t)(ch - '0') : (uint32_t)((ch | 0x20) - 'a') + 10;
+}
+
+static int wrong_binary(RowCall *c, const char *format)
+{
+    const VecString *text = row_string(c, 0);
+    return row_fail(c, DATA_ERROR_RUNTIME, "CONVERSION_INVALID_INPUT", "22018",
+                    "The value '%.*s' ('%s') cannot be converted to \"BINARY\" because it is "
+                    "malformed. Correct the value as per the syntax, or change its format. Use "
+                    "`try_to_binary` to tolerate malformed input and return NULL instead.",
+                    (int)MIN(text->length, 100u), vec_string_data(text), format);
+}
+
+/* Two digits a byte, an odd one in front alone. */
+static int row_unhex_strict(RowCall *c)
+{
+    const VecString *text = row_string(c, 0);
+    const char *p = vec_string_data(text);
+    uint32_t n = text->length, odd = n % 2;
+    int r;
+    char *out = row_bytes(c, (uint64_t)n / 2 + 1, &r);
+
+    if (!out)
+        return r;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!is_hex(p[i]))
+            return wrong_binary(c, "HEX");
+        uint32_t at = (i + odd) / 2, high = (i + odd) % 2 == 0 ? 0 : (uint8_t)out[at];
+        out[at] = (char)(i == 0 && odd ? hex_value(p[i]) : high << 4 | hex_value(p[i]));
+    }
+    return row_set_part(c, vec_string(out, n / 2 + odd));
+}
+
 /* Four characters at a time, the last filled with one or two '=' or cut; blanks stand anywhere. */
 static int row_unbase64_strict(RowCall *c)
 {
@@ -272,12 +312,7 @@ static int row_unbase64_strict(RowCall *c)
     }
     uint32_t rest = n % 4;
     if (bad || rest == 1 || (pad > 0 && rest + pad != 4))
-        return row_fail(c, DATA_ERROR_RUNTIME, "CONVERSION_INVALID_INPUT", "22018",
-                        "The value '%.*s' (\"STRING\") cannot be converted to \"BINARY\" because "
-                        "its format is malformed. Correct the value as per the syntax, or change "
-                        "its format. Use `try_to_binary` to tolerate malformed input and return "
-                        "NULL instead.",
-                        (int)MIN(text->length, 100u), p);
+        return wrong_binary(c, "BASE64");
     if (rest >= 2)
         out[k++] = (char)(rest == 2 ? bits >> 4 : bits >> 10);
     if (rest == 3)
@@ -286,16 +321,6 @@ static int row_unbase64_strict(RowCall *c)
 }
 
 /* ---- URLs ---- */
-
-static bool is_hex(char ch)
-{
-    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F');
-}
-
-static uint32_t hex_value(char ch)
-{
-    return ch <= '9' ? (uint32_t)(ch - '0') : (uint32_t)((ch | 0x20) - 'a') + 10;
-}
 
 static int row_url_encode(RowCall *c)
 {
@@ -411,6 +436,7 @@ const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST] = {
     AT(BASE64) = {.row = row_base64},
     AT(UNBASE64) = {.row = row_unbase64},
     AT(UNBASE64_STRICT) = {.row = row_unbase64_strict},
+    AT(UNHEX_STRICT) = {.row = row_unhex_strict},
     AT(URL_ENCODE) = {.row = row_url_encode},
     AT(URL_DECODE) = {.row = row_url_decode},
     AT(PARSE_URL) = {.row = row_parse_url},

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/expr/row.h"
 
+#include <errno.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "exec/expr/regex_literal.h"
 #include "exec/expr/utf8.h"
 #include "exec/kernel/find.h"
+#include "exec/vec/nested.h"
 #include "exec/vec/ops.h"
 
 /* regexp_*(): the pattern of the row before is kept, compiled; it is the same as a rule. */
@@ -87,35 +90,9 @@ static int find(RowCall *c, const Regex *regex, const VecString *text, size_t at
 
 /* --- replacing --- */
 
-/* A result that grows in the batch's bytes. */
-typedef struct Grown {
-    char *bytes;
-    size_t n, capacity;
-} Grown;
-
-static int grow(RowCall *c, Grown *g, const char *bytes, size_t n)
-{
-    if (n == 0 && g->bytes)
-        return 0;
-    if (!g->bytes || g->n + n > g->capacity) {
-        size_t capacity = (g->n + n) * 2 + 64;
-        int r;
-        char *larger = row_bytes(c, capacity, &r);
-        if (!larger)
-            return r;
-        if (g->n > 0)
-            memcpy(larger, g->bytes, g->n);
-        g->bytes = larger;
-        g->capacity = capacity;
-    }
-    memcpy(g->bytes + g->n, bytes, n);
-    g->n += n;
-    return 0;
-}
-
 /* $1 is a group, a backslash takes the next character as it is. */
 static int put_replacement(RowCall *c, const Regex *regex, const char *text, const VecString *with,
-                           Grown *out)
+                           RowText *out)
 {
     const char *p = vec_string_data(with);
     const PCRE2_SIZE *places = pcre2_get_ovector_pointer(regex->match);
@@ -124,7 +101,7 @@ static int put_replacement(RowCall *c, const Regex *regex, const char *text, con
     for (uint32_t i = 0; i < n; i++) {
         int r;
         if (p[i] == '\\' && i + 1 < n) {
-            r = grow(c, out, &p[++i], 1);
+            r = row_text_add(c, out, &p[++i], 1);
         } else if (p[i] == '$' && i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9') {
             uint32_t group = (uint32_t)(p[++i] - '0');
             while (i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9' &&
@@ -135,9 +112,9 @@ static int put_replacement(RowCall *c, const Regex *regex, const char *text, con
                                 "22023", "The replacement names group %u of a pattern with %u.",
                                 group, regex->n_groups);
             PCRE2_SIZE from = places[2 * group], to = places[2 * group + 1];
-            r = from == PCRE2_UNSET ? 0 : grow(c, out, text + from, to - from);
+            r = from == PCRE2_UNSET ? 0 : row_text_add(c, out, text + from, to - from);
         } else {
-            r = grow(c, out, &p[i], 1);
+            r = row_text_add(c, out, &p[i], 1);
         }
         if (r)
             return r;
@@ -151,7 +128,7 @@ static int row_replace(RowCall *c)
     const char *bytes = vec_string_data(text);
     int64_t from = row_int(c, 3);
     uint32_t n = text->length, at = 0, copied = 0;
-    Grown out = {0};
+    RowText out = {0};
     Regex *regex;
     bool found = false;
 
@@ -168,7 +145,7 @@ static int row_replace(RowCall *c)
             break;
         const PCRE2_SIZE *place = pcre2_get_ovector_pointer(regex->match);
         uint32_t begin = (uint32_t)place[0], end = (uint32_t)place[1];
-        r = grow(c, &out, bytes + copied, begin - copied);
+        r = row_text_add(c, &out, bytes + copied, begin - copied);
         if (r == 0)
             r = put_replacement(c, regex, bytes, with, &out);
         copied = end;
@@ -178,7 +155,7 @@ static int row_replace(RowCall *c)
         return r;
     if (copied == 0 && !out.bytes)
         return row_set_part(c, *text);
-    r = grow(c, &out, bytes + copied, n - copied);
+    r = row_text_add(c, &out, bytes + copied, n - copied);
     return r ? r : row_set_part(c, vec_string(out.bytes, (uint32_t)out.n));
 }
 
@@ -206,6 +183,52 @@ static int row_extract(RowCall *c)
         return row_set_part(c, vec_string("", 0));
     return row_set_text(c, vec_string_data(text) + place[2 * group],
                         place[2 * group + 1] - place[2 * group]);
+}
+
+/* A group of every match, as an array of texts. */
+static int row_extract_all(RowCall *c)
+{
+    const VecString *text = row_string(c, 0);
+    const char *bytes = vec_string_data(text);
+    int64_t group = row_int(c, 2);
+    uint32_t n = text->length, at = 0, n_items = 0, capacity = 0;
+    NestedItem *items = NULL;
+    Regex *regex;
+    bool found;
+    int r = regex_of(c, "regexp_extract_all", &regex);
+
+    if (r == 0 && (group < 0 || group > regex->n_groups))
+        return row_fail(c, DATA_ERROR_RUNTIME, "INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX", "22023",
+                        "The value of parameter(s) `idx` in `regexp_extract_all` is invalid: "
+                        "Expects group index between 0 and %u, but got %lld.",
+                        regex->n_groups, (long long)group);
+    while (r == 0 && at <= n) {
+        r = find(c, regex, text, at, &found);
+        if (r || !found)
+            break;
+        if (n_items == capacity) {
+            capacity = capacity * 2 + 16;
+            NestedItem *more = mem_arena_alloc(c->s->strings, sizeof(*more) * capacity, 16);
+            if (!more)
+                return mem_arena_error(c->s->strings);
+            if (n_items > 0)
+                memcpy(more, items, sizeof(*more) * n_items);
+            items = more;
+        }
+        const PCRE2_SIZE *place = pcre2_get_ovector_pointer(regex->match);
+        PCRE2_SIZE from = place[2 * group], to = place[2 * group + 1];
+        items[n_items++] = (NestedItem){
+            .value.s = from == PCRE2_UNSET ? vec_string("", 0)
+                                           : vec_string(bytes + from, (uint32_t)(to - from))};
+        at = place[1] > place[0]      ? (uint32_t)place[1]
+             : (uint32_t)place[1] < n ? utf8_next(bytes, n, (uint32_t)place[1])
+                                      : n + 1;
+    }
+    VecString array;
+    r = r ? r : nested_array(c->s->strings, TYPE(STRING), items, n_items, &array);
+    if (r == -EMSGSIZE)
+        return row_too_large(c, UINT64_C(1) << 31);
+    return r ? r : row_set_part(c, array);
 }
 
 static int row_count(RowCall *c)
@@ -263,7 +286,7 @@ static int row_substr(RowCall *c)
 #define AT(f) [FN_##f - FN_ROW_FIRST]
 
 const RowRule row_rules_regex[FN_ROW_LAST - FN_ROW_FIRST] = {
-    AT(REGEXP_REPLACE) = {.row = row_replace}, AT(REGEXP_EXTRACT) = {.row = row_extract},
-    AT(REGEXP_COUNT) = {.row = row_count},     AT(REGEXP_INSTR) = {.row = row_instr},
-    AT(REGEXP_SUBSTR) = {.row = row_substr},
+    AT(REGEXP_REPLACE) = {.row = row_replace}, AT(REGEXP_EXTRACT_ALL) = {.row = row_extract_all},
+    AT(REGEXP_EXTRACT) = {.row = row_extract}, AT(REGEXP_COUNT) = {.row = row_count},
+    AT(REGEXP_INSTR) = {.row = row_instr},     AT(REGEXP_SUBSTR) = {.row = row_substr},
 };

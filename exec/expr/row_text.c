@@ -317,6 +317,8 @@ static int row_levenshtein(RowCall *c)
     uint32_t n = utf8_count(q, b->length), i = 0;
     int r;
 
+    if (c->n_args == 3 && row_int(c, 2) < 0)
+        return row_set_int(c, -1);
     if (a->length > LEVENSHTEIN_MAX || b->length > LEVENSHTEIN_MAX)
         return row_fail(c, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
                         "levenshtein() takes texts of up to %u bytes.", LEVENSHTEIN_MAX);
@@ -339,7 +341,8 @@ static int row_levenshtein(RowCall *c)
             line[k + 1] = before < best ? before : best;
         }
     }
-    return row_set_int(c, line[n]);
+    bool beyond = c->n_args == 3 && line[n] > row_int(c, 2);
+    return row_set_int(c, beyond ? -1 : line[n]);
 }
 
 static int row_octet_length(RowCall *c)

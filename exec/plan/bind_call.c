@@ -545,6 +545,14 @@ Expr *bind_clock_argument(Binder *b, const UExpr *e, Expr *arg, uint32_t i)
     return arg ? bind_cast_to(b, arg, TYPE(TIMESTAMP_NTZ)) : NULL;
 }
 
+static bool all_binary(Expr *const *args, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (args[i]->type.kind != TYPE_BINARY)
+            return false;
+    return true;
+}
+
 static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr **args, uint32_t n)
 {
     FunctionId id = row->id;
@@ -577,6 +585,8 @@ static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr *
     case RULE_LIKE:
         return bind_like(b, e, args, n);
     case RULE_STRING:
+        if (id == FN_CONCAT && n > 0 && all_binary(args, n))
+            return call(b, id, TYPE(BINARY), args, n);
         if (!coerce_all(b, e, args, n, TYPE(STRING), "STRING"))
             return NULL;
         if (n == 0)
@@ -601,6 +611,9 @@ static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr *
     case RULE_SUBSTRING:
         return bind_substring(b, e, args, n);
     case RULE_LEFT:
+        if (id == FN_LEFT && args[0]->type.kind == TYPE_BINARY)
+            return bind_substring(
+                b, e, (Expr *[]){args[0], bind_check(b, expr_int(b->arena, 1)), args[1]}, 3);
         args[0] = coerce(b, e, args[0], 0, TYPE(STRING), "STRING");
         args[1] = coerce(b, e, args[1], 1, TYPE(INT), "INT");
         return call(b, id, TYPE(STRING), args, 2);
@@ -979,7 +992,7 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
             return NULL;
     }
     scope->negated = negated;
-    Expr *made = row && function_is_nested_for(row->name, args, e->n_args)
+    Expr *made = function_is_nested_for(e->name, args, e->n_args)
                      ? bind_nested_overload(b, e, args, e->n_args)
                      : bind_by_name(b, e, e->name, args, e->n_args);
     if (made && made->kind == EXPR_CALL && b->view_depth == 0)

@@ -852,7 +852,8 @@ const char *nested_function_name(FunctionId id)
 bool function_is_nested(const char *name)
 {
     const NestedRow *row = find_row(name);
-    return row ? !row->overload || !function_find(name) : bind_is_higher(name);
+    return row ? !row->overload || (!function_find(name) && !function_signed_find(name))
+               : bind_is_higher(name);
 }
 
 bool function_is_nested_for(const char *name, Expr *const *args, uint32_t n)

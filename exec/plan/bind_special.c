@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_signed.h"
@@ -140,6 +141,142 @@ static Expr *bind_bround(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     return bind_signed_call(b, FN_BROUND, made->type, made->args, 2, '?');
 }
 
+/* ---- texts ---- */
+
+/* A constant argument. Return: false when it is none. */
+static bool constant_of(Binder *b, const Expr *arg, Literal *ret)
+{
+    if (arg->kind == EXPR_LITERAL) {
+        *ret = arg->literal;
+        return true;
+    }
+    return b->context->fold && !expr_has_columns(arg) &&
+           b->context->fold(b->arena, (Expr *)arg, ret) == 0;
+}
+
+static void *non_foldable(Binder *b, const UExpr *e, uint32_t i, const char *name)
+{
+    const char *input = i < e->n_args ? uexpr_quoted(b, e->args[i]) : "";
+    char quoted[40];
+    snprintf(quoted, sizeof(quoted), "`%s`", name);
+    bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "42K09",
+               "Cannot resolve %.300s due to data type mismatch: the input %s should be a foldable "
+               "\"STRING\" expression; however, got %.200s.",
+               uexpr_quoted(b, e), quoted, input);
+    query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "inputName", quoted,
+                           "inputType", "\"STRING\"", "inputExpr", input, NULL);
+    return NULL;
+}
+
+static Expr *bind_format_string(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    args[0] = bind_coerce(b, e, args[0], 0, TYPE(STRING), "STRING");
+    for (uint32_t i = 1; i < n; i++)
+        if (type_is_nested(args[i]->type))
+            args[i] = bind_cast_to(b, args[i], TYPE(STRING));
+    return args[0] ? bind_signed_call(b, FN_FORMAT_STRING, TYPE(STRING), args, n,
+                                      args[0]->nullable ? '?' : '!')
+                   : NULL;
+}
+
+static Expr *bind_format_number(Binder *b, const UExpr *e, Expr **args)
+{
+    if (args[0]->type.kind == TYPE_NULL)
+        args[0] = bind_cast_to(b, args[0], TYPE(DOUBLE));
+    else if (!type_is_numeric(args[0]->type))
+        return bind_unexpected_input(b, e, 0, "NUMERIC", args[0]);
+    if (args[1]->type.kind != TYPE_STRING)
+        args[1] = bind_coerce(b, e, args[1], 1, TYPE(INT), "INT\" or \"STRING");
+    return bind_signed_call(b, FN_FORMAT_NUMBER, TYPE(STRING), args, 2, '?');
+}
+
+/* Texts, or bytes when all are bytes. */
+static Expr *bind_elt(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    bool bytes = true;
+    args[0] = bind_coerce(b, e, args[0], 0, TYPE(INT), "INT");
+    for (uint32_t i = 1; i < n; i++)
+        bytes &= args[i]->type.kind == TYPE_BINARY;
+    for (uint32_t i = 1; i < n && !bytes; i++)
+        args[i] = bind_coerce(b, e, args[i], i, TYPE(STRING), "STRING\" or \"BINARY");
+    return bind_signed_call(b, FN_ELT, bytes ? TYPE(BINARY) : TYPE(STRING), args, n, '?');
+}
+
+static Expr *bind_mask(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    static const char *const names[] = {"str", "upperChar", "lowerChar", "digitChar", "otherChar"};
+    static const char *const defaults[] = {"", "X", "x", "n"};
+    Expr *made[5];
+    for (uint32_t i = 0; i < 5; i++) {
+        if (i >= n)
+            made[i] = bind_check(b, i < 4 ? expr_literal(b->arena, TYPE(STRING),
+                                                         (Literal){.s = vec_string(defaults[i], 1)})
+                                          : expr_null(b->arena, TYPE(STRING)));
+        else
+            made[i] = bind_coerce(b, e, args[i], i, TYPE(STRING), "STRING");
+        if (!made[i])
+            return NULL;
+        Literal one;
+        if (i == 0)
+            continue;
+        if (!constant_of(b, made[i], &one))
+            return non_foldable(b, e, i, names[i]);
+        uint32_t length = 0;
+        for (uint32_t k = 0; !one.is_null && k < one.s.length; k++)
+            length += ((uint8_t)vec_string_data(&one.s)[k] & 0xc0) != 0x80;
+        if (!one.is_null && length != 1) {
+            bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.INPUT_SIZE_NOT_ONE", "42K09",
+                       "Cannot resolve %.300s due to data type mismatch: Length of %s should be 1.",
+                       uexpr_quoted(b, e), names[i]);
+            query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), "exprName",
+                                   names[i], NULL);
+            return NULL;
+        }
+    }
+    return bind_signed_call(b, FN_MASK, TYPE(STRING), made, 5, made[0]->nullable ? '?' : '!');
+}
+
+/* to_binary(text[, format]): the format is a constant. */
+static Expr *bind_to_binary(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    static const struct {
+        const char *name;
+        FunctionId id; /* FN_INVALID: as it is */
+    } formats[] = {{"hex", FN_UNHEX_STRICT},
+                   {"base64", FN_UNBASE64_STRICT},
+                   {"utf-8", FN_INVALID},
+                   {"utf8", FN_INVALID}};
+    Literal format = {.s = vec_string("hex", 3)};
+    args[0] = bind_coerce(b, e, args[0], 0, TYPE(STRING), "STRING");
+    if (!args[0])
+        return NULL;
+    if (n == 2) {
+        Expr *given = bind_coerce(b, e, args[1], 1, TYPE(STRING), "STRING");
+        if (!given)
+            return NULL;
+        if (!constant_of(b, given, &format))
+            return non_foldable(b, e, 1, "fmt");
+    }
+    if (format.is_null)
+        return bind_check(b, expr_null(b->arena, TYPE(BINARY)));
+    const char *text = vec_string_data(&format.s);
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (strlen(formats[i].name) != format.s.length ||
+            strncasecmp(formats[i].name, text, format.s.length) != 0)
+            continue;
+        if (formats[i].id == FN_INVALID)
+            return bind_cast_to(b, args[0], TYPE(BINARY));
+        return bind_signed_call(b, formats[i].id, TYPE(BINARY), args, 1, '?');
+    }
+    if (strncmp(e->name, "try_", 4) == 0)
+        return bind_check(b, expr_null(b->arena, TYPE(BINARY)));
+    return bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.INVALID_ARG_VALUE", "42K09",
+                      "Cannot resolve %.300s due to data type mismatch: The fmt value must to be a "
+                      "case-insensitive \"STRING\" literal of 'hex', 'utf-8', 'utf8', or 'base64', "
+                      "but got '%.*s'.",
+                      uexpr_quoted(b, e), (int)MIN(format.s.length, 40u), text);
+}
+
 /* ---- signs, hashes, codes ---- */
 
 static Expr *bind_signum(Binder *b, const UExpr *e, Expr **args)
@@ -243,6 +380,16 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
         return bind_bit_count(b, e, args);
     case FN_BROUND:
         return bind_bround(b, e, args, n);
+    case FN_FORMAT_STRING:
+        return bind_format_string(b, e, args, n);
+    case FN_FORMAT_NUMBER:
+        return bind_format_number(b, e, args);
+    case FN_ELT:
+        return bind_elt(b, e, args, n);
+    case FN_MASK:
+        return bind_mask(b, e, args, n);
+    case FN_UNHEX_STRICT:
+        return bind_to_binary(b, e, args, n);
     case FN_CONCAT_WS:
         return bind_concat_ws(b, e, args, n);
     case FN_SIGNUM:

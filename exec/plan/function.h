@@ -246,7 +246,19 @@ typedef enum FunctionId {
     FN_INTERVAL_BETWEEN,  /* two clocks on the wall */
     FN_INTERVAL_TIMES,    /* interval, number */
     FN_INTERVAL_OVER,     /* interval, number */
-    FN_ROW_LAST,          /* new ones stand before it */
+    FN_UNHEX_STRICT,
+    FN_FORMAT_STRING,      /* string, anything ... */
+    FN_FORMAT_NUMBER,      /* number, int or string */
+    FN_REGEXP_EXTRACT_ALL, /* string, pattern, int */
+    FN_SOUNDEX,
+    FN_LUHN_CHECK,
+    FN_MASK, /* string, and what stands for upper, lower, digits, others */
+    FN_IS_VALID_UTF8,
+    FN_MAKE_VALID_UTF8,
+    FN_VALIDATE_UTF8,
+    FN_ELT, /* int, strings */
+    FN_REVERSE,
+    FN_ROW_LAST, /* new ones stand before it */
     _FN_MAX,
 } FunctionId;
 

@@ -395,6 +395,27 @@ static UExpr *parse_substring(Parser *p)
     return uexpr_call(p->b, "substring", (UExpr **)list.items, list.n);
 }
 
+/* overlay(a PLACING b FROM c [FOR d]) beside overlay(a, b, c, d) */
+static UExpr *parse_overlay(Parser *p)
+{
+    PtrList list = {0};
+    list_add(p, &list, parse_expression(p));
+    if (accept_word(p, "PLACING")) {
+        list_add(p, &list, parse_expression(p));
+        if (!expect_word(p, "FROM"))
+            return NULL;
+        list_add(p, &list, parse_expression(p));
+        if (accept_word(p, "FOR"))
+            list_add(p, &list, parse_expression(p));
+    } else {
+        while (accept_op(p, OP_COMMA))
+            list_add(p, &list, parse_expression(p));
+    }
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    return uexpr_call(p->b, "overlay", (UExpr **)list.items, list.n);
+}
+
 /* trim([BOTH|LEADING|TRAILING] [chars] FROM a) beside trim(a) and trim(chars, a) */
 static UExpr *parse_trim(Parser *p)
 {
@@ -530,11 +551,9 @@ static UExpr *parse_function(Parser *p)
         static const struct {
             const char *name;
             UExpr *(*parse)(Parser *p);
-        } special[] = {{"STRUCT", parse_struct_call},
-                       {"SUBSTRING", parse_substring},
-                       {"SUBSTR", parse_substring},
-                       {"TRIM", parse_trim},
-                       {"POSITION", parse_position}};
+        } special[] = {{"STRUCT", parse_struct_call}, {"SUBSTRING", parse_substring},
+                       {"SUBSTR", parse_substring},   {"TRIM", parse_trim},
+                       {"OVERLAY", parse_overlay},    {"POSITION", parse_position}};
         for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
             if (token_is_word(p, t, special[i].name)) {
                 advance(p);
