@@ -131,6 +131,10 @@ void query_close(Query *q)
 
 int query_result(Query *q, int r)
 {
+    if (r == -E2BIG)
+        return query_error_set(q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                               "The feature is not supported: a row, a key or a result of so many "
+                               "columns, or a name of so many bytes.");
     if (r != MEM_E_SPILL && r != MEM_E_REFUSED)
         return r;
     char why[MEM_REASON_MAX];

@@ -12,6 +12,8 @@ typedef struct Compiler {
     QueryError *error;
     ExprProgram *program;
     uint32_t capacity;
+    uint32_t *slots;  /* hash table of the steps: number + 1, 0 free */
+    uint32_t n_slots; /* a power of two, at least twice the capacity */
 } Compiler;
 
 static int fail_unsupported(Compiler *c, const Expr *e, const char *what)
@@ -202,32 +204,90 @@ static int bind_step(Compiler *c, Step *step)
     return fail_unsupported(c, e, what);
 }
 
+/* Steps that are equal have the same. */
+static uint64_t step_hash(const Step *step)
+{
+    uint64_t h = (uint64_t)step->kind << 48 ^ (uint64_t)step->function << 16 ^ step->n_args;
+
+    if (step->kind == EXPR_COLUMN)
+        h ^= (uint64_t)step->column << 20;
+    if (step->kind == EXPR_LITERAL && !step->expr->literal.is_null) {
+        const Literal *l = &step->expr->literal;
+
+        h ^= step->phys == PHYS_STRING                          ? l->s.length
+             : step->phys == PHYS_I128                          ? (uint64_t)l->i128
+             : step->phys == PHYS_BOOL                          ? (uint64_t)l->b
+             : step->phys == PHYS_F32 || step->phys == PHYS_F64 ? 0
+                                                                : (uint64_t)l->i;
+        for (uint32_t i = 0; step->phys == PHYS_STRING && i < MIN(l->s.length, 32u); i++)
+            h = (h ^ (uint8_t)vec_string_data(&l->s)[i]) * UINT64_C(0x100000001B3);
+    }
+    for (uint32_t i = 0; step->kind != EXPR_COLUMN && i < step->n_args; i++)
+        h = (h ^ step->args[i]) * UINT64_C(0x100000001B3);
+    h *= UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 32;
+}
+
+static void slot_put(Compiler *c, uint32_t number)
+{
+    uint64_t i = step_hash(&c->program->steps[number]);
+
+    while (c->slots[i & (c->n_slots - 1)])
+        i++;
+    c->slots[i & (c->n_slots - 1)] = number + 1;
+}
+
+static bool find_step(const Compiler *c, const Step *step, uint32_t *ret_number)
+{
+    for (uint64_t i = step_hash(step); c->n_slots; i++) {
+        uint32_t slot = c->slots[i & (c->n_slots - 1)];
+
+        if (!slot)
+            return false;
+        if (step_equal(&c->program->steps[slot - 1], step)) {
+            *ret_number = slot - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int grow_steps(Compiler *c)
+{
+    ExprProgram *p = c->program;
+    uint32_t capacity = c->capacity ? c->capacity * 2 : 32;
+
+    if (c->capacity >= EXPR_STEPS_MAX)
+        return query_error_set(c->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                               "The expression has more than %u parts.", EXPR_STEPS_MAX);
+    Step *steps = mem_arena_new_array(c->arena, Step, capacity);
+    uint32_t *slots = mem_arena_new_array(c->arena, uint32_t, capacity * 2);
+    if (!steps || !slots)
+        return mem_arena_error(c->arena);
+    if (p->n_steps)
+        memcpy(steps, p->steps, sizeof(Step) * p->n_steps);
+    p->steps = steps;
+    c->slots = slots;
+    c->n_slots = capacity * 2;
+    c->capacity = capacity;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        slot_put(c, i);
+    return 0;
+}
+
 static int add_step(Compiler *c, Step *step, uint32_t *ret_number)
 {
     ExprProgram *p = c->program;
 
-    for (uint32_t i = 0; i < p->n_steps; i++)
-        if (step_equal(&p->steps[i], step)) {
-            *ret_number = i;
-            return 0;
-        }
+    if (find_step(c, step, ret_number))
+        return 0;
     int r = bind_step(c, step);
+    if (r == 0 && p->n_steps == c->capacity)
+        r = grow_steps(c);
     if (r)
         return r;
-    if (p->n_steps == c->capacity) {
-        if (c->capacity >= EXPR_STEPS_MAX)
-            return query_error_set(c->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
-                                   "The expression has more than %u parts.", EXPR_STEPS_MAX);
-        uint32_t capacity = c->capacity ? c->capacity * 2 : 32;
-        Step *steps = mem_arena_new_array(c->arena, Step, capacity);
-        if (!steps)
-            return mem_arena_error(c->arena);
-        if (p->n_steps)
-            memcpy(steps, p->steps, sizeof(Step) * p->n_steps);
-        p->steps = steps;
-        c->capacity = capacity;
-    }
     p->steps[p->n_steps] = *step;
+    slot_put(c, p->n_steps);
     *ret_number = p->n_steps++;
     return 0;
 }

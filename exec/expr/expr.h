@@ -24,7 +24,7 @@
 typedef struct ExprProgram ExprProgram;
 typedef struct ExprState ExprState;
 
-#define EXPR_STEPS_MAX 16384u
+#define EXPR_STEPS_MAX 65536u
 #define EXPR_DEPTH_MAX 512u
 
 /**

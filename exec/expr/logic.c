@@ -231,6 +231,7 @@ static int eval_coalesce(ExprState *s, const Step *step, const Scope *scope, Reg
         r = expr_step(s, step->args[i], &scopes[i], &arg);
         if (r)
             return r;
+        uint32_t mark = s->scratch_used;
         uint16_t *have = expr_rows(s), *lack = expr_rows(s);
         if (!have || !lack)
             return mem_arena_error(s->arena);
@@ -242,12 +243,14 @@ static int eval_coalesce(ExprState *s, const Step *step, const Scope *scope, Reg
             n_have += !null;
             n_lack += null;
         }
-        Scope found = expr_scope(s, &scopes[i], have, n_have);
-        if (n_have > 0) {
-            r = copy_rows(s, step, arg, &found, out);
-            if (r)
-                return r;
+        if (n_have == 0) { /* thousands of arguments without a value need no memory each */
+            s->scratch_used = mark;
+            continue;
         }
+        Scope found = expr_scope(s, &scopes[i], have, n_have);
+        r = copy_rows(s, step, arg, &found, out);
+        if (r)
+            return r;
         scopes[i + 1] = expr_scope(s, &scopes[i], lack, n_lack);
     }
     return null_rows(&scopes[step->n_args], out);

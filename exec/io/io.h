@@ -26,8 +26,8 @@ typedef struct IoFetch IoFetch;
 
 #define IO_PATH_MAX 4096u
 #define IO_LIST_DEPTH_MAX 8u /* folders below a directory source */
-#define IO_OPEN_MAX 256u    /* files kept open; more are closed and opened again as they are read */
-#define IO_RANGES_MAX 4096u /* ranges of one fetch */
+#define IO_OPEN_MAX 256u /* files kept open; more are closed and opened again as they are read */
+#define IO_RANGES_MAX 32768u /* ranges of one fetch */
 /* Bytes behind each fetched range that may be read (not used): decoders load in wide steps. */
 #define IO_SLOP 64u
 

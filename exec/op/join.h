@@ -21,7 +21,7 @@
 #include "exec/op/pipeline.h"
 
 #define JOIN_HEAD 24u
-#define JOIN_KEYS_MAX 64u
+#define JOIN_KEYS_MAX 4096u
 #define JOIN_FILTERS_MAX 16u
 #define JOIN_POINTER_MASK UINT64_C(0x0000ffffffffffff)
 

@@ -67,13 +67,14 @@ static const PlanNode *join_below(const PlanNode *node)
     return is_inner(node) ? node : NULL;
 }
 
-static bool take_apart(Cluster *c, PlanNode *node, bool top)
+/* @waiting: inputs of joins above that are still to come, each of one relation at least. */
+static bool take_apart(Cluster *c, PlanNode *node, uint32_t waiting)
 {
     uint32_t base = c->n_columns;
     if (node->kind == PLAN_FILTER && join_below(node))
-        return take_apart(c, node->input, top) && add_predicates(c, node->filter.condition, base);
-    /* Leave room for the relations that still wait on the way up. */
-    if (!is_inner(node) || (!top && c->n_relations + 8 >= RELATIONS_MAX)) {
+        return take_apart(c, node->input, waiting) &&
+               add_predicates(c, node->filter.condition, base);
+    if (!is_inner(node) || c->n_relations + waiting + 2 > RELATIONS_MAX) {
         if (c->n_relations == RELATIONS_MAX)
             return false;
         c->relations[c->n_relations++] = (Relation){.node = node, .base = base};
@@ -81,7 +82,7 @@ static bool take_apart(Cluster *c, PlanNode *node, bool top)
         return true;
     }
     uint32_t n_left = node->input->n_fields;
-    if (!take_apart(c, node->input, false) || !take_apart(c, node->right, false))
+    if (!take_apart(c, node->input, waiting + 1) || !take_apart(c, node->right, waiting))
         return false;
     for (uint32_t i = 0; i < node->join.n_keys; i++) {
         Expr *left = expr_shift(c->o->arena, node->join.left_keys[i], base);
@@ -491,7 +492,7 @@ PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     if (!c)
         return NULL;
     c->o = o;
-    if (!take_apart(c, node, true))
+    if (!take_apart(c, node, 0))
         return opt_fail(o);
     for (uint32_t i = 0; i < conjuncts->n; i++)
         if (!expr_split(o->arena, FN_AND, conjuncts->items[i], &c->predicates))
