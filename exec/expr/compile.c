@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "exec/plan/expr_build.h"
 
 typedef struct Compiler {
     MemArena *arena;
@@ -27,7 +28,7 @@ static int fail_unsupported(Compiler *c, const Expr *e, const char *what)
     return r;
 }
 
-static bool literal_equal(const Expr *a, const Expr *b)
+static bool same_literal(const Expr *a, const Expr *b)
 {
     if (a->literal.is_null || b->literal.is_null)
         return a->literal.is_null && b->literal.is_null;
@@ -55,7 +56,7 @@ static bool step_equal(const Step *a, const Step *b)
     if (a->kind == EXPR_COLUMN)
         return a->column == b->column;
     if (a->kind == EXPR_LITERAL)
-        return literal_equal(a->expr, b->expr);
+        return same_literal(a->expr, b->expr);
     if (a->kind == EXPR_CAST && a->expr->try_cast != b->expr->try_cast)
         return false;
     return memcmp(a->args, b->args, sizeof(uint32_t) * a->n_args) == 0;
@@ -342,6 +343,13 @@ static int compile_expr(Compiler *c, const Expr *e, uint32_t depth, uint32_t *re
         for (uint32_t i = 0; i < call->n_args; i++)
             step.can_fail |= c->program->steps[call->args[i]].can_fail;
     }
+    /* The parts of a lambda are in no step. */
+    step.is_volatile = (step.function >= FN_VOLATILE_FIRST && step.function <= FN_VOLATILE_LAST) ||
+                       (higher && expr_is_volatile(e));
+    if (step.is_volatile) {
+        step.constant = false;
+        step.column = STEP_MANY_COLUMNS;
+    }
     step.can_fail |= function_can_fail(&step, c->program->steps);
     step.dict = !step.constant && step.column != STEP_MANY_COLUMNS;
     if (e->kind == EXPR_IN || higher) {
@@ -389,6 +397,13 @@ int expr_compile(MemArena *arena, Expr *const *exprs, uint32_t n_exprs, uint32_t
         return mem_arena_error(arena);
     Compiler c = {.arena = arena, .error = error, .program = p};
     p->n_columns = n_columns;
+    for (uint32_t i = 0; i < n_exprs && !p->partitions; i++)
+        if (expr_is_volatile(exprs[i])) {
+            p->partitions = mem_arena_new_of(arena, atomic_uint);
+            if (!p->partitions)
+                return mem_arena_error(arena);
+            atomic_init(p->partitions, 0);
+        }
     p->n_outputs = n_exprs;
     p->outputs = mem_arena_new_array(arena, uint32_t, n_exprs + 1);
     if (!p->outputs)

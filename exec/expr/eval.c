@@ -343,7 +343,7 @@ static int eval_call(ExprState *s, const Step *step, const Scope *scope, Reg *ou
 {
     Reg *inline_args[8];
     Reg **args = inline_args;
-    bool all_const = step->n_args > 0;
+    bool all_const = step->n_args > 0 && !step->is_volatile;
     int r;
 
     if (step->lazy)
@@ -384,6 +384,11 @@ int expr_step(ExprState *s, uint32_t number, const Scope *scope, Reg **ret_reg)
     int r = 0;
 
     *ret_reg = reg;
+    /* For all rows at once, so that each keeps its value whoever asks next. A shuffle's argument
+     * may fail, and waits until it is wanted. */
+    if (step->is_volatile && step->function != FN_SHUFFLE && step->function <= FN_VOLATILE_LAST &&
+        step->function >= FN_VOLATILE_FIRST)
+        scope = &s->base;
     if (reg->scope && scope_covered(scope, reg->scope))
         return 0;
     reg->flat_scope = 0;

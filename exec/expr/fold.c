@@ -6,7 +6,9 @@
 
 static bool has_column(const Expr *e, uint32_t depth)
 {
-    if (e->kind == EXPR_COLUMN || e->kind == EXPR_VARIABLE || depth > FOLD_DEPTH_MAX)
+    if (e->kind == EXPR_COLUMN || e->kind == EXPR_VARIABLE || depth > FOLD_DEPTH_MAX ||
+        (e->kind == EXPR_CALL && e->function >= FN_VOLATILE_FIRST &&
+         e->function <= FN_VOLATILE_LAST))
         return true;
     for (uint32_t i = 0; i < e->n_args; i++)
         if (has_column(e->args[i], depth + 1))

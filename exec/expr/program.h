@@ -11,6 +11,7 @@
  */
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include "base/cleanup.h"
 #include "exec/expr/expr.h"
@@ -60,8 +61,9 @@ struct Step {
     uint8_t kind; /* ExprKind */
     uint8_t phys; /* PhysKind of @type */
     bool constant;
-    bool can_fail; /* may raise an error, itself or below */
-    bool dict;     /* worth computing per dictionary entry */
+    bool can_fail;    /* may raise an error, itself or below */
+    bool is_volatile; /* another value for each row */
+    bool dict;        /* worth computing per dictionary entry */
     Type type;
     FunctionId function;
     uint32_t n_args;
@@ -83,6 +85,7 @@ struct ExprProgram {
     /* expr_select(): the outputs with AND taken apart */
     uint32_t n_conjuncts;
     uint32_t *conjuncts;
+    atomic_uint *partitions; /* states that have a number; NULL when nothing wants one */
 };
 
 /* A step's results for one dictionary. */
@@ -141,7 +144,9 @@ struct ExprState {
     void *regex_match_data;
     void *regex_match_context;
     struct HigherState **higher; /* [n_steps]; nested_lambda.c */
-    struct RowMemo **memos;      /* [n_steps], where one was needed (row.h) */
+    uint32_t partition; /* its number among the states of the program, once @has_partition */
+    bool has_partition;
+    struct RowMemo **memos; /* [n_steps], where one was needed (row.h) */
 };
 
 /* --- eval.c --- */

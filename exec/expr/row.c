@@ -10,8 +10,9 @@
 const RowRule *row_rule(FunctionId id)
 {
     static const RowRule *const families[] = {
-        row_rules_math, row_rules_text,     row_rules_regex,  row_rules_hash,   row_rules_code,
-        row_rules_zone, row_rules_interval, row_rules_format, row_rules_letters};
+        row_rules_math,    row_rules_text,   row_rules_regex,    row_rules_hash,
+        row_rules_code,    row_rules_zone,   row_rules_interval, row_rules_format,
+        row_rules_letters, row_rules_random, row_rules_date};
     if (id < FN_ROW_FIRST || id >= FN_ROW_LAST)
         return NULL;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {

@@ -54,6 +54,8 @@ extern const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_code[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_zone[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_interval[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_random[FN_ROW_LAST - FN_ROW_FIRST];
+extern const RowRule row_rules_date[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_format[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_letters[FN_ROW_LAST - FN_ROW_FIRST];
 extern const RowRule row_rules_math[FN_ROW_LAST - FN_ROW_FIRST];
@@ -67,6 +69,8 @@ int row_memo(ExprState *s, const Step *step, RowMemo **ret_memo);
 
 /* The time zone @name, kept in the memo. Return: 0; ZONE_E_UNKNOWN; as mem_charge(). */
 int row_zone(RowMemo *memo, VecString name, const Zone **ret);
+/* The same of a call; what is no zone is the error INVALID_TIMEZONE. */
+int row_zone_named(RowCall *c, VecString name, const Zone **ret);
 
 static inline bool row_null(const RowCall *c, uint32_t i)
 {

@@ -5,12 +5,11 @@
 #include <stdio.h>
 
 #include "exec/expr/utf8.h"
-#include "exec/kernel/civil.h"
 #include "exec/kernel/find.h"
 #include "exec/vec/nested.h"
 #include "exec/vec/ops.h"
 
-/* Strings, and dates as text. Characters are UTF-8 code points. */
+/* Strings. Characters are UTF-8 code points. */
 
 /* Bytes of the first @n characters. */
 static uint32_t bytes_of(const char *text, uint32_t length, int64_t n)
@@ -378,142 +377,6 @@ static int row_overlay(RowCall *c)
     return row_set_part(c, vec_string(out, (uint32_t)size));
 }
 
-/* --- dates as text --- */
-
-#define FORMAT_MAX 256u
-
-typedef struct Moment {
-    Civil date;
-    int32_t days;
-    int64_t usec; /* of the day */
-} Moment;
-
-static int put_number(char *out, size_t size, int64_t value, uint32_t width)
-{
-    return snprintf(out, size, "%0*lld", (int)width, (long long)value);
-}
-
-/* One run of a pattern letter. Return: bytes; -1: not known here. */
-static int put_field(char letter, uint32_t n, const Moment *m, char *out, size_t size)
-{
-    static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
-                                       "Friday", "Saturday", "Sunday"};
-    static const char *const months[] = {"January",   "February", "March",    "April",
-                                         "May",       "June",     "July",     "August",
-                                         "September", "October",  "November", "December"};
-    int64_t seconds = m->usec / 1000000, hour = seconds / 3600;
-    int64_t weekday = ((int64_t)m->days % 7 + 10) % 7; /* 1970-01-01 was a Thursday */
-    switch (letter) {
-    case 'y':
-    case 'u':
-        if (n == 2)
-            return put_number(out, size, (m->date.year % 100 + 100) % 100, 2);
-        return put_number(out, size, m->date.year, n);
-    case 'M':
-    case 'L':
-        if (n <= 2)
-            return put_number(out, size, m->date.month, n);
-        return n == 3   ? snprintf(out, size, "%.3s", months[m->date.month - 1])
-               : n == 4 ? snprintf(out, size, "%s", months[m->date.month - 1])
-                        : -1;
-    case 'd':
-        return n <= 2 ? put_number(out, size, m->date.day, n) : -1;
-    case 'D':
-        return n <= 3 ? put_number(out, size, m->days - civil_to_days(m->date.year, 1, 1) + 1, n)
-                      : -1;
-    case 'Q':
-    case 'q':
-        return n <= 2 ? put_number(out, size, (m->date.month + 2) / 3, n) : -1;
-    case 'E':
-        return n <= 3   ? snprintf(out, size, "%.3s", days[weekday])
-               : n == 4 ? snprintf(out, size, "%s", days[weekday])
-                        : -1;
-    case 'a':
-        return n == 1 ? snprintf(out, size, "%s", hour < 12 ? "AM" : "PM") : -1;
-    case 'H':
-        return n <= 2 ? put_number(out, size, hour, n) : -1;
-    case 'k':
-        return n <= 2 ? put_number(out, size, hour ? hour : 24, n) : -1;
-    case 'K':
-        return n <= 2 ? put_number(out, size, hour % 12, n) : -1;
-    case 'h':
-        return n <= 2 ? put_number(out, size, hour % 12 ? hour % 12 : 12, n) : -1;
-    case 'm':
-        return n <= 2 ? put_number(out, size, seconds / 60 % 60, n) : -1;
-    case 's':
-        return n <= 2 ? put_number(out, size, seconds % 60, n) : -1;
-    case 'S': {
-        char digits[16];
-        snprintf(digits, sizeof(digits), "%06lld000", (long long)(m->usec % 1000000));
-        return n <= 9 ? snprintf(out, size, "%.*s", (int)n, digits) : -1;
-    }
-    default:
-        return -1;
-    }
-}
-
-static int bad_format(RowCall *c, const VecString *pattern)
-{
-    return row_fail(c, DATA_ERROR_RUNTIME, "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER", "22007",
-                    "Unrecognized datetime pattern: '%.*s'.",
-                    (int)(pattern->length < 100 ? pattern->length : 100), vec_string_data(pattern));
-}
-
-static int row_date_format(RowCall *c)
-{
-    const VecString *pattern = row_string(c, 1);
-    const char *p = vec_string_data(pattern);
-    int64_t usec = row_int(c, 0), days = usec / 86400000000, rest = usec % 86400000000;
-    char out[FORMAT_MAX * 12];
-    size_t n = 0;
-
-    if (pattern->length > FORMAT_MAX)
-        return bad_format(c, pattern);
-    days -= rest < 0;
-    rest += rest < 0 ? 86400000000 : 0;
-    Moment m = {.date = civil_from_days((int32_t)days), .days = (int32_t)days, .usec = rest};
-    for (uint32_t i = 0; i < pattern->length;) {
-        if (p[i] == '\'') {
-            /* Two quotes are one, inside of text and outside. */
-            bool closed = false;
-            if (i + 1 < pattern->length && p[i + 1] == '\'') {
-                out[n++] = '\'';
-                i += 2;
-                continue;
-            }
-            for (i++; i < pattern->length; i++) {
-                if (p[i] == '\'' && i + 1 < pattern->length && p[i + 1] == '\'')
-                    i++;
-                else if (p[i] == '\'') {
-                    closed = true;
-                    i++;
-                    break;
-                }
-                out[n++] = p[i];
-            }
-            if (!closed)
-                return bad_format(c, pattern);
-            continue;
-        }
-        bool letter = (p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z');
-        if (!letter) {
-            if (strchr("{}#[]", p[i]) && p[i])
-                return bad_format(c, pattern);
-            out[n++] = p[i++];
-            continue;
-        }
-        uint32_t count = 1;
-        while (i + count < pattern->length && p[i + count] == p[i])
-            count++;
-        int written = count > 9 ? -1 : put_field(p[i], count, &m, out + n, sizeof(out) - n);
-        if (written < 0 || (size_t)written >= sizeof(out) - n - FORMAT_MAX)
-            return bad_format(c, pattern);
-        n += (size_t)written;
-        i += count;
-    }
-    return row_set_text(c, out, n);
-}
-
 #define AT(f) [FN_##f - FN_ROW_FIRST]
 
 const RowRule row_rules_text[FN_ROW_LAST - FN_ROW_FIRST] = {
@@ -533,5 +396,4 @@ const RowRule row_rules_text[FN_ROW_LAST - FN_ROW_FIRST] = {
     AT(OCTET_LENGTH) = {.row = row_octet_length, .flags = ROW_SAFE},
     AT(CRC32) = {.row = row_crc32, .flags = ROW_SAFE},
     AT(OVERLAY) = {.row = row_overlay},
-    AT(DATE_FORMAT) = {.row = row_date_format},
 };

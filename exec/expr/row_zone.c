@@ -26,7 +26,7 @@ int row_zone(RowMemo *memo, VecString name, const Zone **ret)
     return 0;
 }
 
-static int zone_named(RowCall *c, VecString name, const Zone **ret)
+int row_zone_named(RowCall *c, VecString name, const Zone **ret)
 {
     int r = row_zone(c->memo, name, ret);
     if (r != ZONE_E_UNKNOWN)
@@ -43,14 +43,14 @@ static int zone_named(RowCall *c, VecString name, const Zone **ret)
 static int row_zone_wall(RowCall *c)
 {
     const Zone *zone;
-    int r = zone_named(c, *row_string(c, 1), &zone);
+    int r = row_zone_named(c, *row_string(c, 1), &zone);
     return r ? r : row_set_int(c, zone_wall(zone, row_int(c, 0)));
 }
 
 static int row_zone_instant(RowCall *c)
 {
     const Zone *zone;
-    int r = zone_named(c, *row_string(c, 1), &zone);
+    int r = row_zone_named(c, *row_string(c, 1), &zone);
     return r ? r : row_set_int(c, zone_instant(zone, row_int(c, 0)));
 }
 
@@ -72,7 +72,7 @@ static int row_timestamp_of_text(RowCall *c)
         }
         name = vec_string(clock.zone, clock.n_zone);
     }
-    int r = zone_named(c, name, &zone);
+    int r = row_zone_named(c, name, &zone);
     if (r == QUERY_E_FAILED && clock.zone)
         return expr_fail_cast_input(c->s, c->step, text);
     return r ? r : row_set_int(c, zone_instant(zone, clock.wall));
@@ -82,7 +82,7 @@ static int row_timestamp_of_text(RowCall *c)
 static int row_zone_add_interval(RowCall *c)
 {
     const Zone *zone;
-    int r = zone_named(c, *row_string(c, 2), &zone);
+    int r = row_zone_named(c, *row_string(c, 2), &zone);
     if (r)
         return r;
     int64_t instant = row_int(c, 0), step = row_int(c, 1), rest = 0;

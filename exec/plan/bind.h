@@ -35,6 +35,7 @@ typedef struct PlanContext {
     bool zone_is_fixed;
     const struct Zone *zone; /* loaded when something asks for it */
     int64_t now_usec;        /* current_timestamp() of this query */
+    uint64_t random;         /* behind the seeds of rand() and its kin */
     const char *sql_text;    /* that positions in the tree refer to; NULL: no positions in errors */
     size_t n_sql_text;
     PlanFold fold; /* nullable */

@@ -320,6 +320,15 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
     }
     if (!bind_arguments(b, scope, e, &a))
         return NULL;
+    if (a.arg && expr_is_volatile(a.arg)) {
+        bind_error(b, e->position, e->stop, "AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
+                   "42845",
+                   "Non-deterministic expression %.300s should not appear in the arguments of an "
+                   "aggregate function.",
+                   uexpr_quoted(b, e));
+        query_error_parameters(b->context->error, "sqlExpr", uexpr_quoted(b, e), NULL);
+        return NULL;
+    }
     if (a.id == AGG_AVG && type_is_interval(a.arg->type))
         return average_interval(b, scope, &a);
     if (a.distinct && a.arg)

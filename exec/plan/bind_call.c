@@ -628,6 +628,8 @@ static Expr *bind_rule(Binder *b, const UExpr *e, const FunctionRow *row, Expr *
         args[0] = bind_clock_argument(b, e, args[0], 0);
         return call(b, id, TYPE(INT), args, 1);
     case RULE_DATE_ADD:
+        if (args[1]->type.kind == TYPE_LONG)
+            return unexpected_input(b, e, 1, "INT\" or \"SMALLINT\" or \"TINYINT", args[1]);
         args[0] = coerce(b, e, args[0], 0, TYPE(DATE), "DATE");
         args[1] = coerce(b, e, args[1], 1, TYPE(INT), "INT");
         return call(b, id, TYPE(DATE), args, 2);
@@ -759,63 +761,6 @@ static Expr *bind_in(Binder *b, const UExpr *e, Expr **args, uint32_t n)
     return b->result ? NULL : bind_check(b, expr_balanced(b->arena, FN_OR, tests, n - 1));
 }
 
-static Expr *bind_date_part(Binder *b, const UExpr *e, Expr **args)
-{
-    static const struct {
-        const char *name;
-        const char *function;
-    } fields[] = {{"year", "year"},
-                  {"y", "year"},
-                  {"years", "year"},
-                  {"yr", "year"},
-                  {"quarter", "quarter"},
-                  {"qtr", "quarter"},
-                  {"month", "month"},
-                  {"mon", "month"},
-                  {"months", "month"},
-                  {"day", "day"},
-                  {"d", "day"},
-                  {"days", "day"},
-                  {"dayofweek", "dayofweek"},
-                  {"dow", "dayofweek"},
-                  {"doy", "dayofyear"},
-                  {"hour", "hour"},
-                  {"h", "hour"},
-                  {"hours", "hour"},
-                  {"minute", "minute"},
-                  {"min", "minute"},
-                  {"m", "minute"},
-                  {"minutes", "minute"}};
-    if (args[0]->kind != EXPR_LITERAL || args[0]->type.kind != TYPE_STRING)
-        return unexpected_input(b, e, 0, "STRING\" literal \"", args[0]);
-    char field[24];
-    uint32_t n = args[0]->literal.s.length;
-    if (n < sizeof(field)) {
-        memcpy(field, vec_string_data(&args[0]->literal.s), n);
-        field[n] = '\0';
-        for (char *c = field; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
-        if (type_is_interval(args[1]->type)) {
-            Expr *made = bind_interval_field(b, field, args[1]);
-            if (made || b->result)
-                return made;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(fields) && !type_is_interval(args[1]->type); i++)
-            if (strcmp(field, fields[i].name) == 0)
-                return bind_rule(b, e, function_find(fields[i].function), args + 1, 1);
-        if (type_is_interval(args[1]->type))
-            ;
-        else if (strcmp(field, "second") == 0 || strcmp(field, "seconds") == 0 ||
-                 strcmp(field, "s") == 0 || strcmp(field, "sec") == 0) {
-            Expr *second = bind_rule(b, e, function_find("second"), args + 1, 1);
-            return second ? bind_cast_to(b, second, TYPE_DECIMAL_OF(8, 6)) : NULL;
-        }
-    }
-    return bind_error(b, e->position, e->stop, "INVALID_EXTRACT_FIELD", "42000",
-                      "Cannot extract %.40s from %.200s.", vec_string_data(&args[0]->literal.s),
-                      uexpr_quoted(b, e->args[1]));
-}
-
 static Expr *double_literal(Binder *b, double d)
 {
     return bind_check(b, expr_literal(b->arena, TYPE(DOUBLE), (Literal){.d = d}));
@@ -830,7 +775,8 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         return bind_in(b, e, args, n);
     if (strcmp(name, "if") == 0)
         return bind_when(b, e, args, 3);
-    if (strcmp(name, "date_part") == 0 || strcmp(name, "datepart") == 0)
+    if (strcmp(name, "date_part") == 0 || strcmp(name, "extract") == 0 ||
+        strcmp(name, "datepart") == 0)
         return bind_date_part(b, e, args);
     if (strcmp(name, "between") == 0) {
         Expr *parts[2] = {bind_compare(b, e, FN_GE, args[0], args[1]),
@@ -865,11 +811,6 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         Expr *x = coerce(b, e, args[0], 0, TYPE(DOUBLE), "DOUBLE");
         Expr *nan = double_literal(b, __builtin_nan(""));
         return x && nan ? bind_check(b, expr_compare(b->arena, FN_EQ_NULL_SAFE, x, nan)) : NULL;
-    }
-    if (strcmp(name, "trunc") == 0) {
-        Expr *swapped[2] = {args[1], args[0]};
-        Expr *made = bind_rule(b, e, function_find("date_trunc"), swapped, 2);
-        return made ? bind_cast_to(b, made, TYPE(DATE)) : NULL;
     }
     if (strcmp(name, "typeof") == 0) {
         char *buf = bind_alloc(b, 1, 256);

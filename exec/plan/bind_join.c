@@ -379,6 +379,16 @@ Bound *bind_join(Binder *b, const URel *rel)
                               "aggregate function in a join condition.");
         Expr *condition = bind_condition(b, &scope, rel->condition);
         b->n_prebound = n_prebound;
+        if (condition && expr_is_volatile(condition)) {
+            bind_error(b, rel->condition->position, rel->condition->stop,
+                       "INVALID_NON_DETERMINISTIC_EXPRESSIONS", "42K0E",
+                       "The operator expects a deterministic expression, but the actual expression "
+                       "is %.300s.",
+                       uexpr_quoted(b, rel->condition));
+            query_error_parameters(b->context->error, "sqlExprs", uexpr_quoted(b, rel->condition),
+                                   NULL);
+            return NULL;
+        }
         if (!bind_join_condition(b, join, condition))
             return NULL;
     } else if (join->join.type == JOIN_INNER) {

@@ -706,11 +706,6 @@ static Expr *bind_sort(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
                           (Expr *[]){args[0], ascending, last}, 3);
 }
 
-static Expr *bind_shuffle(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
-{
-    return bind_unsupported(b, e->position, e->stop, "shuffle()");
-}
-
 /* Instants are counted as such, but whole days and months by the clock on the wall. */
 static bool sequence_goes_by(Binder *b, const UExpr *e, const Expr *step, bool *ret_wall)
 {
@@ -822,7 +817,6 @@ static const NestedRow rows[] = {
     {"named_struct", FN_STRUCT, 0, ANY, false, bind_named_struct},
     {"reverse", FN_ARRAY_REVERSE, 1, 1, true, bind_same_array},
     {"sequence", FN_SEQUENCE, 2, 3, false, bind_sequence},
-    {"shuffle", FN_INVALID, 1, 2, false, bind_shuffle},
     {"size", FN_SIZE, 1, 1, false, bind_size},
     {"slice", FN_SLICE, 3, 3, false, bind_slice},
     {"sort_array", FN_SORT_ARRAY, 1, 2, false, bind_sort},

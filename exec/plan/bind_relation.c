@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -863,6 +864,9 @@ void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *sessi
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     context->now_usec = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (getrandom(&context->random, sizeof(context->random), GRND_NONBLOCK) !=
+        sizeof(context->random))
+        context->random = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void plan_context_done(PlanContext *context)

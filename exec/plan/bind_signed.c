@@ -239,6 +239,8 @@ Expr *bind_signed(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **arg
         return made;
     }
     Type type = *result == '1' ? args[0]->type : letter_type(*result);
+    if (*result == 'm')
+        type = TYPE_DECIMAL_OF(8, 6);
     if (*result == 'A' && !bind_array_type(b, TYPE(STRING), true, &type))
         return NULL;
     return bind_signed_call(b, f->id, type, args, n, result[1]);

@@ -20,6 +20,12 @@ Expr *bind_signed_call(Binder *b, FunctionId id, Type type, Expr *const *args, u
 Expr *bind_body(Binder *b, const UExpr *e, const char *text, Expr *const *args, uint32_t n);
 /* bind_special.c: signature "*". */
 Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n);
+/* bind_random.c: FN_VOLATILE_FIRST to FN_VOLATILE_LAST. */
+Expr *bind_random(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n);
+/* bind_datetime.c */
+/* extract(field FROM x): the field is a literal. */
+Expr *bind_date_part(Binder *b, const UExpr *e, Expr **args);
+Expr *bind_datetime(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n);
 /* Digits of round() and ceil(): a constant. Return: false after an error. */
 bool bind_scale(Binder *b, const UExpr *e, Expr *arg, int64_t *ret_scale);
 Expr *bind_ceil_scale(Binder *b, const UExpr *e, FunctionId id, Expr **args);

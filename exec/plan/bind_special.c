@@ -399,6 +399,25 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
         return bind_hash(b, e, f->id, args, n);
     case FN_DECODE:
         return bind_decode(b, e, args, n);
+    case FN_DATE_FORMAT:
+    case FN_PARSE_TIME:
+    case FN_FLOOR_QUOTIENT:
+    case FN_MAKE_CLOCK:
+    case FN_SUM_PRODUCTS:
+    case FN_TIMESTAMP_ADD:
+    case FN_TIME_APART:
+    case FN_CONVERT_ZONE:
+    case FN_MONTHS_BETWEEN:
+        return bind_datetime(b, e, f, args, n);
+    case FN_RAND:
+    case FN_RANDN:
+    case FN_RANDSTR:
+    case FN_UUID:
+    case FN_SHUFFLE:
+    case FN_PARTITION_ID:
+    case FN_INCREASING_ID:
+    case FN_UNIFORM:
+        return bind_random(b, e, f, args, n);
     default:
         return bind_unsupported(b, e->position, e->stop, f->name);
     }

@@ -236,6 +236,16 @@ static bool equal_within(const Expr *a, const Expr *b, const LambdaPair *pair)
     return true;
 }
 
+bool expr_is_volatile(const Expr *e)
+{
+    if (e->kind == EXPR_CALL && e->function >= FN_VOLATILE_FIRST && e->function <= FN_VOLATILE_LAST)
+        return true;
+    for (uint32_t i = 0; i < e->n_args; i++)
+        if (expr_is_volatile(e->args[i]))
+            return true;
+    return false;
+}
+
 bool expr_equal(const Expr *a, const Expr *b)
 {
     return equal_within(a, b, NULL);

@@ -29,6 +29,8 @@ Expr *expr_balanced(MemArena *arena, FunctionId function, Expr *const *parts, ui
 
 /* Same value for every row: same structure, literals and columns. */
 bool expr_equal(const Expr *a, const Expr *b);
+/* Does it give another value for each row, whatever its arguments are? */
+bool expr_is_volatile(const Expr *e);
 uint64_t expr_hash(const Expr *e);
 bool expr_is_true(const Expr *e);
 bool expr_is_false(const Expr *e); /* or NULL, as a condition */

@@ -222,7 +222,7 @@ typedef enum FunctionId {
     FN_REGEXP_COUNT,
     FN_REGEXP_INSTR,
     FN_REGEXP_SUBSTR,
-    FN_DATE_FORMAT, /* timestamp, pattern */
+    FN_DATE_FORMAT, /* instant, pattern, zone name */
     FN_LOCATE,      /* part, string, int */
     FN_MD5,
     FN_SHA1,
@@ -258,6 +258,29 @@ typedef enum FunctionId {
     FN_VALIDATE_UTF8,
     FN_ELT, /* int, strings */
     FN_REVERSE,
+    FN_PARSE_TIME,     /* string, pattern, [zone]: an instant, or a clock on the wall */
+    FN_MAKE_CLOCK,     /* five ints, decimal(16,6) */
+    FN_SUM_PRODUCTS,   /* number, factor, ... */
+    FN_FLOOR_QUOTIENT, /* number, divisor */
+    FN_SECOND_FRACTION,
+    FN_TRUNC_DATE,
+    FN_NEXT_DAY,
+    FN_MONTHS_BETWEEN, /* two clocks on the wall, boolean: rounded */
+    FN_MONTHS_APART,   /* two clocks on the wall, months of a unit */
+    FN_TIME_APART,     /* two instants or clocks, microseconds of a unit */
+    FN_TIMESTAMP_ADD,  /* becomes a sum */
+    FN_CONVERT_ZONE,   /* becomes FN_ZONE_* */
+    /* No two rows alike; the last argument of the first five is the seed, a literal. */
+    FN_VOLATILE_FIRST,
+    FN_RAND = FN_VOLATILE_FIRST,
+    FN_RANDN,
+    FN_RANDSTR, /* int */
+    FN_UUID,
+    FN_SHUFFLE, /* array */
+    FN_PARTITION_ID,
+    FN_INCREASING_ID,
+    FN_UNIFORM, /* becomes FN_RAND */
+    FN_VOLATILE_LAST = FN_UNIFORM,
     FN_ROW_LAST, /* new ones stand before it */
     _FN_MAX,
 } FunctionId;

@@ -53,7 +53,8 @@ typedef struct FunctionRow {
  *   s STRING   y BINARY   S STRING or BINARY   b BOOLEAN   i INT   l LONG   d DOUBLE
  *   I integral N number   D DATE   t TIMESTAMP   w the clock of the session   a anything
  *
- * As a result also '1', the type of the first argument, T TINYINT and A ARRAY<STRING>. Behind it
+ * As a result also '1', the type of the first argument, T TINYINT A ARRAY<STRING> and m
+ * DECIMAL(8,6). Behind it
  * '?': always nullable, '!': never; else nullable when an argument is. The signature "*" leaves
  * typing to bind_special.c; it then goes on with the least and the greatest number of arguments:
  * "*1 2".

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "exec/plan/bind_internal.h"
 #include "exec/plan/datetime.h"
+#include "exec/plan/function_table.h"
 #include "exec/vec/interval.h"
 
 #define NAME_BYTES_MAX 4096u
@@ -295,6 +296,16 @@ static const char *shown_defaults(const UExpr *e)
         {"mask", 3, ", n, NULL"},
         {"mask", 4, ", NULL"},
         {"from_unixtime", 1, ", yyyy-MM-dd HH:mm:ss"},
+        {"unix_timestamp", 0, "current_timestamp(), yyyy-MM-dd HH:mm:ss"},
+        {"unix_timestamp", 1, ", yyyy-MM-dd HH:mm:ss"},
+        {"to_unix_timestamp", 1, ", yyyy-MM-dd HH:mm:ss"},
+        {"months_between", 2, ", true"},
+        {"make_dt_interval", 0, "0, 0, 0, 0.000000"},
+        {"make_dt_interval", 1, ", 0, 0, 0.000000"},
+        {"make_dt_interval", 2, ", 0, 0.000000"},
+        {"make_dt_interval", 3, ", 0.000000"},
+        {"make_ym_interval", 0, "0, 0"},
+        {"make_ym_interval", 1, ", 0"},
         {"str_to_map", 1, ", ,, :"},
         {"str_to_map", 2, ", :"},
         {"aggregate", 3, ", lambdafunction(namedlambdavariable(), namedlambdavariable())"},
@@ -368,6 +379,10 @@ static const char *printed_name(const UExpr *e)
                  {"log1p", "LOG1P"},
                  {"atan2", "ATAN2"},
                  {"log", "LOG"},
+                 {"random", "rand"},
+                 {"dateadd", "date_add"},
+                 {"curdate", "current_date"},
+                 {"spark_partition_id", "SPARK_PARTITION_ID"},
                  {"e", "E"},
                  {"pi", "PI"},
                  {"current_database", "current_schema"}};
@@ -479,8 +494,10 @@ static void put_call(Name *name, const UExpr *e)
         put(name, "(IF(");
         put_list(name, e, 0);
         put(name, "))");
-    } else if (strcmp(e->name, "date_part") == 0 && e->n_args == 2) {
-        put(name, "extract(");
+    } else if ((strcmp(e->name, "extract") == 0 || strcmp(e->name, "datepart") == 0) &&
+               e->n_args == 2) {
+        put(name, e->name);
+        put(name, "(");
         put_expr(name, e->args[0]);
         put(name, " FROM ");
         put_expr(name, e->args[1]);
@@ -500,6 +517,19 @@ static void put_call(Name *name, const UExpr *e)
         put(name, "(");
         put_list(name, e, 0);
         put(name, shown_defaults(e));
+        put(name, ")");
+    } else if (e->n_args == 1 && function_find(e->name) &&
+               function_find(e->name)->rule == RULE_CAST) {
+        put_expr(name, e->args[0]); /* int('5') is a cast, which does not show */
+    } else if (strcmp(e->name, "convert_timezone") == 0 && e->n_args == 2) {
+        put(name, "convert_timezone(current_timezone(), ");
+        put_list(name, e, 0);
+        put(name, ")");
+    } else if (strcmp(e->name, "shuffle") == 0 || strcmp(e->name, "uuid") == 0) {
+        put(name, e->name); /* the seed is not shown */
+        put(name, "(");
+        if (e->name[0] == 's' && e->n_args > 0)
+            put_expr(name, e->args[0]);
         put(name, ")");
     } else if (strcmp(e->name, "timestamp_of_session") == 0) {
         put_list(name, e, 0);

@@ -24,13 +24,27 @@ static PlanNode *push_filter(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     for (uint32_t i = 0; i < conjuncts->n; i++)
         if (!expr_list_add(o->arena, &all, conjuncts->items[i]))
             return opt_fail(o);
-    return opt_push(o, node->input, &all);
+    /* One that draws lots does so for the rows that are here. */
+    ExprList below = {0}, here = {0};
+    for (uint32_t i = 0; i < all.n; i++)
+        if (!expr_list_add(o->arena, expr_is_volatile(all.items[i]) ? &here : &below, all.items[i]))
+            return opt_fail(o);
+    return opt_filter(o, opt_push(o, node->input, &below), here.items, here.n);
+}
+
+static bool any_volatile(Expr *const *exprs, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (expr_is_volatile(exprs[i]))
+            return true;
+    return false;
 }
 
 static PlanNode *push_project(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 {
     ExprList below = {0};
-    for (uint32_t i = 0; i < conjuncts->n; i++) {
+    bool stay = any_volatile(node->project.exprs, node->n_fields);
+    for (uint32_t i = 0; !stay && i < conjuncts->n; i++) {
         Expr *e = expr_substitute(o->arena, conjuncts->items[i], node->project.exprs);
         if (!e || !expr_split(o->arena, FN_AND, e, &below))
             return opt_fail(o);
@@ -38,7 +52,9 @@ static PlanNode *push_project(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     PlanNode *copy = opt_copy(o, node);
     if (copy)
         copy->input = opt_push(o, node->input, &below);
-    return copy && copy->input ? copy : NULL;
+    if (!copy || !copy->input)
+        return NULL;
+    return stay ? opt_filter(o, copy, conjuncts->items, conjuncts->n) : copy;
 }
 
 static PlanNode *push_aggregate(Optimiser *o, PlanNode *node, ExprList *conjuncts)
@@ -47,7 +63,8 @@ static PlanNode *push_aggregate(Optimiser *o, PlanNode *node, ExprList *conjunct
     uint32_t n = node->aggregate.n_groups;
     for (uint32_t i = 0; i < conjuncts->n; i++) {
         Expr *e = conjuncts->items[i];
-        bool groups_only = n > 0 && expr_columns_within(e, 0, n);
+        bool groups_only =
+            n > 0 && expr_columns_within(e, 0, n) && !any_volatile(node->aggregate.groups, n);
         if (groups_only)
             e = expr_substitute(o->arena, e, node->aggregate.groups);
         if (!expr_list_add(o->arena, groups_only ? &below : &above, e))

@@ -374,7 +374,7 @@ static UExpr *parse_extract(Parser *p)
     UExpr *args[2] = {uexpr_string(p->b, field, strlen(field)), parse_expression(p)};
     if (!expect_op(p, OP_RPAREN))
         return NULL;
-    return uexpr_call2(p->b, "date_part", args[0], args[1]);
+    return uexpr_call2(p->b, "extract", args[0], args[1]);
 }
 
 /* substring(a FROM b [FOR c]) beside substring(a, b, c) */
@@ -393,6 +393,30 @@ static UExpr *parse_substring(Parser *p)
     if (!expect_op(p, OP_RPAREN))
         return NULL;
     return uexpr_call(p->b, "substring", (UExpr **)list.items, list.n);
+}
+
+/* The first of three arguments of timestampadd(), datediff() and others is a unit, not a column. */
+static UExpr *unit_call(Parser *p, UExpr *e)
+{
+    static const char *const names[][2] = {
+        {"timestampadd", "timestampadd"}, {"dateadd", "timestampadd"},
+        {"date_add", "timestampadd"},     {"timestampdiff", "timestampdiff"},
+        {"datediff", "timestampdiff"},    {"date_diff", "timestampdiff"}};
+    if (!e || e->kind != UEXPR_CALL || e->n_args != 3 || e->args[0]->kind != UEXPR_COLUMN ||
+        e->args[0]->n_parts != 1)
+        return e;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(e->name, names[i][0]) != 0)
+            continue;
+        const char *unit = e->args[0]->parts[0];
+        UExpr *literal = uexpr_string(p->b, unit, strlen(unit));
+        UExpr **args = e->args;
+        if (!literal)
+            return NULL;
+        args[0] = literal;
+        e->name = names[i][1];
+    }
+    return e;
 }
 
 /* overlay(a PLACING b FROM c [FOR d]) beside overlay(a, b, c, d) */
@@ -565,7 +589,7 @@ static UExpr *parse_function(Parser *p)
     const char *name = parse_any_identifier(p);
     if (!name || !expect_op(p, OP_LPAREN))
         return NULL;
-    return parse_call_tail(p, parse_call(p, name));
+    return parse_call_tail(p, unit_call(p, parse_call(p, name)));
 }
 
 static void *unbound(Parser *p, const Token *t, const char *name)
