@@ -84,18 +84,18 @@ static int argument_add_root(Arguments *a, const char *option, const char *path)
 static int add_roots(Arguments *a, const EmbeddedOptions *o)
 {
     /* Where users keep data; with their own rights, so nothing here is more than they could read
-     * anyway. */
+     * and write anyway. */
     static const char *const places[] = {"/home", "/srv", "/data", "/mnt", "/media", "/tmp"};
     _cleanup_free_ char *cwd = getcwd(NULL, 0);
     int r = 0;
     for (size_t i = 0; r == 0 && i < o->n_write_dirs; i++)
         r = argument_add_root(a, "--write=", o->write_dirs[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
-        r = argument_add_root(a, "--read=", places[i]);
+        r = argument_add_root(a, "--write=", places[i]);
     if (r == 0)
-        r = argument_add_root(a, "--read=", getenv("HOME"));
+        r = argument_add_root(a, "--write=", getenv("HOME"));
     if (r == 0)
-        r = argument_add_root(a, "--read=", cwd);
+        r = argument_add_root(a, "--write=", cwd);
     for (size_t i = 0; r == 0 && i < o->n_read_dirs; i++)
         r = argument_add_root(a, "--read=", o->read_dirs[i]);
     return r;

@@ -59,8 +59,9 @@ static bool wants_reattach(ProtoReader r)
 }
 
 /*
- * Commands that write where other sessions can see it never run twice. The rest changes at most the
- * session, and an executor that dies takes that with it.
+ * Commands that may run again on another executor. Those that change at most the session may, since
+ * an executor that dies takes that with it; and those that write files, until the executor says
+ * (DATA_FLAG_EFFECT) that it is about to make them visible.
  */
 static bool is_repeatable(ProtoBytes plan)
 {
@@ -73,6 +74,7 @@ static bool is_repeatable(ProtoBytes plan)
             ProtoField what;
             return proto_next(&command, &what) > 0 &&
                    (what.number == SPARK_COMMAND_SQL_COMMAND ||
+                    what.number == SPARK_COMMAND_WRITE_OPERATION ||
                     what.number == SPARK_COMMAND_CREATE_DATAFRAME_VIEW);
         }
     }

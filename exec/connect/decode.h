@@ -57,6 +57,9 @@ UExpr *decode_json_type(Decoder *d, const char *text, size_t n);
 bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_fields,
                         uint32_t *ret_n);
 
+/* An entry of a map of strings; the value may be missing. */
+bool decode_entry(Decoder *d, ProtoReader r, char **ret_key, char **ret_value);
+
 /* ---- pieces shared by the decoder's files ---- */
 
 /* A malformed message. Return: NULL. */

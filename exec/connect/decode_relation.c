@@ -141,8 +141,7 @@ static URel *decode_named_table(Decoder *d, ProtoReader r)
     return n == 0 ? decode_malformed(d) : NULL;
 }
 
-/* An entry of a map of strings. */
-static bool decode_entry(Decoder *d, ProtoReader r, char **ret_key, char **ret_value)
+bool decode_entry(Decoder *d, ProtoReader r, char **ret_key, char **ret_value)
 {
     ProtoField f;
     int n;

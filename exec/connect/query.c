@@ -206,8 +206,9 @@ static int count_rows(void *userdata, const Batch *batch, QueryError *error)
     return c->result(c->userdata, batch, error);
 }
 
-int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
-              PlanNode **ret_optimised)
+/* To @sink_new, if there is one, else to @result. */
+static int run_plan(Query *q, PlanNode *bound, ExecResult result, ExecSinkNew sink_new,
+                    void *userdata, PlanNode **ret_optimised)
 {
     PlanNode *plan;
     int r = plan_optimise(&q->context, bound, &plan);
@@ -238,7 +239,8 @@ int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
                     .cancel = q->operation->cancelled,
                     .scan_new = scan_source_new,
                     .result = count_rows,
-                    .userdata = &counted,
+                    .sink_new = sink_new,
+                    .userdata = sink_new ? userdata : &counted,
                     .error = q->error,
                     .metrics = q->metrics,
                     .n_metrics = q->n_metrics,
@@ -255,6 +257,18 @@ int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
     if (ret_optimised)
         *ret_optimised = plan;
     return r;
+}
+
+int query_run(Query *q, PlanNode *bound, ExecResult result, void *userdata,
+              PlanNode **ret_optimised)
+{
+    return run_plan(q, bound, result, NULL, userdata, ret_optimised);
+}
+
+int query_run_sink(Query *q, PlanNode *bound, ExecSinkNew sink_new, void *userdata,
+                   PlanNode **ret_optimised)
+{
+    return run_plan(q, bound, NULL, sink_new, userdata, ret_optimised);
 }
 
 /* ---- emitting ---- */
@@ -374,7 +388,7 @@ static void put_node_metrics(Query *q, ProtoWriter *w, const PlanNode *node, int
         put_node_metrics(q, w, node->right, node->id);
 }
 
-static int emit_metrics(Query *q, const PlanNode *plan)
+int query_emit_metrics(Query *q, const PlanNode *plan)
 {
     _cleanup_proto_writer_ ProtoWriter w;
     proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
@@ -403,7 +417,7 @@ int query_emit_plan(Query *q, PlanNode *bound, int64_t tail)
     if (r == 0)
         r = query_result(q, reply_writer_finish(writer));
     if (r == 0)
-        r = emit_metrics(q, plan);
+        r = query_emit_metrics(q, plan);
     return r;
 }
 

@@ -51,11 +51,21 @@ int query_bind(Query *q, const URel *tree, PlanNode **ret_plan);
 int query_collect(Query *q, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n);
 int query_run(Query *q, PlanNode *plan, ExecResult result, void *userdata,
               PlanNode **ret_optimised);
+/* The same, into a sink of the caller's. */
+int query_run_sink(Query *q, PlanNode *plan, ExecSinkNew sink_new, void *userdata,
+                   PlanNode **ret_optimised);
+int query_emit_metrics(Query *q, const PlanNode *plan);
 /* Schema, batches, metrics of a bound plan. @tail as reply_writer_new(). */
 int query_emit_plan(Query *q, PlanNode *plan, int64_t tail);
 int query_emit(Query *q, ProtoWriter *w);
 /* A spark.connect.Relation as the root of a plan. */
 int query_execute_relation(Query *q, ProtoReader r);
+/* write.c: INSERT, INSERT OVERWRITE DIRECTORY, CREATE TABLE AS; a WriteOperation. */
+int query_write_statement(Query *q, const SqlStatement *statement);
+int query_write_operation(Query *q, ProtoReader r);
+/* A table of the session's, from its files: a view under @name. */
+int query_create_table(Query *q, const char *name, const char *format, const char *path,
+                       const UOption *options, uint32_t n_options);
 /* A spark.connect.Command. */
 int query_execute_command(Query *q, ProtoReader r);
 /* A Catalog message; @ret_relation as below. */

@@ -246,6 +246,35 @@ static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
     return r ? r : table_put(&none, w);
 }
 
+int query_create_table(Query *q, const char *name, const char *format, const char *path,
+                       const UOption *options, uint32_t n_options)
+{
+    ViewBuilder v;
+    int r = view_builder_open(q, &v);
+    if (r != 0)
+        return r;
+    UBuilder *b = &v.builder;
+    URel *rel = urel_new(b, UREL_FILES);
+    if (rel) {
+        const char *own = ubuilder_strndup(b, path, strlen(path));
+        rel->format = ubuilder_strndup(b, format, strlen(format));
+        rel->paths = ubuilder_dup(b, &own, 1, sizeof(own));
+        rel->n_paths = 1;
+        rel->options = ubuilder_alloc(b, n_options + 1, sizeof(UOption));
+        for (uint32_t i = 0; rel->options && i < n_options; i++) {
+            rel->options[i].key = ubuilder_strndup(b, options[i].key, strlen(options[i].key));
+            rel->options[i].value = ubuilder_strndup(b, options[i].value, strlen(options[i].value));
+        }
+        rel->n_options = n_options;
+        rel = urel_seal(b, rel);
+    }
+    r = rel && b->result == 0 ? create_view(q, &v, name, rel, q->operation->replay)
+                              : query_result(q, b->result);
+    if (v.arena)
+        mem_arena_free(v.arena);
+    return r;
+}
+
 static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
     if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists) {
@@ -396,6 +425,12 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
     case SQL_SET_VARIABLE:
     case SQL_DROP_VARIABLE:
         return run_variable(q, s, w);
+    case SQL_INSERT:
+    case SQL_WRITE_DIRECTORY:
+    case SQL_CREATE_TABLE: {
+        int r = query_write_statement(q, s);
+        return r ? r : table_put(&none, w);
+    }
     default:
         return table_put(&none, w);
     }
@@ -551,9 +586,8 @@ static const char *refused_command(uint32_t number)
     case SPARK_COMMAND_REGISTER_FUNCTION:
     case SPARK_COMMAND_REGISTER_TABLE_FUNCTION:
         return "user-defined functions (RegisterFunction)";
-    case SPARK_COMMAND_WRITE_OPERATION:
     case SPARK_COMMAND_WRITE_OPERATION_V2:
-        return "writing (WriteOperation)";
+        return "writeTo() (WriteOperationV2)";
     case SPARK_COMMAND_WRITE_STREAM_OPERATION_START:
     case SPARK_COMMAND_STREAMING_QUERY_COMMAND:
     case SPARK_COMMAND_STREAMING_QUERY_MANAGER_COMMAND:
@@ -588,6 +622,8 @@ int query_execute_command(Query *q, ProtoReader r)
             return execute_sql_command(q, inner);
         if (f.number == SPARK_COMMAND_CREATE_DATAFRAME_VIEW)
             return execute_create_view(q, inner);
+        if (f.number == SPARK_COMMAND_WRITE_OPERATION)
+            return query_write_operation(q, inner);
         decode_unsupported(&q->decoder, refused_command(f.number));
         break;
     }

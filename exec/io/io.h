@@ -117,6 +117,7 @@ typedef struct IoListed {
     uint32_t n_root; /* bytes of @path that are the directory that was asked for, or that holds the
                         file that was; no '/' behind */
     uint64_t size_bytes; /* as it was when it was listed */
+    bool is_moved;       /* within io_list() only */
 } IoListed;
 
 typedef struct IoList {

@@ -22,6 +22,7 @@ typedef struct Lister {
     uint32_t n_root;    /* of what is listed now */
     uint32_t n_visited; /* directory entries looked at: a bound on time */
     bool too_many;
+    bool has_committed;
 } Lister;
 
 #define LIST_VISITED_MAX 1000000u
@@ -79,6 +80,42 @@ static bool is_hidden(const char *name)
            strcmp(name, "_temporary") == 0 || (n >= m && strcmp(name + n - m, copying) == 0);
 }
 
+static int list_folder(Lister *l, const char *folder, uint32_t depth);
+
+/* "_committed-" and 32 hexadecimal digits: files that count and are about to be moved up. */
+static bool is_committed(const char *name)
+{
+    static const char prefix[] = "_committed-";
+    size_t n = sizeof(prefix) - 1;
+
+    return strncmp(name, prefix, n) == 0 && strlen(name) == n + 32 &&
+           strspn(name + n, "0123456789abcdef") == 32;
+}
+
+/*
+ * What a writer has committed to @folder and not yet moved up (exec/write/README.md) stands as if
+ * it had been. It is listed before the rest, so that a file on its way is met at least once.
+ */
+static int list_committed(Lister *l, const char *folder)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(folder);
+    struct dirent *entry;
+    uint32_t n_root = l->n_root;
+    int r = 0;
+
+    while (dir && r == 0 && (entry = readdir(dir))) {
+        char path[IO_PATH_MAX];
+
+        if (!is_committed(entry->d_name) || !path_join(path, sizeof(path), folder, entry->d_name))
+            continue;
+        l->n_root = (uint32_t)strlen(path);
+        l->has_committed = true;
+        r = list_folder(l, path, 0);
+    }
+    l->n_root = n_root;
+    return r;
+}
+
 static int list_folder(Lister *l, const char *folder, uint32_t depth)
 {
     _cleanup_(closedirp) DIR *dir = opendir(folder);
@@ -113,6 +150,7 @@ static int list_folder(Lister *l, const char *folder, uint32_t depth)
 static int list_plain(Lister *l, const char *path, int *ret_errno)
 {
     struct stat st;
+    int r;
 
     if (stat(path, &st) < 0) {
         *ret_errno = errno;
@@ -129,7 +167,8 @@ static int list_plain(Lister *l, const char *path, int *ret_errno)
         l->n_root = (uint32_t)strlen(path);
         while (l->n_root > 1 && path[l->n_root - 1] == '/')
             l->n_root--;
-        return list_folder(l, path, 0);
+        r = list_committed(l, path);
+        return r < 0 ? r : list_folder(l, path, 0);
     }
     l->n_root = (uint32_t)(strrchr(path, '/') - path);
     return lister_add(l, path, &st);
@@ -247,6 +286,38 @@ static int compare_files(const void *a, const void *b)
     return strcmp(((const IoListed *)a)->path, ((const IoListed *)b)->path);
 }
 
+#define COMMITTED_BYTES (sizeof("/_committed-") - 1 + 32)
+
+/* Is it in a "_committed-" folder, and listed where it belongs as well? The list is sorted. */
+static bool is_moved(const IoList *list, const IoListed *file)
+{
+    char path[IO_PATH_MAX];
+    uint32_t root = file->n_root;
+    IoListed moved = {.path = path};
+
+    if (root <= COMMITTED_BYTES || !is_committed(file->path + root - COMMITTED_BYTES + 1))
+        return false;
+    (void)snprintf(path, sizeof(path), "%.*s%s", (int)(root - COMMITTED_BYTES), file->path,
+                   file->path + root);
+    return bsearch(&moved, list->files, list->n_paths, sizeof(moved), compare_files) != NULL;
+}
+
+/* A file that was moved up between two looks was met twice: its new name counts. */
+static void drop_moved(IoList *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n_paths; i++)
+        list->files[i].is_moved = is_moved(list, &list->files[i]);
+    for (size_t i = 0; i < list->n_paths; i++) {
+        if (list->files[i].is_moved)
+            free(list->files[i].path);
+        else
+            list->files[n++] = list->files[i];
+    }
+    list->n_paths = n;
+}
+
 /* Sorted, and what two patterns found only once. */
 static void sort_files(IoList *list)
 {
@@ -304,6 +375,8 @@ int io_list(const char *path, size_t max_paths, IoList *ret_list, QueryError *er
         return r;
     }
     sort_files(&l.list);
+    if (l.has_committed)
+        drop_moved(&l.list);
     *ret_list = l.list;
     return 0;
 }

@@ -392,6 +392,7 @@ static int build_node(Query *q, const PlanNode *node, Operator *next, uint32_t d
 int query_build(Query *q, const PlanNode *plan)
 {
     Operator *result;
-    int r = result_new(q, plan, &result);
+    int r = q->run->sink_new ? q->run->sink_new(&q->context, plan, q->run->userdata, &result)
+                             : result_new(q, plan, &result);
     return r ? r : build_node(q, plan, result, 0, true);
 }

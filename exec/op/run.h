@@ -20,6 +20,7 @@
 typedef struct ExecContext ExecContext;
 typedef struct ExecTeam ExecTeam;
 typedef struct Source Source;
+typedef struct Operator Operator;
 
 /* Of one plan node; nanoseconds are summed over workers. */
 typedef struct NodeMetrics {
@@ -52,6 +53,10 @@ typedef int (*ExecResult)(void *userdata, const Batch *batch, QueryError *error)
 /* Makes the source of a PLAN_SCAN node: scan_source_new() of exec/op/scan.h. */
 typedef int (*ExecScanNew)(ExecContext *context, const PlanNode *node, Source **ret_source);
 
+/* Makes the last sink of all, instead of ExecResult: write_sink_new() of exec/write/write.h. */
+typedef int (*ExecSinkNew)(ExecContext *context, const PlanNode *plan, void *userdata,
+                           Operator **ret_sink);
+
 /* Where a query may write what does not fit in its memory. */
 typedef struct ExecSpill {
     int directory_fd;   /* borrowed; files in it have no name */
@@ -67,7 +72,8 @@ typedef struct QueryRun {
     const atomic_bool *cancel; /* NULL: cannot be cancelled. Looked at once per batch */
     ExecScanNew scan_new;      /* NULL: the plan has no scan */
     ExecResult result;
-    void *userdata;
+    void *userdata;       /* of @result or @sink_new */
+    ExecSinkNew sink_new; /* NULL: rows go to @result */
     QueryError *error;    /* out, on QUERY_E_FAILED; may be NULL */
     NodeMetrics *metrics; /* out, [n_metrics], by PlanNode.id; may be NULL */
     uint32_t n_metrics;

@@ -130,3 +130,11 @@ UExpr *mark(Parser *p, UExpr *e, uint32_t first_token);
 UExpr *parse_over(Parser *p, UExpr *call);
 /* [WINDOW name AS (...), ...] of a SELECT. Return: false after an error. */
 bool parse_window_clause(Parser *p, URel *rel);
+
+/* statement.c: a relation by name, as it would be in FROM. */
+URel *parse_relation_name(Parser *p);
+/* (key [=] value, ...): UOptions, and the values of "path". */
+bool parse_options(Parser *p, PtrList *options, PtrList *paths);
+/* write.c; at INSERT, and at TABLE behind CREATE. */
+bool parse_insert(Parser *p, SqlStatement *s);
+bool parse_create_table(Parser *p, SqlStatement *s);

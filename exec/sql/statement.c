@@ -69,8 +69,7 @@ static char *parse_option_value(Parser *p)
     return ubuilder_strndup(p->b, p->text + t->start, last->stop - t->start);
 }
 
-/* (key [=] value, ...) */
-static bool parse_options(Parser *p, PtrList *options, PtrList *paths)
+bool parse_options(Parser *p, PtrList *options, PtrList *paths)
 {
     if (!expect_op(p, OP_LPAREN))
         return false;
@@ -160,6 +159,8 @@ static bool parse_create(Parser *p, SqlStatement *s)
             return false;
         s->replace = true;
     }
+    if (at_word(p, "TABLE") && !s->replace)
+        return parse_create_table(p, s);
     bool global = accept_word(p, "GLOBAL");
     if (!accept_word(p, "TEMPORARY") && !accept_word(p, "TEMP"))
         return unsupported_at(p, first, "CREATE of anything but temporary views"), false;
@@ -236,8 +237,7 @@ static bool parse_drop(Parser *p, SqlStatement *s)
     return s->name != NULL;
 }
 
-/* A relation by name, as it would be in FROM. */
-static URel *parse_relation_name(Parser *p)
+URel *parse_relation_name(Parser *p)
 {
     uint32_t first = p->at;
     const char **parts;
@@ -540,10 +540,9 @@ static bool parse_reset(Parser *p, SqlStatement *s)
 
 static bool parse_body(Parser *p, SqlStatement *s)
 {
-    static const char *const refused[] = {"INSERT",   "UPDATE",  "DELETE",  "MERGE",  "ALTER",
-                                          "TRUNCATE", "ANALYZE", "LOAD",    "GRANT",  "REVOKE",
-                                          "MSCK",     "REPAIR",  "BEGIN",   "COMMIT", "CALL",
-                                          "ADD",      "LIST",    "EXECUTE", "COMMENT"};
+    static const char *const refused[] = {
+        "UPDATE", "DELETE", "MERGE", "ALTER",  "TRUNCATE", "ANALYZE", "LOAD", "GRANT",   "REVOKE",
+        "MSCK",   "REPAIR", "BEGIN", "COMMIT", "CALL",     "ADD",     "LIST", "EXECUTE", "COMMENT"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);
@@ -553,6 +552,8 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_explain(p, s);
     if (at_word(p, "CREATE"))
         return parse_create(p, s);
+    if (at_word(p, "INSERT"))
+        return parse_insert(p, s);
     if (at_word(p, "DROP"))
         return parse_drop(p, s);
     if (at_word(p, "SHOW"))

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/sched.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -50,6 +51,7 @@ const SeccompCall seccomp_calls[] = {
            IORING_REGISTER_FILES_UPDATE),
     ONE_OF(fcntl, 1, ~0u, EPERM, "flags and duplicates; no owner, no lease, no notify, no lock",
            F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC),
+    ONE_OF(flock, 1, ~0u, EPERM, "whose writer is alive; never waits", LOCK_EX | LOCK_NB),
     ONE_OF(clone, 0, ~0u, EPERM, "worker threads; no process, no namespace", THREAD_FLAGS),
     {ROW(tgkill), .rule = SECCOMP_RULE_OWN_PID, .argument = 0, .action = EPERM,
      .reason = "abort(), raise()"},
@@ -82,7 +84,6 @@ const SeccompCall seccomp_calls[] = {
     ALLOW(fdatasync, "outputs"),
     ALLOW(mkdirat, "outputs"),
     ALLOW(unlinkat, "spill, failed outputs"),
-    ALLOW(renameat, "outputs appear whole"),
     ALLOW(renameat2, "outputs appear whole, never over another"),
     ALLOW(fstatfs, "room for spill"),
 

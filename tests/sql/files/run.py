@@ -67,12 +67,12 @@ def create(folder, files):
 def run(program, path):
     _, files, records = parse(path)
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="berth-files-") as folder:
-        create(folder, files)
-        script = os.path.join(folder, "_" + os.path.basename(path))
-        with open(script, "w", encoding="utf-8") as f:
-            f.write(records.replace("$DIR", folder))
-        for options in (["--threads", "1"], ["--threads", "3"], ["--ring", "--threads", "2"]):
+    for options in (["--threads", "1"], ["--threads", "3"], ["--ring", "--threads", "2"]):
+        with tempfile.TemporaryDirectory(prefix="berth-files-") as folder:
+            create(folder, files)
+            script = os.path.join(folder, "_" + os.path.basename(path))
+            with open(script, "w", encoding="utf-8") as f:
+                f.write(records.replace("$DIR", folder))
             r = subprocess.run([program, *options, script], timeout=120)
             if r.returncode != 0:
                 print(f"{path}: failed with {' '.join(options)}", file=sys.stderr)

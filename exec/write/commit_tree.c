@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec/write/commit_tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define ID_DIGITS 32u
+#define SWEEP_ENTRIES_MAX 100000u /* of a directory that is looked through for what others left */
+
+static void closedirp(DIR **dir)
+{
+    if (*dir)
+        (void)closedir(*dir);
+}
+
+/* A stream over a directory whose descriptor stays the caller's. */
+static DIR *open_stream(int fd)
+{
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = own >= 0 ? fdopendir(own) : NULL;
+    if (!dir && own >= 0)
+        (void)fd_close(own);
+    return dir;
+}
+
+static bool is_dot(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static bool is_directory(int fd, const struct dirent *entry)
+{
+    struct stat st;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool tree_is_named(const char *name, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(name, prefix, n) == 0 && strlen(name) == n + ID_DIGITS &&
+           strspn(name + n, "0123456789abcdef") == ID_DIGITS;
+}
+
+int tree_open(int parent_fd, const char *name)
+{
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int tree_lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+int tree_sync(int fd, uint32_t depth, uint64_t *n_files)
+{
+    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    struct dirent *entry;
+    if (!dir)
+        return -errno;
+    if (depth > TREE_DEPTH_MAX)
+        return -ELOOP;
+    while ((entry = readdir(dir))) {
+        if (is_dot(entry->d_name))
+            continue;
+        if (!is_directory(fd, entry)) {
+            *n_files += entry->d_name[0] != '_';
+            continue;
+        }
+        _cleanup_close_ int below = tree_open(fd, entry->d_name);
+        int r = below < 0 ? below : tree_sync(below, depth + 1, n_files);
+        if (r < 0)
+            return r;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int remove_below(int fd, uint32_t depth)
+{
+    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    struct dirent *entry;
+    int result = 0;
+    if (!dir)
+        return -errno;
+    if (depth > TREE_DEPTH_MAX)
+        return -ELOOP;
+    while ((entry = readdir(dir))) {
+        int r = 0;
+        if (is_dot(entry->d_name))
+            continue;
+        bool folder = is_directory(fd, entry);
+        if (folder) {
+            _cleanup_close_ int below = tree_open(fd, entry->d_name);
+            r = below < 0 ? below : remove_below(below, depth + 1);
+        }
+        if (unlinkat(fd, entry->d_name, folder ? AT_REMOVEDIR : 0) < 0 && r == 0)
+            r = -errno;
+        if (result == 0)
+            result = r;
+    }
+    return result;
+}
+
+int tree_remove(int parent_fd, const char *name)
+{
+    _cleanup_close_ int fd = tree_open(parent_fd, name);
+    if (fd == -ENOTDIR) /* an overwrite has taken the place of a file */
+        return unlinkat(parent_fd, name, 0) < 0 ? -errno : 0;
+    int r = fd < 0 ? fd : remove_below(fd, 0);
+    if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && r == 0)
+        r = -errno;
+    return r;
+}
+
+static int move_folder(int from_fd, int to_fd, const char *name, uint32_t depth,
+                       void (*moved)(void *userdata), void *userdata)
+{
+    _cleanup_close_ int from = tree_open(from_fd, name);
+    if (from < 0)
+        return from;
+    if (mkdirat(to_fd, name, 0777) < 0 && errno != EEXIST)
+        return -errno;
+    _cleanup_close_ int to = openat(to_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (to < 0)
+        return -errno;
+    int r = tree_move_up(from, to, depth + 1, moved, userdata);
+    if (r == 0 && unlinkat(from_fd, name, AT_REMOVEDIR) < 0)
+        r = -errno;
+    return r;
+}
+
+int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *userdata),
+                 void *userdata)
+{
+    _cleanup_(closedirp) DIR *dir = open_stream(from_fd);
+    struct dirent *entry;
+    if (!dir)
+        return -errno;
+    if (depth > TREE_DEPTH_MAX)
+        return -ELOOP;
+    while ((entry = readdir(dir))) {
+        const char *name = entry->d_name;
+        int r = 0;
+        if (is_dot(name))
+            continue;
+        if (is_directory(from_fd, entry))
+            r = move_folder(from_fd, to_fd, name, depth, moved, userdata);
+        else if (name[0] == '_') /* _SUCCESS replaces the one before */
+            r = renameat2(from_fd, name, to_fd, name, 0) < 0 ? -errno : 0;
+        else if (renameat2(from_fd, name, to_fd, name, RENAME_NOREPLACE) < 0)
+            r = -errno;
+        else if (moved)
+            moved(userdata);
+        if (r < 0)
+            return r;
+    }
+    return fsync(to_fd) < 0 ? -errno : 0;
+}
+
+/*
+ * Whoever may rename entries of a directory could give another's data the name of something that is
+ * to be removed. So only what is ours is, and only where nobody else may rename it.
+ */
+static bool is_only_ours(int fd, int below)
+{
+    struct stat folder, entry;
+    uid_t own = geteuid();
+    return fstat(fd, &folder) == 0 && fstat(below, &entry) == 0 && entry.st_uid == own &&
+           (folder.st_uid == own || folder.st_uid == 0) &&
+           ((folder.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (folder.st_mode & S_ISVTX));
+}
+
+static void sweep_one(int fd, const char *name, bool committed)
+{
+    _cleanup_close_ int below = tree_open(fd, name);
+    if (below < 0 || tree_lock(below) < 0)
+        return;
+    if (!committed && is_only_ours(fd, below))
+        (void)tree_remove(fd, name);
+    else if (committed && tree_move_up(below, fd, 0, NULL, NULL) == 0)
+        (void)unlinkat(fd, name, AT_REMOVEDIR);
+}
+
+void tree_sweep(int fd)
+{
+    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    struct dirent *entry;
+    for (uint32_t i = 0; dir && i < SWEEP_ENTRIES_MAX && (entry = readdir(dir)); i++) {
+        bool committed = tree_is_named(entry->d_name, TREE_COMMITTED);
+        if (committed || tree_is_named(entry->d_name, TREE_STAGING))
+            sweep_one(fd, entry->d_name, committed);
+    }
+}
