@@ -32,6 +32,7 @@ typedef struct ScanGroup {
     pthread_mutex_t lock;  /* of what follows; one thread at a time waits for a fetch */
     IoFetch *fetch;        /* NULL: not started, or given back */
     IoFetch *rest;         /* the columns that no filter needs, when @lazy */
+    ScanRanges live;
     bool lazy, finished;
     atomic_bool has_rows; /* something passed the filters */
 } ScanGroup;
@@ -80,8 +81,9 @@ typedef struct ScanLocal {
 
     const ScanMorsel *morsel;
     uint32_t morsel_number;
-    uint64_t done; /* rows of the morsel */
-    bool emitted;  /* a batch of it */
+    uint64_t done;  /* rows of the morsel */
+    uint32_t range; /* of the row group's live ones: at or before the next row */
+    bool emitted;   /* a batch of it */
     uint32_t n_batches;
 } ScanLocal;
 
@@ -284,11 +286,20 @@ static int group_start(ScanSource *scan, ScanGroup *group, bool lazy, Worker *wo
     return start_fetch(scan, group, lazy ? FETCH_FILTERS : FETCH_ALL, worker, &group->fetch);
 }
 
+/* Under the group's lock. False when page indexes or Bloom filters show that no row passes. */
+static bool group_may_pass(ScanSource *scan, ScanGroup *group)
+{
+    if (!group->live.looked)
+        scan_ranges_find(&scan->filters, scan->source.node, group->data, group->row_group,
+                         group->bytes, scan->source.context->pool, &group->live);
+    return !group->live.none;
+}
+
 /* Ahead of its use, so a failure is nobody's yet: whoever needs the group tries again. */
 static void group_prefetch(ScanSource *scan, ScanGroup *group, bool lazy, Worker *worker)
 {
     pthread_mutex_lock(&group->lock);
-    if (!group->fetch && !group->finished)
+    if (!group->fetch && !group->finished && group_may_pass(scan, group))
         (void)group_start(scan, group, lazy, worker);
     pthread_mutex_unlock(&group->lock);
 }
@@ -352,6 +363,7 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
     pthread_mutex_unlock(&scan->lock);
 
     local->done = 0;
+    local->range = 0;
     local->emitted = false;
     /* A bound that has moved since the scan was opened may leave the row group unread. */
     if (scan->filters.n_moving > 0 &&
@@ -361,8 +373,12 @@ static int claim_morsel(ScanSource *scan, ScanLocal *local, Worker *worker)
         return 0;
     }
     pthread_mutex_lock(&group->lock);
-    if (!group->fetch)
+    if (!group_may_pass(scan, group)) {
+        local->done = local->morsel->n_rows;
+        atomic_fetch_add(&scan->rows_pruned, local->morsel->n_rows);
+    } else if (!group->fetch) {
         r = group_start(scan, group, lazy, worker);
+    }
     pthread_mutex_unlock(&group->lock);
     if (r == 0 && ahead)
         group_prefetch(scan, ahead, lazy, worker);
@@ -395,6 +411,7 @@ static void release_morsel(ScanSource *scan, ScanLocal *local)
     pthread_mutex_lock(&group->lock);
     group->fetch = io_fetch_free(group->fetch);
     group->rest = io_fetch_free(group->rest);
+    scan_ranges_done(&group->live, scan->source.context->pool);
     group->finished = true;
     pthread_mutex_unlock(&group->lock);
 }
@@ -679,6 +696,27 @@ static int decode_wanted(ScanSource *scan, ScanLocal *local, Worker *worker)
     return 0;
 }
 
+/* Moves over rows that the page index rules out. Return: rows from there on that are together. */
+static uint64_t pass_dead_rows(ScanSource *scan, ScanLocal *local)
+{
+    const ScanRanges *live = &local->morsel->group->live;
+    uint64_t left = local->morsel->n_rows - local->done, passed, end;
+    uint64_t at = local->morsel->first_row + local->done, next;
+
+    if (!live->ranges)
+        return left;
+    next = scan_ranges_next(live, at, &local->range, &end);
+    passed = MIN(next - at, left);
+    if (passed == 0)
+        return MIN(end - at, left);
+    for (uint32_t i = 0; i < scan->source.node->n_fields; i++)
+        if (local->open[i])
+            parquet_reader_skip(local->readers[i], passed);
+    local->done += passed;
+    atomic_fetch_add(&scan->rows_pruned, passed);
+    return passed == left ? 0 : MIN(end - next, left - passed);
+}
+
 /* One batch of the morsel; n_selected may be 0. */
 static int scan_batch(ScanSource *scan, ScanLocal *local, Worker *worker)
 {
@@ -686,7 +724,7 @@ static int scan_batch(ScanSource *scan, ScanLocal *local, Worker *worker)
     Batch *batch = &local->batch;
     int r = 0;
 
-    batch->n_rows = (uint32_t)MIN(local->morsel->n_rows - local->done, (uint64_t)VEC_ROWS_MAX);
+    batch->n_rows = (uint32_t)MIN(pass_dead_rows(scan, local), (uint64_t)VEC_ROWS_MAX);
     batch->n_selected = batch->n_rows;
     batch->sel = NULL;
     memset(local->decoded, 0, n_fields);
@@ -880,6 +918,7 @@ static void scan_close(Source *source)
     for (uint32_t i = 0; i < scan->n_groups; i++) {
         (void)io_fetch_free(scan->groups[i].fetch);
         (void)io_fetch_free(scan->groups[i].rest);
+        scan_ranges_done(&scan->groups[i].live, source->context->pool);
         pthread_mutex_destroy(&scan->groups[i].lock);
     }
     if (scan->lock_init)

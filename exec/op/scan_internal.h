@@ -89,6 +89,38 @@ bool scan_can_widen(Type from, Type to);
  */
 void scan_widen(Vector *v, Type to, const uint16_t *sel, uint32_t n, void *out);
 
+/* What is known of some rows of one column. */
+typedef struct ScanBounds {
+    ParquetStatistics s;
+    PhysKind phys;
+    uint64_t n_rows;
+} ScanBounds;
+
+bool scan_bounds_may_pass(const ScanBounds *b, const ScanPredicate *p);
+
+/* --- parts of row groups (scan_index.c) ------------------------------------------------------- */
+
+typedef struct ScanRange {
+    uint64_t first, end; /* rows of the row group */
+} ScanRange;
+
+/* Rows that can pass; const once it has been looked for. */
+typedef struct ScanRanges {
+    bool looked;
+    bool none;         /* no row passes */
+    ScanRange *ranges; /* ascending, apart; NULL: all rows */
+    uint32_t n;
+} ScanRanges;
+
+/* @n_bytes: of the columns that the scan wants. Finds nothing rather than fail. */
+void scan_ranges_find(const ScanFilters *filters, const PlanNode *node, const ScanFile *file,
+                      uint32_t row_group, uint64_t n_bytes, MemPool *pool, ScanRanges *ret);
+void scan_ranges_done(ScanRanges *ranges, MemPool *pool);
+/* The next row from @at on that can pass, and where its range ends; UINT64_MAX: none. @cursor goes
+ * from 0 upwards with @at. */
+uint64_t scan_ranges_next(const ScanRanges *ranges, uint64_t at, uint32_t *cursor,
+                          uint64_t *ret_end);
+
 /* One worker's state of one filter. */
 typedef struct ScanFilterState {
     const ScanFilter *filter;

@@ -12,14 +12,8 @@
  * could be.
  */
 
-typedef struct Bounds {
-    ParquetStatistics s;
-    PhysKind phys;
-    uint64_t n_rows;
-} Bounds;
-
 /* @v against a literal. Return: <0, 0, >0. */
-static int compare_bound(const Bounds *b, const ParquetValue *v, const Literal *l)
+static int compare_bound(const ScanBounds *b, const ParquetValue *v, const Literal *l)
 {
     switch (b->phys) {
     case PHYS_BOOL:
@@ -36,13 +30,13 @@ static int compare_bound(const Bounds *b, const ParquetValue *v, const Literal *
     }
 }
 
-static bool literal_is_nan(const Bounds *b, const Literal *l)
+static bool literal_is_nan(const ScanBounds *b, const Literal *l)
 {
     return (b->phys == PHYS_F32 || b->phys == PHYS_F64) && isnan(l->d);
 }
 
 /* Can a value equal to @l be there? */
-static bool may_equal(const Bounds *b, const Literal *l)
+static bool may_equal(const ScanBounds *b, const Literal *l)
 {
     if (literal_is_nan(b, l))
         return true;
@@ -51,7 +45,7 @@ static bool may_equal(const Bounds *b, const Literal *l)
     return !(b->s.has_max && compare_bound(b, &b->s.max, l) < 0);
 }
 
-static bool may_compare(const Bounds *b, uint8_t op, const Literal *l)
+static bool may_compare(const ScanBounds *b, uint8_t op, const Literal *l)
 {
     bool has_max = b->s.has_max && !b->s.may_be_nan;
 
@@ -74,7 +68,7 @@ static bool may_compare(const Bounds *b, uint8_t op, const Literal *l)
     }
 }
 
-static bool may_pass(const Bounds *b, const ScanPredicate *p)
+bool scan_bounds_may_pass(const ScanBounds *b, const ScanPredicate *p)
 {
     bool all_null = b->s.has_null_count && b->s.null_count == b->n_rows;
 
@@ -104,7 +98,7 @@ static bool may_pass(const Bounds *b, const ScanPredicate *p)
 }
 
 /* What a file has as one value in all rows. */
-static void constant_bounds(const ScanFile *file, uint32_t number, Bounds *b)
+static void constant_bounds(const ScanFile *file, uint32_t number, ScanBounds *b)
 {
     const Literal *l = number == SCAN_MISSING ? NULL : &file->partition[number - SCAN_PARTITION];
 
@@ -138,14 +132,14 @@ static void constant_bounds(const ScanFile *file, uint32_t number, Bounds *b)
 
 /* Return: false when nothing is known: the file has another type than the plan. */
 static bool column_bounds(const PlanNode *node, const ScanFile *file, uint32_t row_group,
-                          uint32_t output, Bounds *b)
+                          uint32_t output, ScanBounds *b)
 {
     const ParquetFile *parquet = file->source;
     uint32_t number = scan_file_column(&node->scan, file, output);
     Type type = node->fields[output].type;
 
-    *b = (Bounds){.phys = type_phys(type),
-                  .n_rows = parquet_file_row_group(parquet, row_group)->n_rows};
+    *b = (ScanBounds){.phys = type_phys(type),
+                      .n_rows = parquet_file_row_group(parquet, row_group)->n_rows};
     if (number >= SCAN_PARTITION) {
         constant_bounds(file, number, b);
         return true;
@@ -161,12 +155,12 @@ bool scan_filters_may_pass(const ScanFilters *filters, const PlanNode *node, con
 {
     for (uint32_t i = 0; i < filters->n_filters; i++) {
         const ScanFilter *f = &filters->filters[i];
-        Bounds b;
+        ScanBounds b;
 
         if (f->n_columns != 1 || !column_bounds(node, file, row_group, f->columns[0], &b))
             continue;
         for (uint32_t k = 0; k < f->n_predicates; k++)
-            if (!may_pass(&b, &f->predicates[k]))
+            if (!scan_bounds_may_pass(&b, &f->predicates[k]))
                 return false;
     }
     return true;

@@ -268,6 +268,9 @@ static void read_chunk_meta(ThriftReader *r, ChunkDraft *d)
         case 13:
             read_encoding_stats(r, &field, d);
             break;
+        case 14:
+            d->chunk.bloom_offset = (uint64_t)MAX(thrift_int(r, &field), 0);
+            break;
         default:
             thrift_skip(r, &field);
         }
@@ -335,6 +338,23 @@ static void chunk_use_old_bounds(ChunkDraft *d, const ParquetColumn *column)
     d->chunk.n_max = (uint32_t)d->n_old_max;
 }
 
+/* Looked at when it is used (index.c): a place that is impossible is as good as none. */
+static void read_index_place(ThriftReader *r, const ThriftField *field, ParquetChunk *c)
+{
+    int64_t v = thrift_int(r, field);
+    uint64_t offset = (uint64_t)MAX(v, 0);
+    uint32_t n = v > 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
+
+    if (field->id == 4)
+        c->offset_index = offset;
+    else if (field->id == 5)
+        c->n_offset_index = n;
+    else if (field->id == 6)
+        c->column_index = offset;
+    else
+        c->n_column_index = n;
+}
+
 static const char *read_chunk(ThriftReader *r, const ParquetFile *file, const ParquetColumn *column,
                               ParquetChunk *ret_chunk)
 {
@@ -350,6 +370,8 @@ static const char *read_chunk(ThriftReader *r, const ParquetFile *file, const Pa
             d.chunk.encrypted = true;
         if (field.id == 3 && field.type == THRIFT_STRUCT)
             read_chunk_meta(r, &d);
+        else if (field.id >= 4 && field.id <= 7)
+            read_index_place(r, &field, &d.chunk);
         else
             thrift_skip(r, &field);
     }

@@ -90,6 +90,9 @@ typedef struct ParquetChunk {
     uint8_t physical;
     bool only_dictionary; /* the writer says that every data page is dictionary-encoded */
     bool min_exact, max_exact;
+    uint64_t bloom_offset; /* 0: none; may lie anywhere, as the next two */
+    uint64_t offset_index, column_index;
+    uint32_t n_offset_index, n_column_index; /* 0: none */
     bool encrypted; /* with a key of its own or the footer's: cannot be read */
 } ParquetChunk;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/parquet/parquet.h"
+#include "exec/parquet/index.h"
 
 #define MEMORY_MAX ((uint64_t)256 << 20)
 #define ROWS_MAX 200000u /* per column: a repeated run may claim billions */
@@ -79,6 +79,27 @@ static void read_column(const ParquetFile *file, MemPool *pool, ParquetReader *r
     (void)io_fetch_free(fetch);
 }
 
+/* What the file says of the column beside its values. */
+static void read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, uint32_t column)
+{
+    ParquetValue value = {0};
+    ParquetPages pages;
+    ParquetBloom bloom;
+    MemArena *arena;
+
+    if (mem_arena_new(pool, "fuzz", &arena) != 0)
+        return;
+    if (parquet_pages_load(file, group, column, arena, &pages) == 0)
+        for (uint32_t i = 0; i < pages.n; i++)
+            if (pages.first_row[i] >= pages.first_row[i + 1])
+                abort();
+    (void)mem_arena_free(arena);
+    if (parquet_bloom_load(file, group, column, UINT64_MAX, pool, &bloom) != 0)
+        return;
+    (void)parquet_bloom_may_hold(&bloom, &value);
+    parquet_bloom_done(&bloom, pool);
+}
+
 static void read_all(const ParquetFile *file, MemPool *pool)
 {
     ParquetReader *reader;
@@ -87,8 +108,10 @@ static void read_all(const ParquetFile *file, MemPool *pool)
         return;
     for (uint32_t g = 0; g < MIN(parquet_file_n_row_groups(file), 8u); g++)
         for (uint32_t c = 0; c < MIN(parquet_file_n_columns(file), 64u); c++)
-            if (!parquet_file_column(file, c)->unreadable)
+            if (!parquet_file_column(file, c)->unreadable) {
+                read_hints(file, pool, g, c);
                 read_column(file, pool, reader, g, c);
+            }
     (void)parquet_reader_free(reader);
 }
 

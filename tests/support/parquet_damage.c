@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "exec/parquet/parquet.h"
+#include "exec/parquet/index.h"
 #include "tests/support/parquet_damage.h"
 
 #define MEMORY_MAX ((uint64_t)256 << 20)
@@ -76,6 +76,31 @@ static int read_rows(ParquetReader *reader, uint64_t left, QueryError *error)
     return r;
 }
 
+/* What the file says of the column beside its values; nothing that an index says is an error. */
+static int read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, uint32_t column)
+{
+    ParquetValue value = {0};
+    ParquetPages pages;
+    ParquetBloom bloom;
+    MemArena *arena;
+    int r = mem_arena_new(pool, "damage", &arena);
+
+    if (r != 0)
+        return r;
+    r = parquet_pages_load(file, group, column, arena, &pages);
+    for (uint32_t i = 0; r == 0 && i < pages.n; i++)
+        if (pages.first_row[i] >= pages.first_row[i + 1])
+            r = -ENOTRECOVERABLE;
+    (void)mem_arena_free(arena);
+    if (r == 0)
+        r = parquet_bloom_load(file, group, column, UINT64_MAX, pool, &bloom);
+    if (r != 0)
+        return r;
+    (void)parquet_bloom_may_hold(&bloom, &value);
+    parquet_bloom_done(&bloom, pool);
+    return 0;
+}
+
 static int read_column(const ParquetFile *file, MemPool *pool, uint32_t column, QueryError *error)
 {
     ParquetReader *reader;
@@ -89,6 +114,9 @@ static int read_column(const ParquetFile *file, MemPool *pool, uint32_t column, 
         IoFetch *fetch;
 
         parquet_statistics(file, g, column, &statistics);
+        r = read_hints(file, pool, g, column);
+        if (r != 0)
+            break;
         r = io_fetch_start(parquet_file_io(file), pool, &range, 1, &fetch);
         if (r != 0)
             break;
