@@ -8,7 +8,9 @@
  *   sqltest --stdin               a statement a line; for each `ok ROWS TYPES` and the rows, or
  *                                 `error CLASS MESSAGE`: for programs that ask many
  *   sqltest --threads N, --time   before any of them
- *   sqltest --ring                before any of them: files are read through a ring, all of them
+ *   sqltest_starved --starve SEED FILE.test ...   each record also while one charge of memory or
+ * one malloc fails, TRIES times: right, or an error of memory sqltest --ring                before
+ * any of them: files are read through a ring, all of them
  *
  * Records, separated by empty lines; # begins a comment line:
  *
@@ -36,6 +38,16 @@
 #include "exec/io/io.h"
 #include "exec/op/run.h"
 #include "exec/plan/datetime.h"
+#ifdef SQLTEST_STARVE
+#include "tests/sql/starve.h"
+#else
+static inline void starve_malloc(uint64_t nth)
+{
+}
+static inline void starve_pause(bool pause)
+{
+}
+#endif
 #include "sandbox/ring/ring.h"
 
 typedef struct Text {
@@ -353,6 +365,15 @@ static int take_reply(void *userdata, const uint8_t *bytes, size_t n_bytes, uint
     return 0;
 }
 
+static int take_reply_unstarved(void *userdata, const uint8_t *bytes, size_t n, uint64_t rows,
+                                uint16_t flags)
+{
+    starve_pause(true);
+    int r = take_reply(userdata, bytes, n, rows, flags);
+    starve_pause(false);
+    return r;
+}
+
 static int grant(void *userdata, void *operation, const ServiceEstimate *estimate,
                  ServiceGrant *ret_grant, QueryError *error)
 {
@@ -363,12 +384,59 @@ static int grant(void *userdata, void *operation, const ServiceEstimate *estimat
 
 static int run(ServiceSession *session, const char *sql, Result *r, QueryError *error)
 {
-    ServiceOperation op = {.userdata = r, .emit = take_reply};
+    ServiceOperation op = {.userdata = r, .emit = take_reply_unstarved};
     *r = (Result){0};
     *error = (QueryError){0};
     uint16_t flags;
     int result = service_execute_sql(session, &op, sql, strlen(sql), &flags, error);
     return result ? result : r->bad;
+}
+
+/* ---- an allocation that fails ---- */
+
+#define TRIES 4
+
+typedef struct Starve {
+    MemPool *pool; /* NULL: nobody starves */
+    uint64_t random;
+} Starve;
+
+static Starve starve;
+
+static uint64_t starve_random(uint64_t below)
+{
+    starve.random ^= starve.random << 13;
+    starve.random ^= starve.random >> 7;
+    starve.random ^= starve.random << 17;
+    return starve.random % below;
+}
+
+/* Where a constant cannot be computed for want of memory it is taken for something else. */
+static bool is_starved_class(const char *class)
+{
+    static const char *const known[] = {"OUT_OF_MEMORY", "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+                                        "NON_LITERAL_PIVOT_VALUES"};
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strcmp(class, known[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Small numbers as often as large ones. Return: false when the error is not one of memory. */
+static bool run_starved(ServiceSession *session, const char *sql, Result *r, QueryError *error,
+                        int *ret_result)
+{
+    uint64_t nth = 1 + starve_random(UINT64_C(1) << starve_random(13));
+    if (starve_random(2))
+        mem_pool_fail_charge(starve.pool, nth);
+    else
+        starve_malloc(nth);
+    *ret_result = run(session, sql, r, error);
+    mem_pool_fail_charge(starve.pool, 0);
+    starve_malloc(0);
+    return *ret_result == 0 || *ret_result == -ENOMEM || *ret_result == MEM_E_REFUSED ||
+           *ret_result == MEM_E_SPILL ||
+           (*ret_result == QUERY_E_FAILED && is_starved_class(error->error_class));
 }
 
 /* ---- test files ---- */
@@ -377,6 +445,7 @@ typedef struct Suite {
     ServiceSession *session;
     const char *file;
     unsigned n_ok, n_failed;
+    unsigned n_starved; /* errors of memory that were asked for */
 } Suite;
 
 static void fail(Suite *s, unsigned line, const char *what, const char *sql)
@@ -418,6 +487,41 @@ static void check_statement(Suite *s, unsigned line, const char *wanted, const c
 static int compare_rows(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The error is one of memory, or the rows are those that are @wanted (in any order). */
+static void check_starved(Suite *s, unsigned line, const char *sql, char *const *wanted,
+                          size_t n_wanted)
+{
+    char **sorted = calloc(n_wanted + 1, sizeof(*sorted));
+    char what[1400];
+    if (!sorted)
+        abort();
+    if (n_wanted > 0) {
+        memcpy(sorted, wanted, n_wanted * sizeof(*sorted));
+        qsort(sorted, n_wanted, sizeof(*sorted), compare_rows);
+    }
+    for (int i = 0; i < TRIES; i++) {
+        Result r;
+        QueryError error;
+        int result;
+        bool right = run_starved(s->session, sql, &r, &error, &result);
+        s->n_starved += result != 0;
+        if (result == 0) {
+            if (r.n_rows)
+                qsort(r.rows, r.n_rows, sizeof(*r.rows), compare_rows);
+            right = r.n_rows == n_wanted;
+            for (size_t k = 0; right && k < n_wanted; k++)
+                right = strcmp(r.rows[k], sorted[k]) == 0;
+        }
+        if (!right) {
+            snprintf(what, sizeof(what), "without memory: %d [%s] %s, %zu rows", result,
+                     error.error_class, error.message, r.n_rows);
+            fail(s, line, what, sql);
+        }
+        result_done(&r);
+    }
+    free(sorted);
 }
 
 static void check_query(Suite *s, unsigned line, const char *types, bool sort, const char *sql,
@@ -507,6 +611,8 @@ static void run_records(Suite *s, char *at)
             }
             number++;
         }
+        if (is_query && starve.pool)
+            check_starved(s, begun, sql.data, wanted, n_wanted);
         if (is_query) {
             char types[512];
             snprintf(types, sizeof(types), "%.*s", (int)strcspn(header, " "), header);
@@ -539,7 +645,10 @@ static int run_file(const ServiceHost *host, const char *path)
     run_records(&s, text.data);
     service_session_free(s.session);
     free(text.data);
-    printf("%s: %u ok, %u failed\n", path, s.n_ok, s.n_failed);
+    printf("%s: %u ok, %u failed", path, s.n_ok, s.n_failed);
+    if (starve.pool)
+        printf(", %u times without memory", s.n_starved);
+    putchar('\n');
     return s.n_failed > 0;
 }
 
@@ -637,7 +746,10 @@ int main(int argc, char **argv)
             spill.directory_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             spill.force = (uint32_t)atoi(argv[++i]);
             host.spill = &spill;
-        } else if (strcmp(argv[i], "--time") == 0)
+        } else if (strcmp(argv[i], "--starve") == 0 && i + 1 < argc)
+            starve =
+                (Starve){pool, strtoull(argv[++i], NULL, 10) * UINT64_C(0x9E3779B97F4A7C15) + 1};
+        else if (strcmp(argv[i], "--time") == 0)
             time = true;
         else if (strcmp(argv[i], "--stdin") == 0)
             failed |= answer_lines(&host);
