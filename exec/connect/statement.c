@@ -13,6 +13,7 @@
 #include "exec/connect/query.h"
 #include "exec/connect/text_table.h"
 #include "exec/plan/explain.h"
+#include "exec/plan/function_list.h"
 
 /* ---- SET, SHOW, DESCRIBE ---- */
 
@@ -129,6 +130,49 @@ static int run_describe(Query *q, const SqlStatement *s, ProtoWriter *w)
         type_format(plan->fields[i].type, type, sizeof(type));
         r = query_result(q, table_row(&t, (const char *[]){plan->fields[i].name, type, NULL}));
     }
+    return r ? r : table_put(&t, w);
+}
+
+static int run_show_functions(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q, .fields = {{"function", TYPE(STRING), false}}, .n_columns = 1};
+    FunctionInfo *list = mem_arena_new_array(q->context.arena, FunctionInfo, FUNCTIONS_MAX);
+    int r = 0;
+    if (!list)
+        return query_result(q, mem_arena_error(q->context.arena));
+    size_t n = s->value ? 0 : function_list(list);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (text_pattern_matches(s->pattern, list[i].name))
+            r = query_result(q, table_row(&t, (const char *[]){list[i].name}));
+    return r ? r : table_put(&t, w);
+}
+
+static int run_describe_function(Query *q, const SqlStatement *s, ProtoWriter *w)
+{
+    TextTable t = {.q = q, .fields = {{"function_desc", TYPE(STRING), false}}, .n_columns = 1};
+    FunctionInfo *list = mem_arena_new_array(q->context.arena, FunctionInfo, FUNCTIONS_MAX);
+    const FunctionInfo *f = NULL;
+    if (!list)
+        return query_result(q, mem_arena_error(q->context.arena));
+    size_t n = function_list(list);
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(list[i].name, s->name) == 0)
+            f = &list[i];
+    if (!f)
+        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "UNRESOLVED_ROUTINE", "42883",
+                               "Cannot resolve routine `%.100s` on search path "
+                               "[`system`.`builtin`, `system`.`session`, "
+                               "`spark_catalog`.`default`].",
+                               s->name);
+    char usage[160], lines[3][512];
+    function_usage(f, usage, sizeof(usage));
+    snprintf(lines[0], sizeof(lines[0]), "Function: %s", f->name);
+    snprintf(lines[1], sizeof(lines[1]), "Usage: %s%s%s%s", usage[0] == '(' ? f->name : "", usage,
+             f->meaning ? " - " : "", f->meaning ? f->meaning : "");
+    snprintf(lines[2], sizeof(lines[2]), "Extended Usage:\n    It is of the kind: %s.", f->kind);
+    int r = 0;
+    for (int i = 0; r == 0 && i < (s->analyze ? 3 : 2); i++)
+        r = query_result(q, table_row(&t, (const char *[]){lines[i]}));
     return r ? r : table_put(&t, w);
 }
 
@@ -413,6 +457,10 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
         return run_show_name(q, s, w);
     case SQL_SHOW_COLUMNS:
         return run_show_columns(q, s, w);
+    case SQL_SHOW_FUNCTIONS:
+        return run_show_functions(q, s, w);
+    case SQL_DESCRIBE_FUNCTION:
+        return run_describe_function(q, s, w);
     case SQL_DESCRIBE:
         return run_describe(q, s, w);
     case SQL_EXPLAIN:

@@ -11,6 +11,7 @@
 #include "exec/plan/bind_nested.h"
 #include "exec/plan/bind_signed.h"
 #include "exec/plan/datetime.h"
+#include "exec/plan/function_list.h"
 #include "exec/plan/function_table.h"
 #include "exec/vec/interval.h"
 
@@ -913,7 +914,12 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
     } else if (f) {
         function_signed_arity(f, &min_args, &max_args);
     } else {
-        return unknown_function(b, e);
+        const char *why = function_refused(e->name);
+        if (!why)
+            return unknown_function(b, e);
+        char text[160];
+        snprintf(text, sizeof(text), "%s(): %s", e->name, why);
+        return bind_unsupported(b, e->position, e->stop, text);
     }
     if (e->n_args < min_args || (max_args != 255 && e->n_args > max_args))
         return wrong_number(b, e, min_args, max_args);

@@ -41,6 +41,11 @@ static const Generator *find_generator(const char *name)
     return NULL;
 }
 
+const char *bind_generator_name_at(size_t i)
+{
+    return i < ARRAY_SIZE(generators) ? generators[i].name : NULL;
+}
+
 bool function_is_generator(const char *name)
 {
     return find_generator(name) != NULL;

@@ -332,3 +332,12 @@ Expr *bind_higher_call(Binder *b, Scope *scope, const UExpr *e)
         return over_array(b, scope, e, row);
     }
 }
+
+const char *bind_higher_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max)
+{
+    if (i >= ARRAY_SIZE(rows))
+        return NULL;
+    *ret_min = rows[i].min_args;
+    *ret_max = rows[i].max_args;
+    return rows[i].name;
+}

@@ -357,3 +357,14 @@ const NestedRow *bind_json_row(const char *name)
             return &rows[i];
     return NULL;
 }
+
+const char *bind_json_name_at(size_t *i, uint32_t *ret_min, uint32_t *ret_max)
+{
+    if (*i >= ARRAY_SIZE(rows)) {
+        *i -= ARRAY_SIZE(rows);
+        return NULL;
+    }
+    *ret_min = rows[*i].min_args;
+    *ret_max = rows[*i].max_args;
+    return rows[*i].name;
+}

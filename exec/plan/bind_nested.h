@@ -93,5 +93,12 @@ bool bind_is_higher(const char *name);
 const char *bind_higher_name(FunctionId id);
 Expr *bind_higher_call(Binder *b, Scope *scope, const UExpr *e);
 void *bind_wrong_number(Binder *b, const UExpr *e, uint32_t min, uint32_t max);
+/* Names by number, for listings; NULL behind the last. bind_json_name_at() takes its own off *@i.
+ */
+const char *bind_nested_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max);
+const char *bind_json_name_at(size_t *i, uint32_t *ret_min, uint32_t *ret_max);
+const char *bind_higher_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max);
+const char *bind_generator_name_at(size_t i);
+const char *bind_window_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max);
 /* "array_contains", for EXPLAIN. */
 const char *nested_function_name(FunctionId id);

@@ -908,3 +908,15 @@ Expr *bind_nested_call(Binder *b, Scope *scope, const UExpr *e)
     }
     return row->bind(b, e, row, args, e->n_args);
 }
+
+const char *bind_nested_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max)
+{
+    if (i >= ARRAY_SIZE(rows)) {
+        i -= ARRAY_SIZE(rows);
+        const char *name = bind_json_name_at(&i, ret_min, ret_max);
+        return name ? name : bind_higher_name_at(i, ret_min, ret_max);
+    }
+    *ret_min = rows[i].min_args;
+    *ret_max = rows[i].max_args;
+    return rows[i].name;
+}

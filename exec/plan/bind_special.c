@@ -277,6 +277,45 @@ static Expr *bind_to_binary(Binder *b, const UExpr *e, Expr **args, uint32_t n)
                       uexpr_quoted(b, e), (int)MIN(format.s.length, 40u), text);
 }
 
+/* ---- errors ---- */
+
+static Expr *raise(Binder *b, Expr *text)
+{
+    Expr *null =
+        bind_check(b, expr_literal(b->arena, TYPE(STRING), (Literal){.s = vec_string("null", 4)}));
+    Expr *kind = bind_check(b, expr_int(b->arena, FN_RAISE_USER));
+    if (!text || !null || !kind)
+        return NULL;
+    text = bind_signed_call(b, FN_COALESCE, TYPE(STRING), (Expr *[]){text, null}, 2, '!');
+    return text ? bind_signed_call(b, FN_RAISE, TYPE(NULL), (Expr *[]){text, kind}, 2, '?') : NULL;
+}
+
+/* assert_true(condition[, message]), raise_error(message): of type void */
+static Expr *bind_assert(Binder *b, const UExpr *e, Expr **args, uint32_t n)
+{
+    if (e->name[0] == 'r')
+        return raise(b, bind_coerce(b, e, args[0], 0, TYPE(STRING), "STRING"));
+    if (args[0]->type.kind != TYPE_BOOLEAN && args[0]->type.kind != TYPE_NULL)
+        return bind_unexpected_input(b, e, 0, "BOOLEAN", args[0]);
+    Expr *text;
+    if (n == 2) {
+        text = bind_coerce(b, e, args[1], 1, TYPE(STRING), "STRING");
+    } else {
+        const char *name = uexpr_name(b, e->args[0]);
+        size_t size = strlen(name) + 32;
+        char *message = bind_alloc(b, size, 1);
+        if (!message)
+            return NULL;
+        bool null = args[0]->type.kind == TYPE_NULL;
+        int length = snprintf(message, size, "'%s' is not true!", null ? "null" : name);
+        text = bind_check(b, expr_literal(b->arena, TYPE(STRING),
+                                          (Literal){.s = vec_string(message, (uint32_t)length)}));
+    }
+    Expr *failed = raise(b, text);
+    Expr *null = bind_check(b, expr_null(b->arena, TYPE(NULL)));
+    return failed ? bind_by_name(b, e, "if", (Expr *[]){args[0], null, failed}, 3) : NULL;
+}
+
 /* ---- signs, hashes, codes ---- */
 
 static Expr *bind_signum(Binder *b, const UExpr *e, Expr **args)
@@ -380,6 +419,8 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
         return bind_bit_count(b, e, args);
     case FN_BROUND:
         return bind_bround(b, e, args, n);
+    case FN_ASSERT:
+        return bind_assert(b, e, args, n);
     case FN_FORMAT_STRING:
         return bind_format_string(b, e, args, n);
     case FN_FORMAT_NUMBER:

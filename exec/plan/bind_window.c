@@ -45,6 +45,15 @@ static const Name *find_name(const char *name)
     return NULL;
 }
 
+const char *bind_window_name_at(size_t i, uint32_t *ret_min, uint32_t *ret_max)
+{
+    if (i >= ARRAY_SIZE(names))
+        return NULL;
+    *ret_min = names[i].min;
+    *ret_max = names[i].max;
+    return names[i].name;
+}
+
 bool function_is_window(const char *name)
 {
     const Name *n = find_name(name);

@@ -235,3 +235,13 @@ const char *aggregate_name(AggregateId id)
             return aggregates[i].name;
     return "?";
 }
+
+const FunctionRow *function_row(size_t i)
+{
+    return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
+}
+
+const char *aggregate_name_at(size_t i)
+{
+    return i < ARRAY_SIZE(aggregates) ? aggregates[i].name : NULL;
+}

@@ -258,6 +258,7 @@ typedef enum FunctionId {
     FN_VALIDATE_UTF8,
     FN_ELT, /* int, strings */
     FN_REVERSE,
+    FN_ASSERT,         /* becomes FN_RAISE in a CASE */
     FN_PARSE_TIME,     /* string, pattern, [zone]: an instant, or a clock on the wall */
     FN_MAKE_CLOCK,     /* five ints, decimal(16,6) */
     FN_SUM_PRODUCTS,   /* number, factor, ... */

@@ -4,6 +4,7 @@
 /* The table of functions: names, arity, and which rule types them. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "exec/plan/plan.h"
@@ -85,6 +86,9 @@ void function_signed_arity(const FunctionSigned *f, uint32_t *ret_min, uint32_t 
 
 /* Return: NULL when there is none. */
 const FunctionRow *function_find(const char *name);
+/* By number, for listings; NULL behind the last. */
+const FunctionRow *function_row(size_t i);
+const char *aggregate_name_at(size_t i);
 /* Spark's name of a function, for EXPLAIN. Never NULL. */
 const char *function_name(FunctionId id);
 /* An operator written between its arguments, for EXPLAIN; NULL: none. */

@@ -521,6 +521,16 @@ static void put_call(Name *name, const UExpr *e)
     } else if (e->n_args == 1 && function_find(e->name) &&
                function_find(e->name)->rule == RULE_CAST) {
         put_expr(name, e->args[0]); /* int('5') is a cast, which does not show */
+    } else if (strcmp(e->name, "assert_true") == 0 && e->n_args == 1) {
+        put(name, "assert_true(");
+        put_expr(name, e->args[0]);
+        put(name, ", '");
+        put_expr(name, e->args[0]);
+        put(name, "' is not true!)");
+    } else if (strcmp(e->name, "raise_error") == 0 && e->n_args == 1) {
+        put(name, "raise_error(USER_RAISED_EXCEPTION, map(errorMessage, ");
+        put_expr(name, e->args[0]);
+        put(name, "))");
     } else if (strcmp(e->name, "convert_timezone") == 0 && e->n_args == 2) {
         put(name, "convert_timezone(current_timezone(), ");
         put_list(name, e, 0);

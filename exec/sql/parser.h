@@ -19,22 +19,24 @@
 
 typedef enum SqlStatementKind {
     SQL_QUERY,
-    SQL_EXPLAIN,         /* @query, @mode, @analyze */
-    SQL_CREATE_VIEW,     /* @name, @query, @replace, @if_not_exists */
-    SQL_DROP_VIEW,       /* @name, @if_exists */
-    SQL_SHOW_TABLES,     /* @pattern */
-    SQL_SHOW_VIEWS,      /* @pattern */
-    SQL_SHOW_NAME,       /* @name of the column, @value, @pattern: SHOW DATABASES, CATALOGS */
-    SQL_SHOW_COLUMNS,    /* @query */
-    SQL_DESCRIBE,        /* @query */
-    SQL_SET,             /* @name, @value; neither: list all; no value: show one */
-    SQL_RESET,           /* @name or all */
-    SQL_DECLARE,         /* @name, @query: its value, @has_type, @type, @replace */
-    SQL_SET_VARIABLE,    /* @name, @query */
-    SQL_DROP_VARIABLE,   /* @name, @if_exists */
-    SQL_INSERT,          /* @target, @columns or @by_name, @query, @replace: OVERWRITE */
-    SQL_WRITE_DIRECTORY, /* @path, @format, @options, @query */
-    SQL_CREATE_TABLE,    /* @name, @format, @options, @columns: partitions, @path, @query */
+    SQL_EXPLAIN,           /* @query, @mode, @analyze */
+    SQL_CREATE_VIEW,       /* @name, @query, @replace, @if_not_exists */
+    SQL_DROP_VIEW,         /* @name, @if_exists */
+    SQL_SHOW_TABLES,       /* @pattern */
+    SQL_SHOW_VIEWS,        /* @pattern */
+    SQL_SHOW_NAME,         /* @name of the column, @value, @pattern: SHOW DATABASES, CATALOGS */
+    SQL_SHOW_COLUMNS,      /* @query */
+    SQL_SHOW_FUNCTIONS,    /* @pattern; @name: "user" for none of ours */
+    SQL_DESCRIBE_FUNCTION, /* @name, @analyze: extended */
+    SQL_DESCRIBE,          /* @query */
+    SQL_SET,               /* @name, @value; neither: list all; no value: show one */
+    SQL_RESET,             /* @name or all */
+    SQL_DECLARE,           /* @name, @query: its value, @has_type, @type, @replace */
+    SQL_SET_VARIABLE,      /* @name, @query */
+    SQL_DROP_VARIABLE,     /* @name, @if_exists */
+    SQL_INSERT,            /* @target, @columns or @by_name, @query, @replace: OVERWRITE */
+    SQL_WRITE_DIRECTORY,   /* @path, @format, @options, @query */
+    SQL_CREATE_TABLE,      /* @name, @format, @options, @columns: partitions, @path, @query */
     SQL_NOTHING, /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH, USE default */
     _SQL_STATEMENT_KIND_MAX,
 } SqlStatementKind;

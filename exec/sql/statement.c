@@ -378,7 +378,13 @@ static bool parse_show(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
     advance(p);
-    if (accept_word(p, "TABLES"))
+    bool user = accept_word(p, "USER");
+    if (user || accept_word(p, "SYSTEM") || accept_word(p, "ALL") || at_word(p, "FUNCTIONS")) {
+        if (!expect_word(p, "FUNCTIONS"))
+            return false;
+        s->kind = SQL_SHOW_FUNCTIONS;
+        s->value = user ? "user" : NULL;
+    } else if (accept_word(p, "TABLES"))
         s->kind = SQL_SHOW_TABLES;
     else if (accept_word(p, "VIEWS"))
         s->kind = SQL_SHOW_VIEWS;
@@ -390,8 +396,8 @@ static bool parse_show(Parser *p, SqlStatement *s)
         return parse_show_columns(p, s);
     else
         return unsupported_at(p, first,
-                              "SHOW of anything but TABLES, VIEWS, COLUMNS, DATABASES and "
-                              "CATALOGS"),
+                              "SHOW of anything but TABLES, VIEWS, COLUMNS, FUNCTIONS, DATABASES "
+                              "and CATALOGS"),
                false;
     if (accept_word(p, "IN") || accept_word(p, "FROM")) {
         const char *in = parse_any_identifier(p);
@@ -409,9 +415,28 @@ static bool parse_show(Parser *p, SqlStatement *s)
     return true;
 }
 
+/* DESCRIBE FUNCTION [EXTENDED] name, where the name may be an operator or text. */
+static bool parse_describe_function(Parser *p, SqlStatement *s)
+{
+    s->kind = SQL_DESCRIBE_FUNCTION;
+    s->analyze = accept_word(p, "EXTENDED");
+    const Token *t = peek(p);
+    size_t n;
+    if (t->kind == TOKEN_STRING)
+        s->name = parse_string(p, &n);
+    else if (t->kind == TOKEN_OPERATOR) {
+        s->name = mem_arena_strndup(p->b->arena, p->text + t->start, t->stop - t->start);
+        advance(p);
+    } else
+        s->name = parse_any_identifier(p);
+    return s->name != NULL;
+}
+
 static bool parse_describe(Parser *p, SqlStatement *s)
 {
     advance(p);
+    if (accept_word(p, "FUNCTION"))
+        return parse_describe_function(p, s);
     s->kind = SQL_DESCRIBE;
     accept_word(p, "TABLE");
     accept_word(p, "QUERY");
@@ -421,7 +446,7 @@ static bool parse_describe(Parser *p, SqlStatement *s)
         s->query = parse_query(p);
         return s->query != NULL;
     }
-    if (at_word(p, "FUNCTION") || at_word(p, "DATABASE") || at_word(p, "SCHEMA"))
+    if (at_word(p, "DATABASE") || at_word(p, "SCHEMA"))
         return unsupported_at(p, peek(p), "DESCRIBE of anything but tables and queries"), false;
     s->query = parse_relation_name(p);
     return s->query != NULL;

@@ -97,6 +97,13 @@ static const char *const queries[] = {
     "SELECT DISTINCT array(id % 7, 0.5D) FROM range(5000) ORDER BY 1",
     "SELECT to_json(from_json(concat('{\"a\":[', cast(id AS string), ']}'), 'a array<int>')), "
     "split('a,b', ','), get_json_object('{\"a\":{\"b\":1}}', '$.a') FROM range(2000)",
+    "SELECT id, rand(1), uuid(), randstr(20, 2), shuffle(array(id, 2, 3), 4) FROM range(5000)",
+    "SELECT format_string('%s is %,d of %08.3f', concat('row ', id), id, id / 7), mask('Text 123 "
+    "and "
+    "more'), encode('a text of some length', 'utf-16'), sha2(cast(id AS string), 512), "
+    "regexp_extract_all('a1 b2 c3', '([a-z])', 1), concat_ws(', ', array('a text', cast(id AS "
+    "string)), 'and another'), date_format(timestamp_seconds(id), 'EEEE, d MMMM yyyy'), "
+    "to_timestamp(concat('2020-01-01 00:00:', id % 60), 'yyyy-MM-dd HH:mm:s') FROM range(5000)",
     SHARED "SELECT a.g, a.s, b.s FROM t a JOIN t b ON a.g = b.g + 1",
     SHARED "SELECT g FROM t WHERE s = (SELECT max(s) FROM t)",
 };
