@@ -192,3 +192,19 @@ bool text_is_utf8(const void *text, size_t n_bytes)
     }
     return true;
 }
+
+size_t text_replace_invalid(const void *text, size_t n_bytes, char *out)
+{
+    const uint8_t *p = text;
+    size_t n_out = 0;
+
+    while (n_bytes > 0) {
+        size_t n = *p < 0x80 ? 1 : utf8_sequence(p, n_bytes);
+        memcpy(out + n_out, n > 0 ? (const char *)p : "\xef\xbf\xbd", n > 0 ? n : 3);
+        n_out += n > 0 ? n : 3;
+        n = n > 0 ? n : 1;
+        p += n;
+        n_bytes -= n;
+    }
+    return n_out;
+}

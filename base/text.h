@@ -36,3 +36,6 @@ bool text_copy(char *dst, size_t size, const char *src);
 /* Is it well-formed UTF-8 (no overlong forms, no surrogates)? @text may be NULL when @n_bytes is 0.
  */
 bool text_is_utf8(const void *text, size_t n_bytes);
+/* Each byte that belongs to no valid sequence becomes U+FFFD. @out has room for 3 * @n_bytes.
+ * Return: bytes written. */
+size_t text_replace_invalid(const void *text, size_t n_bytes, char *out);

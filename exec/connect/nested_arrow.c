@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/cleanup.h"
 
 static const uint8_t arrow_types[_TYPE_KIND_MAX] = {
@@ -107,11 +108,18 @@ static int put_fixed(MemArena *arena, Type type, const NestedItem *items, uint32
     return 0;
 }
 
-static int put_strings(MemArena *arena, const NestedItem *items, uint32_t n, ArrowColumn *ret)
+static bool is_valid(const VecString *s, bool text)
+{
+    return !text || text_is_utf8(vec_string_data(s), s->length);
+}
+
+static int put_strings(MemArena *arena, bool text, const NestedItem *items, uint32_t n,
+                       ArrowColumn *ret)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++)
-        bytes += items[i].is_null ? 0 : items[i].value.s.length;
+        if (!items[i].is_null)
+            bytes += items[i].value.s.length * (is_valid(&items[i].value.s, text) ? 1ull : 3ull);
     if (bytes > INT32_MAX)
         return -EMSGSIZE;
     int32_t *offsets = mem_arena_alloc(arena, sizeof(int32_t) * (n + 1ull), 8);
@@ -124,8 +132,12 @@ static int put_strings(MemArena *arena, const NestedItem *items, uint32_t n, Arr
         offsets[i] = (int32_t)at;
         if (items[i].is_null)
             continue;
-        memcpy(data + at, vec_string_data(s), s->length);
-        at += s->length;
+        if (is_valid(s, text)) {
+            memcpy(data + at, vec_string_data(s), s->length);
+            at += s->length;
+        } else {
+            at += (uint32_t)text_replace_invalid(vec_string_data(s), s->length, data + at);
+        }
     }
     offsets[n] = (int32_t)at;
     ret->offsets = offsets;
@@ -233,7 +245,7 @@ int nested_arrow_column(MemArena *arena, Type type, const NestedItem *items, uin
     switch (type.kind) {
     case TYPE_STRING:
     case TYPE_BINARY:
-        return put_strings(arena, items, n, ret);
+        return put_strings(arena, type.kind == TYPE_STRING, items, n, ret);
     case TYPE_ARRAY: {
         NestedItem *all;
         uint32_t total;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/cleanup.h"
 #include "connect/arrow/arrow.h"
 #include "connect/proto/spark_service.h"
@@ -241,10 +242,15 @@ static int add_strings(ReplyWriter *w, Column *c, const Vector *v, const Batch *
 {
     int64_t row = w->n_rows;
     size_t total = 0;
+    bool text = c->type == ARROW_TYPE_UTF8, valid = true;
     for (uint32_t i = 0; i < batch->n_selected; i++) {
         uint32_t at = batch->sel ? batch->sel[i] : i;
-        if (!vec_row_is_null(v, at))
-            total += ((const VecString *)v->values)[vec_index(v, at)].length;
+        if (vec_row_is_null(v, at))
+            continue;
+        const VecString *s = &((const VecString *)v->values)[vec_index(v, at)];
+        bool ok = !text || text_is_utf8(vec_string_data(s), s->length);
+        total += ok ? s->length : 3ull * s->length;
+        valid &= ok;
     }
     if (c->n_bytes + total > INT32_MAX)
         return -EMSGSIZE;
@@ -258,8 +264,14 @@ static int add_strings(ReplyWriter *w, Column *c, const Vector *v, const Batch *
         uint32_t at = batch->sel ? batch->sel[i] : i;
         if (!vec_row_is_null(v, at)) {
             const VecString *s = &((const VecString *)v->values)[vec_index(v, at)];
-            memcpy(c->bytes + c->n_bytes, vec_string_data(s), s->length);
-            c->n_bytes += s->length;
+            const char *bytes = vec_string_data(s);
+            /* A cast from binary, or a file that lies: the client's reader would stop there. */
+            if (!valid && !text_is_utf8(bytes, s->length)) {
+                c->n_bytes += text_replace_invalid(bytes, s->length, c->bytes + c->n_bytes);
+            } else {
+                memcpy(c->bytes + c->n_bytes, bytes, s->length);
+                c->n_bytes += s->length;
+            }
         }
         c->offsets[row + i + 1] = (int32_t)c->n_bytes;
     }

@@ -557,10 +557,10 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
     case UEXPR_WINDOW:
         return bind_window(b, scope, e);
     case UEXPR_LAMBDA:
-        return bind_error(b, e->position, e->stop, "UNSUPPORTED_FEATURE.LAMBDA_FUNCTION_WITH_OTHER",
-                          "0A000",
-                          "A lambda function should only be used in a higher order "
-                          "function.");
+        return bind_error(b, e->position, e->stop,
+                          "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION", "42K0D",
+                          "Invalid lambda function call. A lambda function should only be used in "
+                          "a higher order function.");
     default:
         return bind_unsupported(b, e->position, e->stop, "this kind of expression");
     }

@@ -21,6 +21,8 @@ static bool any_null(Expr *const *args, uint32_t n)
 static bool strings(Binder *b, const UExpr *e, Expr **args, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
+        if (args[i]->type.kind != TYPE_STRING && args[i]->type.kind != TYPE_NULL)
+            return bind_unexpected_input(b, e, i, "STRING", args[i]), false;
         args[i] = bind_coerce(b, e, args[i], i, TYPE(STRING), NULL);
         if (!args[i])
             return false;

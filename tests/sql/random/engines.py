@@ -12,7 +12,7 @@ class Berth:
 
     def __init__(self, program, threads=2):
         self.process = subprocess.Popen([program, "--threads", str(threads), "--stdin"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, text=True, errors="replace")
 
     def ask(self, statement):
         assert "\n" not in statement
