@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "exec/expr/utf8.h"
+#include "exec/kernel/number_format.h"
 #include "exec/vec/nested.h"
 
 /* Numbers as text: format_string() by java.util.Formatter, format_number() by
@@ -602,9 +603,41 @@ static int row_format_number(RowCall *c)
     return row_set_text(c, out, n);
 }
 
+/* ---- to_number, to_char ---- */
+
+static int row_to_number(RowCall *c)
+{
+    const VecString *text = row_string(c, 0), *format = row_string(c, 1);
+    NumberFormat f;
+    i128 value;
+
+    if (number_format_read(vec_string_data(format), format->length, &f) ||
+        !number_format_parse(&f, vec_string_data(text), text->length, &value))
+        return row_fail(c, DATA_ERROR_ILLEGAL, "INVALID_FORMAT.MISMATCH_INPUT", "42601",
+                        "The format is invalid: %.*s. The input \"STRING\" %.*s does not match the "
+                        "format.",
+                        (int)MIN(format->length, 100u), vec_string_data(format),
+                        (int)MIN(text->length, 100u), vec_string_data(text));
+    return row_set_wide(c, value);
+}
+
+static int row_to_char(RowCall *c)
+{
+    const VecString *format = row_string(c, 1);
+    NumberFormat f;
+    char out[NUMBER_TEXT_MAX];
+
+    if (number_format_read(vec_string_data(format), format->length, &f))
+        return row_set_null(c);
+    size_t n = number_format_put(&f, row_wide(c, 0), c->v[0]->type.scale, out);
+    return row_set_text(c, out, n);
+}
+
 #define AT(f) [FN_##f - FN_ROW_FIRST]
 
 const RowRule row_rules_format[FN_ROW_LAST - FN_ROW_FIRST] = {
     AT(FORMAT_STRING) = {.row = row_format_string, .flags = ROW_NULLS},
+    AT(TO_NUMBER) = {.row = row_to_number},
+    AT(TO_CHAR) = {.row = row_to_char},
     AT(FORMAT_NUMBER) = {.row = row_format_number},
 };

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "exec/kernel/number_format.h"
 #include "exec/plan/bind_signed.h"
 
 /* ---- bits ---- */
@@ -277,6 +278,109 @@ static Expr *bind_to_binary(Binder *b, const UExpr *e, Expr **args, uint32_t n)
                       uexpr_quoted(b, e), (int)MIN(format.s.length, 40u), text);
 }
 
+/* ---- formats of numbers ---- */
+
+/* The constant format of to_number() or to_char(). Return: false after an error. */
+static bool number_format_of(Binder *b, const UExpr *e, const Literal *text, NumberFormat *ret)
+{
+    static const struct {
+        const char *class, *what;
+    } errors[] = {
+        [NUMBER_FORMAT_EMPTY] = {"INVALID_FORMAT.EMPTY", "The number format string cannot be "
+                                                         "empty."},
+        [NUMBER_FORMAT_NO_DIGIT] = {"INVALID_FORMAT.WRONG_NUM_DIGIT",
+                                    "The format string requires at least one number digit."},
+        [NUMBER_FORMAT_TWICE] = {"INVALID_FORMAT.WRONG_NUM_TOKEN",
+                                 "A token stands twice in the number format."},
+        [NUMBER_FORMAT_GROUPS] = {"INVALID_FORMAT.CONT_THOUSANDS_SEPS",
+                                  "Thousands separators (, or G) must have digits in between them "
+                                  "in the number format."},
+        [NUMBER_FORMAT_GROUP_LATE] = {"INVALID_FORMAT.THOUSANDS_SEPS_MUST_BEFORE_DEC",
+                                      "Thousands separators (, or G) may not appear after the "
+                                      "decimal point in the number format."},
+        [NUMBER_FORMAT_CURRENCY] = {"INVALID_FORMAT.CUR_MUST_BEFORE_DIGIT",
+                                    "Currency characters must appear before digits in the number "
+                                    "format."},
+        [NUMBER_FORMAT_UNEXPECTED] = {"INVALID_FORMAT.UNEXPECTED_TOKEN",
+                                      "Found an unexpected token in the format string; its "
+                                      "structure must match: `[MI|S]` `[$]` `[0|9|G|,]*` `[.|D]` "
+                                      "`[0|9]*` `[$]` `[PR|MI|S]`."},
+        [NUMBER_FORMAT_TOO_LONG] = {"DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+                                    "The decimal precision exceeds the maximum, 38."}};
+    const char *bytes = vec_string_data(&text->s);
+    NumberFormatError error = number_format_read(bytes, text->s.length, ret);
+    if (error)
+        bind_error(b, e->position, e->stop, errors[error].class,
+                   error == NUMBER_FORMAT_TOO_LONG ? "22003" : "42601",
+                   "The format is invalid: '%.*s'. %s", (int)MIN(text->s.length, 100u), bytes,
+                   errors[error].what);
+    return error == NUMBER_FORMAT_OK;
+}
+
+/* to_number(), try_to_number() */
+static Expr *bind_to_number(Binder *b, const UExpr *e, Expr **args)
+{
+    NumberFormat format;
+    Literal text;
+    for (uint32_t i = 0; i < 2; i++) {
+        args[i] = bind_coerce(b, e, args[i], i, TYPE(STRING), "STRING");
+        if (!args[i])
+            return NULL;
+    }
+    if (!constant_of(b, args[1], &text))
+        return non_foldable(b, e, 1, "format");
+    if (text.is_null)
+        return bind_check(b, expr_null(b->arena, TYPE_DECIMAL_OF(38, 0)));
+    if (!number_format_of(b, e, &text, &format))
+        return NULL;
+    Type type = TYPE_DECIMAL_OF(format.n_before + format.n_after, format.n_after);
+    Expr *made = bind_signed_call(b, FN_TO_NUMBER, type, args, 2, 0);
+    return made && e->name[0] == 't' && e->name[1] == 'r'
+               ? bind_signed_call(b, FN_TRY, type, &made, 1, '?')
+               : made;
+}
+
+/* to_char(), to_varchar(): of numbers, dates, or bytes */
+static Expr *bind_to_char(Binder *b, const UExpr *e, Expr **args)
+{
+    Type from = args[0]->type;
+    Literal text;
+    if (from.kind == TYPE_DATE || from.kind == TYPE_TIMESTAMP || from.kind == TYPE_TIMESTAMP_NTZ)
+        return bind_by_name(b, e, "date_format", args, 2);
+    args[1] = bind_coerce(b, e, args[1], 1, TYPE(STRING), "STRING");
+    if (!args[1])
+        return NULL;
+    if (!constant_of(b, args[1], &text))
+        return non_foldable(b, e, 1, "format");
+    if (text.is_null)
+        return bind_check(b, expr_null(b->arena, TYPE(STRING)));
+    if (from.kind == TYPE_BINARY) {
+        static const char *const formats[][2] = {{"base64", "base64"}, {"hex", "hex"}};
+        for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+            if (text.s.length == strlen(formats[i][0]) &&
+                strncasecmp(formats[i][0], vec_string_data(&text.s), text.s.length) == 0)
+                return bind_by_name(b, e, formats[i][1], args, 1);
+        if (text.s.length == 5 && strncasecmp("utf-8", vec_string_data(&text.s), 5) == 0)
+            return bind_by_name(b, e, "decode", args, 2);
+        return bind_error(b, e->position, e->stop, "INVALID_PARAMETER_VALUE.BINARY_FORMAT", "22023",
+                          "The value of parameter(s) `format` in `%.20s` is invalid: expects one "
+                          "of binary formats 'base64', 'hex', 'utf-8', but got '%.*s'.",
+                          e->name, (int)MIN(text.s.length, 40u), vec_string_data(&text.s));
+    }
+    NumberFormat format;
+    if (!number_format_of(b, e, &text, &format))
+        return NULL;
+    if (type_is_integral(from))
+        from = type_as_decimal(from);
+    else if (from.kind != TYPE_DECIMAL)
+        from = TYPE_DECIMAL_OF(30, 15);
+    if (!type_is_numeric(args[0]->type) && args[0]->type.kind != TYPE_STRING &&
+        args[0]->type.kind != TYPE_NULL)
+        return bind_unexpected_input(b, e, 0, "DECIMAL", args[0]);
+    args[0] = bind_cast_to(b, args[0], from);
+    return bind_signed_call(b, FN_TO_CHAR, TYPE(STRING), args, 2, 0);
+}
+
 /* ---- errors ---- */
 
 static Expr *raise(Binder *b, Expr *text)
@@ -419,6 +523,10 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
         return bind_bit_count(b, e, args);
     case FN_BROUND:
         return bind_bround(b, e, args, n);
+    case FN_TO_NUMBER:
+        return bind_to_number(b, e, args);
+    case FN_TO_CHAR:
+        return bind_to_char(b, e, args);
     case FN_ASSERT:
         return bind_assert(b, e, args, n);
     case FN_FORMAT_STRING:

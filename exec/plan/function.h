@@ -258,6 +258,8 @@ typedef enum FunctionId {
     FN_VALIDATE_UTF8,
     FN_ELT, /* int, strings */
     FN_REVERSE,
+    FN_TO_NUMBER,      /* string, format */
+    FN_TO_CHAR,        /* decimal, format */
     FN_ASSERT,         /* becomes FN_RAISE in a CASE */
     FN_PARSE_TIME,     /* string, pattern, [zone]: an instant, or a clock on the wall */
     FN_MAKE_CLOCK,     /* five ints, decimal(16,6) */

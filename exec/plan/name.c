@@ -380,6 +380,7 @@ static const char *printed_name(const UExpr *e)
                  {"atan2", "ATAN2"},
                  {"log", "LOG"},
                  {"random", "rand"},
+                 {"to_varchar", "to_char"},
                  {"dateadd", "date_add"},
                  {"curdate", "current_date"},
                  {"spark_partition_id", "SPARK_PARTITION_ID"},
