@@ -100,20 +100,28 @@ static int grow_slots(GroupTable *t)
     return 0;
 }
 
+/* Keys as bytes: a multiple of 8, mostly two or three words. */
+static inline bool bytes_equal(const RowLayout *l, const uint8_t *a, const uint8_t *b)
+{
+    for (uint32_t i = l->head; i < l->size; i += 8) {
+        uint64_t x, y;
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
 static bool key_equal(const GroupTable *t, const uint8_t *a, const uint8_t *b)
 {
     const RowLayout *l = t->keys;
 
-    if (t->fixed) { /* a multiple of 8 bytes, mostly two or three words */
-        for (uint32_t i = l->head; i < l->size; i += 8) {
-            uint64_t x, y;
-            memcpy(&x, a + i, 8);
-            memcpy(&y, b + i, 8);
-            if (x != y)
-                return false;
-        }
+    /* Short strings are their bytes, too, and where 32 bits of the hash agree so do most keys. */
+    if (bytes_equal(l, a, b))
         return true;
-    }
+    if (t->fixed)
+        return false;
     if (memcmp(a + l->head, b + l->head, l->n_nulls) != 0)
         return false;
     for (uint32_t c = 0; c < l->n_columns; c++) {
