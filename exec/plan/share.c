@@ -51,15 +51,34 @@ static bool keys_equal(const SortKey *a, const SortKey *b, uint32_t n)
     return true;
 }
 
+/* The same file, with the same values of folder names and the same columns left out. */
+static bool file_equal(const ScanFile *a, const ScanFile *b, const SourceInfo *source)
+{
+    if (a->source != b->source || strcmp(a->path, b->path) != 0 || !a->columns != !b->columns)
+        return false;
+    for (uint32_t i = 0; a->columns && i < source->n_columns; i++) {
+        if (a->columns[i] != b->columns[i])
+            return false;
+        if (a->columns[i] == SCAN_MISSING || a->columns[i] < SCAN_PARTITION)
+            continue;
+        uint32_t k = a->columns[i] - SCAN_PARTITION;
+        if (!literal_equal(source->columns[i].type, &a->partition[k], &b->partition[k]))
+            return false;
+    }
+    return true;
+}
+
 static bool scan_equal(const PlanScan *a, const PlanScan *b, uint32_t n_fields)
 {
     if (a->n_files != b->n_files || a->n_filters != b->n_filters ||
         strcmp(a->format, b->format) != 0 ||
         memcmp(a->columns, b->columns, n_fields * sizeof(*a->columns)) != 0)
         return false;
+    const SourceInfo *source = a->source, *other = b->source;
+    if (!source || !other || source->n_columns != other->n_columns)
+        return false;
     for (uint32_t i = 0; i < a->n_files; i++)
-        if (a->files[i].source != b->files[i].source ||
-            strcmp(a->files[i].path, b->files[i].path) != 0)
+        if (!file_equal(&a->files[i], &b->files[i], source))
             return false;
     if (a->source && b->source && !source_same(a->source, b->source))
         return false;
@@ -233,7 +252,7 @@ static double own_work(const PlanNode *node)
         return node->input->rows + 2 * node->right->rows + node->rows;
     case PLAN_AGGREGATE:
     case PLAN_DISTINCT:
-        return 2 * node->input->rows;
+        return 2 * node->input->rows + 4 * node->rows; /* a new group costs more than a kept row */
     case PLAN_SORT:
     case PLAN_WINDOW:
         return 3 * node->input->rows;
