@@ -17,11 +17,11 @@ struct GrantSource {
     atomic_uint n_running;          /* queries that have a grant */
 };
 
-/* Spare memory a session keeps between queries, so that the next one does not start with page
- * faults. */
-#define RECYCLER_KEEP_BYTES (UINT64_C(64) << 20)
-/* And pages of its files. */
-#define CACHE_KEEP_BYTES (UINT64_C(64) << 20)
+/* What a session keeps between queries: pages of its files, and for the rest spare memory, so that
+ * the next query does not start with page faults. */
+#define SESSION_KEEP_BYTES (UINT64_C(64) << 20)
+#define CACHE_KEEP_BYTES (UINT64_C(48) << 20)
+#define RECYCLER_KEEP_MIN (UINT64_C(16) << 20)
 
 static int broker_ask(void *userdata, uint64_t total_bytes, uint64_t minimum_bytes,
                       const char *operator_name, uint64_t *ret_total, char *reason,
@@ -157,7 +157,7 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
 {
     if (!s->link)
         return;
-    (void)mem_recycler_trim(RECYCLER_KEEP_BYTES);
+    (void)mem_recycler_trim(SESSION_KEEP_BYTES);
     ControlFrame tell;
     control_init(&tell, CONTROL_QUERY_END, 0);
     ControlQueryEnd *e = &tell.query_end;
@@ -173,7 +173,11 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
     (void)control_link_tell(s->link, &tell);
     if (atomic_fetch_sub(&s->n_running, 1) == 1) { /* others would only ask for it again */
         mem_pool_shrink_cache(s->pool, CACHE_KEEP_BYTES);
-        give_back(s, RECYCLER_KEEP_BYTES);
+        uint64_t held = mem_pool_reserved(s->pool), keep = RECYCLER_KEEP_MIN;
+        if (held + keep < SESSION_KEEP_BYTES)
+            keep = SESSION_KEEP_BYTES - held;
+        (void)mem_recycler_trim(keep);
+        give_back(s, keep);
     }
 }
 
@@ -181,7 +185,7 @@ void grant_shrink(GrantSource *s, uint64_t total_bytes)
 {
     mem_pool_shrink_cache(s->pool, 0);
     uint64_t used = mem_pool_reserved(s->pool) + GRANT_PROCESS_BYTES;
-    uint64_t keep = total_bytes > used ? MIN(total_bytes - used, RECYCLER_KEEP_BYTES) : 0;
+    uint64_t keep = total_bytes > used ? MIN(total_bytes - used, SESSION_KEEP_BYTES) : 0;
     (void)mem_recycler_trim(keep);
     if (s->link)
         give_back(s, keep);
