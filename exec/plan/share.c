@@ -224,8 +224,11 @@ static uint64_t body_hash(const PlanNode *node)
     }
 }
 
-/* A join below another one is left to that: its keys filter the scans. */
-static bool may_share(const PlanNode *node, bool under_join)
+/*
+ * A join below another one is left to that: its keys filter the scans. So is one below a LIMIT,
+ * which ends it early. What must see all of its rows first may always be shared.
+ */
+static bool may_share(const PlanNode *node, bool cut_short)
 {
     switch (node->kind) {
     case PLAN_AGGREGATE:
@@ -235,7 +238,7 @@ static bool may_share(const PlanNode *node, bool under_join)
     case PLAN_SORT:
         return node->sort.limit >= 0;
     case PLAN_JOIN:
-        return !under_join;
+        return !cut_short;
     default:
         return false;
     }
@@ -261,35 +264,38 @@ static double own_work(const PlanNode *node)
     }
 }
 
-/* Is what is below @node filtered by the keys of a join above? */
-static bool filters_below(const PlanNode *node, bool under_join)
+/* Does a join's key or a LIMIT above leave out some of the work below @node? */
+static bool cuts_short(const PlanNode *node, bool cut_short)
 {
     switch (node->kind) {
     case PLAN_JOIN:
         return node->join.type != JOIN_LEFT && node->join.type != JOIN_ANTI &&
                node->join.type != JOIN_FULL;
+    case PLAN_LIMIT:
+        return true;
     case PLAN_PROJECT:
     case PLAN_FILTER:
-        return under_join;
+    case PLAN_UNION:
+        return cut_short;
     default:
         return false;
     }
 }
 
-static void number_places(Share *s, PlanNode *node, bool under_join)
+static void number_places(Share *s, PlanNode *node, bool cut_short)
 {
-    bool filters = filters_below(node, under_join);
+    bool below = cuts_short(node, cut_short);
     uint32_t at = s->n++;
     s->places[at] =
-        (Place){.node = node, .may = may_share(node, under_join), .work = own_work(node)};
+        (Place){.node = node, .may = may_share(node, cut_short), .work = own_work(node)};
     uint32_t first = s->n;
     if (node->kind == PLAN_UNION)
         for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
-            number_places(s, node->union_all.inputs[i], false);
+            number_places(s, node->union_all.inputs[i], below);
     if (node->input)
-        number_places(s, node->input, filters);
+        number_places(s, node->input, below);
     if (node->right)
-        number_places(s, node->right, filters);
+        number_places(s, node->right, below);
     Place *place = &s->places[at];
     place->size = s->n - at;
     place->hash = body_hash(node);
