@@ -43,6 +43,8 @@ PlanNode *opt_join_cluster(Optimiser *o, PlanNode *node, ExprList *conjuncts);
 PlanNode *opt_use_metadata(Optimiser *o, PlanNode *node);
 /* share.c: equal parts of the plan are computed once where that pays. */
 PlanNode *opt_share(Optimiser *o, PlanNode *node);
+/* Same value for every group? */
+bool aggregate_equal(const Aggregate *a, const Aggregate *b);
 /* Same rows, in the same columns? */
 bool plan_equal(const PlanNode *a, const PlanNode *b);
 /* sides.c: SEMI and ANTI joins build their smaller side. Estimates must be there. */

@@ -11,6 +11,7 @@
 #include "exec/plan/optimise_internal.h"
 
 #define GONE UINT32_MAX
+#define AGGREGATES_COMPARED_MAX 256u /* each with all before it */
 
 typedef struct Pruned {
     PlanNode *node; /* NULL: failed */
@@ -285,6 +286,19 @@ static Pruned prune_join(Optimiser *o, const PlanNode *node, const bool *need)
     return (Pruned){copy, map};
 }
 
+/* The first wanted aggregate that is the same as number @i: HAVING repeats those of the select
+ * list.
+ */
+static uint32_t first_equal(const PlanNode *node, const bool *kept, uint32_t i)
+{
+    const Aggregate *list = node->aggregate.aggregates;
+
+    for (uint32_t k = 0; k < i && i < AGGREGATES_COMPARED_MAX; k++)
+        if (kept[node->aggregate.n_groups + k] && aggregate_equal(&list[k], &list[i]))
+            return k;
+    return i;
+}
+
 static Pruned prune_aggregate(Optimiser *o, const PlanNode *node, const bool *need)
 {
     uint32_t n_groups = node->aggregate.n_groups, n = node->n_fields;
@@ -301,6 +315,10 @@ static Pruned prune_aggregate(Optimiser *o, const PlanNode *node, const bool *ne
     for (uint32_t i = 0; i < node->aggregate.n_aggregates; i++) {
         if (!kept[n_groups + i])
             continue;
+        if (first_equal(node, kept, i) != i) {
+            kept[n_groups + i] = false;
+            continue;
+        }
         need_columns(wanted, node->aggregate.aggregates[i].arg);
         need_columns(wanted, node->aggregate.aggregates[i].filter);
     }
@@ -325,6 +343,9 @@ static Pruned prune_aggregate(Optimiser *o, const PlanNode *node, const bool *ne
         if (a->filter && !(a->filter = remap(o, a->filter, input.map)))
             return (Pruned){0};
     }
+    for (uint32_t i = 0; i < node->aggregate.n_aggregates; i++)
+        if (need[n_groups + i] && !kept[n_groups + i])
+            map[n_groups + i] = map[n_groups + first_equal(node, kept, i)];
     return (Pruned){copy, map};
 }
 

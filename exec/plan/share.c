@@ -36,7 +36,7 @@ static bool exprs_equal(Expr *const *a, Expr *const *b, uint32_t n)
     return true;
 }
 
-static bool aggregate_equal(const Aggregate *a, const Aggregate *b)
+bool aggregate_equal(const Aggregate *a, const Aggregate *b)
 {
     return a->id == b->id && a->distinct == b->distinct && type_equal(a->type, b->type) &&
            expr_same(a->arg, b->arg) && expr_same(a->filter, b->filter);
