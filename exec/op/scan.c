@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "exec/op/scan_internal.h"
+#include "exec/op/scan_rows.h"
+#include "exec/plan/source_format.h"
 
 /*
  * Morsels are row groups, or parts of them where there are too few for the workers. The bytes of a
@@ -937,10 +939,13 @@ static const SourceClass scan_class = {
 
 int scan_source_new(ExecContext *context, const PlanNode *node, Source **ret_source)
 {
+    const SourceInfo *info = node->kind == PLAN_SCAN ? node->scan.source : NULL;
     ScanSource *scan;
 
-    if (node->kind != PLAN_SCAN || strcmp(node->scan.format, "parquet") != 0)
+    if (node->kind != PLAN_SCAN || (info && !info->loaded))
         return -EINVAL;
+    if (info && info->format->rows)
+        return rows_source_new(context, node, ret_source);
     scan = calloc(1, sizeof(*scan));
     if (!scan)
         return -ENOMEM;

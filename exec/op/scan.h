@@ -15,8 +15,9 @@
 
 /**
  * scan_source_new() - as ExecScanNew
- * @node:  a PLAN_SCAN with format "parquet"; its ScanFile.source are ParquetFile objects that live
- *         as long as the query (session_files_enter())
- * Return: 0; -ENOMEM; -EINVAL for another format.
+ * @node:  a PLAN_SCAN whose source is loaded; ScanFile.source live as long as the query
+ *         (session_files_enter()). Formats that are rows have a source of their own (scan_rows.h);
+ *         without a SourceInfo the files are Parquet.
+ * Return: 0; -ENOMEM; -EINVAL.
  */
 int scan_source_new(ExecContext *context, const PlanNode *node, Source **ret_source);

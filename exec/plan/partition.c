@@ -2,7 +2,6 @@
 #include "exec/plan/partition.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/cleanup.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/decimal.h"
+#include "exec/text/value.h"
 
 /*
  * Files come sorted by path, so those of one folder stand together: each folder is looked at once.
@@ -272,92 +272,22 @@ static int check_folders(const Discovery *d, const Folder **ret_first)
 
 static bool parse_integer(const char *text, int64_t *ret)
 {
-    const char *c = text + (*text == '-' || *text == '+');
-    __int128 v = 0;
-
-    if (!*c)
-        return false;
-    for (; *c; c++) {
-        if (*c < '0' || *c > '9' || v > INT64_MAX)
-            return false;
-        v = v * 10 + (*c - '0');
-    }
-    v = *text == '-' ? -v : v;
-    *ret = (int64_t)v;
-    return v >= INT64_MIN && v <= INT64_MAX;
+    return text_integer(text, (uint32_t)strlen(text), ret);
 }
 
-/* A number without fraction, however it is written. */
 static bool parse_decimal(const char *text, uint32_t *ret_precision, __int128 *ret)
 {
-    const char *c = text + (*text == '-' || *text == '+');
-    long n_digits = 0, n_fraction = 0, exponent = 0;
-    bool any = false, point = false;
-
-    for (; (*c >= '0' && *c <= '9') || (*c == '.' && !point); c++) {
-        if (*c == '.') {
-            point = true;
-            continue;
-        }
-        any = true;
-        n_digits += n_digits > 0 || *c != '0';
-        n_fraction += point;
-    }
-    if (any && (*c == 'e' || *c == 'E')) {
-        char *end;
-
-        if (!isdigit((unsigned char)c[1]) &&
-            !((c[1] == '-' || c[1] == '+') && isdigit((unsigned char)c[2])))
-            return false;
-        exponent = strtol(c + 1, &end, 10);
-        c = end;
-    }
-    if (!any || *c || n_fraction > exponent || exponent > 40 ||
-        n_digits + exponent - n_fraction > 38)
-        return false;
-    *ret_precision = (uint32_t)MAX(n_digits + exponent - n_fraction, 1L);
-    return dec_parse(text, strlen(text), 0, ret) == 0;
+    return text_whole(text, (uint32_t)strlen(text), ret_precision, ret);
 }
 
-/* As Java's Double.parseDouble(): white space around, a suffix d or f. */
 static bool parse_double(const char *text, double *ret)
 {
-    static const char *const words[] = {"NaN", "Infinity"};
-    char buf[400], *end;
-    const char *c;
-    size_t n;
-
-    while (*text > 0 && *text <= ' ')
-        text++;
-    n = strlen(text);
-    while (n > 0 && text[n - 1] > 0 && text[n - 1] <= ' ')
-        n--;
-    if (n == 0 || n >= sizeof(buf))
-        return false;
-    memcpy(buf, text, n);
-    buf[n] = '\0';
-    c = buf + (*buf == '-' || *buf == '+');
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (strcmp(c, words[i]) == 0) {
-            *ret = i == 0 ? (double)NAN : *buf == '-' ? -(double)INFINITY : (double)INFINITY;
-            return true;
-        }
-    if (!isdigit((unsigned char)*c) && !(*c == '.' && isdigit((unsigned char)c[1])))
-        return false;
-    if (strpbrk(c, "xX") && !strpbrk(c, "pP")) /* Java wants the exponent of a hexadecimal */
-        return false;
-    if (n > 1 && strchr("dDfF", buf[n - 1]))
-        buf[n - 1] = '\0';
-    *ret = strtod(buf, &end);
-    return *end == '\0' && end != buf;
+    return text_double(text, (uint32_t)strlen(text), ret);
 }
 
 static bool has_shape(const char *text, const char *shape)
 {
-    for (; *shape; shape++, text++)
-        if (*shape == 'd' ? !isdigit((unsigned char)*text) : *text != *shape)
-            return false;
-    return *text == '\0';
+    return text_has_shape(text, (uint32_t)strlen(text), shape);
 }
 
 static bool parse_clock(const char *text, const Zone *zone, int64_t *ret)

@@ -55,7 +55,8 @@ typedef struct SourceInfo {
     bool loaded;   /* what follows, the columns' statistics and ScanFile.source are known */
     uint64_t rows; /* rows and null counts are guesses when the format has no statistics */
     bool rows_exact;
-    uint64_t bytes;    /* on disk */
+    uint64_t bytes; /* on disk */
+    IoContext *io;
     const void *state; /* the format's own */
 } SourceInfo;
 
@@ -71,7 +72,8 @@ typedef struct SourceRequest {
     bool case_sensitive;
     bool merge_schema; /* spark.sql.parquet.mergeSchema */
     bool partitions_as_strings;
-    const Zone *zone; /* of the session; NULL: UTC */
+    const char *corrupt_name; /* spark.sql.columnNameOfCorruptRecord; NULL: _corrupt_record */
+    const Zone *zone;         /* of the session; NULL: UTC */
 } SourceRequest;
 
 /* The last option of that name, in any case, or NULL. */

@@ -11,7 +11,7 @@
 
 /* Paths into files, files into partitions, and the format's part in between. */
 
-static const SourceFormat *const formats[] = {&source_format_parquet};
+static const SourceFormat *const formats[] = {&source_format_parquet, &source_format_csv};
 
 const SourceFormat *source_format_find(const char *name)
 {
@@ -278,6 +278,7 @@ int source_open(SessionFiles *files, const SourceRequest *request, MemArena *are
     if (!source)
         return mem_arena_error(arena);
     source->format = format;
+    source->io = session_files_io(files);
     source->request = keep_request(request, &partitions, arena);
     if (!source->request)
         return mem_arena_error(arena);
