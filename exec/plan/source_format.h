@@ -31,7 +31,8 @@ struct SourceFormat {
 /* By name in any case, or NULL. */
 const SourceFormat *source_format_find(const char *name);
 
-extern const SourceFormat source_format_parquet, source_format_csv;
+extern const SourceFormat source_format_parquet, source_format_csv, source_format_json,
+    source_format_text;
 
 /* For formats: the number of @name among the columns of the source, from @hint on. */
 uint32_t source_column_number(const SourceInfo *source, const char *name, uint32_t hint);

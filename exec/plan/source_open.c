@@ -11,7 +11,8 @@
 
 /* Paths into files, files into partitions, and the format's part in between. */
 
-static const SourceFormat *const formats[] = {&source_format_parquet, &source_format_csv};
+static const SourceFormat *const formats[] = {&source_format_parquet, &source_format_csv,
+                                              &source_format_json, &source_format_text};
 
 const SourceFormat *source_format_find(const char *name)
 {
@@ -23,8 +24,8 @@ const SourceFormat *source_format_find(const char *name)
 
 static int no_format(const char *name, QueryError *error)
 {
-    static const char *const known[] = {"orc",  "avro", "delta", "csv",  "json",      "text",
-                                        "jdbc", "xml",  "arrow", "hive", "binaryFile"};
+    static const char *const known[] = {"orc", "avro",  "delta", "csv",       "jdbc",
+                                        "xml", "arrow", "hive",  "binaryFile"};
     int r;
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)

@@ -182,6 +182,13 @@ int source_text_pattern(const SourceRequest *request, const char *key, TextPatte
 
 /* --- schema ----------------------------------------------------------------------------------- */
 
+const char *source_text_corrupt_name(const SourceRequest *request)
+{
+    const char *name = source_option(request, "columnNameOfCorruptRecord");
+
+    return name ? name : request->corrupt_name ? request->corrupt_name : "_corrupt_record";
+}
+
 bool source_text_same_name(const SourceRequest *request, const char *a, const char *b)
 {
     return request->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
@@ -190,11 +197,9 @@ bool source_text_same_name(const SourceRequest *request, const char *a, const ch
 int source_text_given(SourceLoad *load, SourceInfo *source, uint32_t *ret_corrupt)
 {
     const SourceRequest *request = source->request;
-    const char *corrupt = source_option(request, "columnNameOfCorruptRecord");
+    const char *corrupt = source_text_corrupt_name(request);
 
     *ret_corrupt = ROW_NO_COLUMN;
-    if (!corrupt)
-        corrupt = request->corrupt_name ? request->corrupt_name : "_corrupt_record";
     source->columns = mem_arena_new_array(load->arena, SourceColumn, request->n_schema + 1);
     if (!source->columns)
         return mem_arena_error(load->arena);

@@ -33,6 +33,8 @@ int source_text_refuse(const SourceRequest *request, const char *const *refused,
 /* The schema that the request gives, every column nullable; *ret_corrupt: which is for malformed
  * records, or ROW_NO_COLUMN. */
 int source_text_given(SourceLoad *load, SourceInfo *source, uint32_t *ret_corrupt);
+/* The column for malformed records. */
+const char *source_text_corrupt_name(const SourceRequest *request);
 bool source_text_same_name(const SourceRequest *request, const char *a, const char *b);
 /* As SourceFormat.load: columns by number; rows are guessed from bytes. */
 int source_text_load(SourceLoad *load, SourceInfo *source);
