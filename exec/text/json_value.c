@@ -10,7 +10,7 @@
 #include "exec/kernel/civil.h"
 #include "exec/kernel/decimal.h"
 
-int json_string(const JsonText *json, const JsonNode *node, VecString *ret)
+int json_node_string(const JsonText *json, const JsonNode *node, VecString *ret)
 {
     const char *text = json->text + node->start;
     char *bytes;
@@ -77,7 +77,7 @@ static int text_value(const JsonText *json, uint32_t at, NestedItem *ret)
     const JsonNode *node = &json->nodes[at];
 
     if (node->kind == JSON_STRING)
-        return json_string(json, node, &ret->value.s);
+        return json_node_string(json, node, &ret->value.s);
     ret->value.s = vec_string(json->text + node->start, node->n);
     return 0;
 }
@@ -216,7 +216,7 @@ static int scalar_value(const JsonText *json, uint32_t at, Type type, NestedItem
     *ok = is_string;
     if (!is_string)
         return 0;
-    r = json_string(json, node, &s);
+    r = json_node_string(json, node, &s);
     if (r != 0)
         return r;
     if (type.kind == TYPE_BINARY)
@@ -267,7 +267,7 @@ static int map_value(const JsonText *json, uint32_t at, Type type, NestedItem *r
         int r;
 
         halves[n] = (NestedItem){0};
-        r = json_string(json, &json->nodes[i], &halves[n].value.s);
+        r = json_node_string(json, &json->nodes[i], &halves[n].value.s);
         if (r == 0)
             r = json_value(json, i + 1, type.children[1].type, &halves[count + n], &bad);
         if (r != 0)

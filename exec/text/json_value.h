@@ -21,7 +21,7 @@ typedef struct JsonText {
 } JsonText;
 
 /* The text of a STRING node; it points into the text where it can. Return: 0; mem_arena_error(). */
-int json_string(const JsonText *json, const JsonNode *node, VecString *ret);
+int json_node_string(const JsonText *json, const JsonNode *node, VecString *ret);
 bool json_key_is(const JsonText *json, const JsonNode *key, const char *name, uint32_t n);
 
 /**
