@@ -133,8 +133,10 @@ static int make_staging(Commit *c)
         if (c->staging_fd >= 0 && tree_lock(c->staging_fd) == 0 &&
             fstat(c->staging_fd, &here) == 0 &&
             fstatat(place_fd(c), c->staging, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-            here.st_ino == there.st_ino)
+            here.st_ino == there.st_ino) {
+            tree_sweep(place_fd(c), here.st_uid); /* which is us: geteuid() is not to be had here */
             return 0;
+        }
         c->staging_fd = fd_close(c->staging_fd);
     }
     return -EBUSY;
@@ -150,7 +152,6 @@ static int look_at_target(Commit *c)
         c->target_fd = openat(c->parent_fd, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->target_fd < 0)
             return -errno;
-        tree_sweep(c->target_fd);
     }
     if (c->mode == COMMIT_OVERWRITE && S_ISLNK(st.st_mode))
         return -ELOOP; /* the link would be replaced, not what it means */
@@ -179,8 +180,6 @@ int commit_begin(const char *path, CommitMode mode, CommitStepCall step_call, vo
         return already_exists(c, error);
     if (r == 1 && mode == COMMIT_IGNORE)
         return COMMIT_E_IGNORED;
-    if (c->target_fd < 0)
-        tree_sweep(c->parent_fd);
     r = make_staging(c);
     if (r < 0)
         return write_fail(error, c->path, r);

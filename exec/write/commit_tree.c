@@ -122,6 +122,11 @@ int tree_remove(int parent_fd, const char *name)
     return r;
 }
 
+static int unlink_one(int fd, const char *name)
+{
+    return unlinkat(fd, name, 0) < 0 ? -errno : 0;
+}
+
 static int move_folder(int from_fd, int to_fd, const char *name, uint32_t depth,
                        void (*moved)(void *userdata), void *userdata)
 {
@@ -155,11 +160,9 @@ int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *use
             continue;
         if (is_directory(from_fd, entry))
             r = move_folder(from_fd, to_fd, name, depth, moved, userdata);
-        else if (name[0] == '_') /* _SUCCESS replaces the one before */
-            r = renameat2(from_fd, name, to_fd, name, 0) < 0 ? -errno : 0;
         else if (renameat2(from_fd, name, to_fd, name, RENAME_NOREPLACE) < 0)
-            r = -errno;
-        else if (moved)
+            r = errno == EEXIST && name[0] == '_' ? unlink_one(from_fd, name) : -errno;
+        else if (moved && name[0] != '_')
             moved(userdata);
         if (r < 0)
             return r;
@@ -171,33 +174,32 @@ int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *use
  * Whoever may rename entries of a directory could give another's data the name of something that is
  * to be removed. So only what is ours is, and only where nobody else may rename it.
  */
-static bool is_only_ours(int fd, int below)
+static bool is_only_ours(int fd, int below, uid_t own)
 {
     struct stat folder, entry;
-    uid_t own = geteuid();
     return fstat(fd, &folder) == 0 && fstat(below, &entry) == 0 && entry.st_uid == own &&
            (folder.st_uid == own || folder.st_uid == 0) &&
            ((folder.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (folder.st_mode & S_ISVTX));
 }
 
-static void sweep_one(int fd, const char *name, bool committed)
+static void sweep_one(int fd, const char *name, bool committed, uid_t own)
 {
     _cleanup_close_ int below = tree_open(fd, name);
     if (below < 0 || tree_lock(below) < 0)
         return;
-    if (!committed && is_only_ours(fd, below))
+    if (!committed && is_only_ours(fd, below, own))
         (void)tree_remove(fd, name);
     else if (committed && tree_move_up(below, fd, 0, NULL, NULL) == 0)
         (void)unlinkat(fd, name, AT_REMOVEDIR);
 }
 
-void tree_sweep(int fd)
+void tree_sweep(int fd, uid_t own)
 {
     _cleanup_(closedirp) DIR *dir = open_stream(fd);
     struct dirent *entry;
     for (uint32_t i = 0; dir && i < SWEEP_ENTRIES_MAX && (entry = readdir(dir)); i++) {
         bool committed = tree_is_named(entry->d_name, TREE_COMMITTED);
         if (committed || tree_is_named(entry->d_name, TREE_STAGING))
-            sweep_one(fd, entry->d_name, committed);
+            sweep_one(fd, entry->d_name, committed, own);
     }
 }

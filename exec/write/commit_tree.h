@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define TREE_STAGING "_temporary-"   /* and 32 hexadecimal digits: being written */
 #define TREE_COMMITTED "_committed-" /* and the same: counts, and is being moved up */
@@ -34,5 +35,6 @@ int tree_remove(int parent_fd, const char *name);
  */
 int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *userdata),
                  void *userdata);
-/* Removes staging directories in @fd that nobody is at work in, and moves up what is committed. */
-void tree_sweep(int fd);
+/* Removes staging directories of user @own in @fd that nobody is at work in, and moves up what is
+ * committed. */
+void tree_sweep(int fd, uid_t own);

@@ -1084,7 +1084,8 @@ static int work_spill(const World *w)
         return -errno;
     if (pwrite(fd, "spilled", 7, 4096) != 7 || pread(fd, text, 7, 4096) != 7 ||
         strcmp(text, "spilled") != 0 || ftruncate(fd, 0) < 0 || fdatasync(fd) < 0 ||
-        mkdirat(spill, "d", 0700) < 0 || renameat2(spill, "run.0", spill, "run.1", 0) < 0 ||
+        mkdirat(spill, "d", 0700) < 0 ||
+        renameat2(spill, "run.0", spill, "run.1", RENAME_NOREPLACE) < 0 ||
         unlinkat(spill, "run.1", 0) < 0 || unlinkat(spill, "d", AT_REMOVEDIR) < 0)
         return -errno;
     return 0;
