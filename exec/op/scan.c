@@ -249,7 +249,8 @@ static int start_fetch(ScanSource *scan, ScanGroup *group, FetchPart part, Worke
                        IoFetch **ret_fetch)
 {
     const PlanNode *node = scan->source.node;
-    _cleanup_free_ IoRange *ranges = calloc((size_t)node->n_fields + 1, sizeof(*ranges));
+    const ParquetPart *parts = group->live.parts;
+    _cleanup_free_ IoRange *ranges = calloc((size_t)node->n_fields * 2 + 1, sizeof(*ranges));
     uint64_t bytes = 0, at = 0;
     size_t n = 0;
     int r;
@@ -264,10 +265,18 @@ static int start_fetch(ScanSource *scan, ScanGroup *group, FetchPart part, Worke
             continue;
         if (number >= SCAN_PARTITION) { /* not in the file: nothing, beside what is read anyhow */
             ranges[n++] = (IoRange){.offset = at};
+            if (parts)
+                ranges[n++] = (IoRange){.offset = at};
             continue;
         }
         chunk = parquet_file_chunk(group->file, group->row_group, number);
         at = chunk->offset;
+        if (parts) { /* the dictionary, and some pages */
+            ranges[n++] = (IoRange){.offset = at, .n_bytes = parts[i].n_dictionary};
+            ranges[n++] = (IoRange){.offset = parts[i].offset, .n_bytes = parts[i].n_bytes};
+            bytes += parts[i].n_dictionary + parts[i].n_bytes;
+            continue;
+        }
         ranges[n++] = (IoRange){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
         bytes += chunk->n_bytes;
     }
@@ -431,19 +440,23 @@ static int fetch_failed(const ScanGroup *group, int r, QueryError *error)
                                           : strerror(-r));
 }
 
-/* Under the group's lock. */
+/* Under the group's lock. @ret_part: the second range, where the column has two. */
 static int column_bytes(ScanSource *scan, ScanGroup *group, uint32_t column, Worker *worker,
-                        const uint8_t **ret_bytes)
+                        const uint8_t **ret_bytes, const uint8_t **ret_part)
 {
+    uint32_t index = group->lazy ? scan->fetch_index[column] : column;
+    IoFetch *fetch = group->fetch;
     int r = 0;
 
-    if (!group->lazy)
-        return io_fetch_wait(group->fetch, column, ret_bytes);
-    if (scan->filter_field[column])
-        return io_fetch_wait(group->fetch, scan->fetch_index[column], ret_bytes);
-    if (!group->rest)
-        r = start_fetch(scan, group, FETCH_REST, worker, &group->rest);
-    return r == 0 ? io_fetch_wait(group->rest, scan->fetch_index[column], ret_bytes) : r;
+    if (group->lazy && !scan->filter_field[column]) {
+        if (!group->rest)
+            r = start_fetch(scan, group, FETCH_REST, worker, &group->rest);
+        fetch = group->rest;
+    }
+    if (r != 0 || !group->live.parts)
+        return r == 0 ? io_fetch_wait(fetch, index, ret_bytes) : r;
+    r = io_fetch_wait(fetch, (size_t)index * 2, ret_bytes);
+    return r == 0 ? io_fetch_wait(fetch, (size_t)index * 2 + 1, ret_part) : r;
 }
 
 /* The file has another type than the plan, and its values cannot be made such. */
@@ -475,7 +488,7 @@ static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
     ScanGroup *group = local->morsel->group;
     uint32_t number = scan_file_column(&node->scan, group->data, column);
     const ParquetColumn *stored = parquet_file_column(group->file, number);
-    const uint8_t *bytes;
+    const uint8_t *bytes, *part = NULL;
     int r = 0;
 
     *ret_reader = local->readers[column];
@@ -489,12 +502,14 @@ static int column_reader(ScanSource *scan, ScanLocal *local, uint32_t column,
         return r;
     *ret_reader = local->readers[column];
     pthread_mutex_lock(&group->lock);
-    r = column_bytes(scan, group, column, worker, &bytes);
+    r = column_bytes(scan, group, column, worker, &bytes, &part);
     pthread_mutex_unlock(&group->lock);
     if (r != 0)
         return fetch_failed(group, r, &worker->error);
-    r = parquet_reader_open(*ret_reader, group->file, group->row_group, number, bytes,
-                            &worker->error);
+    r = part ? parquet_reader_open_part(*ret_reader, group->file, group->row_group, number,
+                                        &group->live.parts[column], bytes, part, &worker->error)
+             : parquet_reader_open(*ret_reader, group->file, group->row_group, number, bytes,
+                                   &worker->error);
     if (r != 0)
         return r;
     local->open[column] = true;

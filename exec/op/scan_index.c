@@ -165,6 +165,34 @@ static bool narrow(const Finder *f, const ScanFilter *filter, ScanRange **live, 
     return pages.n <= 1 || keep_pages(f, filter, &pages, live, n_live);
 }
 
+/* --- what is to be read ----------------------------------------------------------------------- */
+
+/* Without memory, or where most of it is wanted, all of the row group is read. */
+static void find_parts(const Finder *f, ScanRanges *found)
+{
+    uint64_t first = found->ranges[0].first, end = found->ranges[found->n - 1].end;
+    uint32_t n = f->node->n_fields;
+    ParquetPart *parts;
+    void *block;
+
+    if ((end - first) * 2 > f->n_rows || n > IO_RANGES_MAX / 2 ||
+        mem_block_alloc(f->pool, (n + 1) * sizeof(*parts), "Parquet page index", &block) != 0)
+        return;
+    parts = block;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t number = scan_file_column(&f->node->scan, f->file, i);
+
+        parts[i] = (ParquetPart){0};
+        if (number < SCAN_PARTITION && parquet_part_find(f->file->source, f->row_group, number,
+                                                         first, end, f->arena, &parts[i]) != 0) {
+            mem_block_free(f->pool, block, (n + 1) * sizeof(*parts));
+            return;
+        }
+    }
+    found->parts = parts;
+    found->n_parts = n;
+}
+
 /* --- the interface ---------------------------------------------------------------------------- */
 
 void scan_ranges_find(const ScanFilters *filters, const PlanNode *node, const ScanFile *file,
@@ -195,6 +223,7 @@ void scan_ranges_find(const ScanFilters *filters, const PlanNode *node, const Sc
         memcpy(block, live, n_live * sizeof(ScanRange));
         ret->ranges = block;
         ret->n = n_live;
+        find_parts(&f, ret);
     }
     (void)mem_arena_free(f.arena);
 }
@@ -203,7 +232,10 @@ void scan_ranges_done(ScanRanges *ranges, MemPool *pool)
 {
     if (ranges->ranges)
         mem_block_free(pool, ranges->ranges, ranges->n * sizeof(ScanRange));
+    if (ranges->parts)
+        mem_block_free(pool, ranges->parts, (ranges->n_parts + 1) * sizeof(ParquetPart));
     ranges->ranges = NULL;
+    ranges->parts = NULL;
     ranges->n = 0;
 }
 

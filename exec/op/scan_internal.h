@@ -110,6 +110,9 @@ typedef struct ScanRanges {
     bool none;         /* no row passes */
     ScanRange *ranges; /* ascending, apart; NULL: all rows */
     uint32_t n;
+    /* By output column, what is to be read of it; NULL: all. Two ranges of a fetch each. */
+    ParquetPart *parts;
+    uint32_t n_parts;
 } ScanRanges;
 
 /* @n_bytes: of the columns that the scan wants. Finds nothing rather than fail. */

@@ -30,19 +30,27 @@ static int load_bytes(const ParquetFile *file, uint64_t offset, uint64_t n, MemA
 
 /* --- where pages begin ------------------------------------------------------------------------ */
 
-static int64_t read_location(ThriftReader *r)
+typedef struct Location {
+    int64_t offset, n_bytes, row;
+} Location;
+
+static Location read_location(ThriftReader *r)
 {
+    Location l = {-1, -1, -1};
     ThriftField field;
-    int64_t row = -1;
 
     thrift_enter(r, &field);
     while (thrift_next(r, &field)) {
-        if (field.id == 3)
-            row = thrift_int(r, &field);
+        if (field.id == 1)
+            l.offset = thrift_int(r, &field);
+        else if (field.id == 2)
+            l.n_bytes = thrift_int(r, &field);
+        else if (field.id == 3)
+            l.row = thrift_int(r, &field);
         else
             thrift_skip(r, &field);
     }
-    return row;
+    return l;
 }
 
 /* Return: 0, with @pages->n == 0 when it cannot be used; MEM_E_*. */
@@ -66,7 +74,7 @@ static int read_offsets(const uint8_t *bytes, size_t n, uint64_t n_rows, MemAren
         if (!rows)
             return mem_arena_error(arena);
         for (uint32_t i = 0; i < n_pages && !r.bad; i++) {
-            int64_t row = read_location(&r);
+            int64_t row = read_location(&r).row;
 
             /* Ascending from 0, within the row group: or rows would be lost. */
             if (row < 0 || (uint64_t)row >= n_rows ||
@@ -217,5 +225,93 @@ int parquet_pages_load(const ParquetFile *file, uint32_t row_group, uint32_t col
         return mem_arena_error(arena);
     if (read_values(values, chunk->n_column_index, &draft))
         *ret_pages = pages;
+    return 0;
+}
+
+/* --- where a part lies ------------------------------------------------------------------------ */
+
+typedef struct PartDraft {
+    const ParquetChunk *chunk;
+    uint64_t first, end, n_rows; /* rows */
+    uint64_t first_page;         /* offset of the chunk's first data page */
+    uint64_t last_end;           /* of the page before */
+    uint64_t from, to, row;      /* found */
+    bool any;
+} PartDraft;
+
+/* Pages one behind the other, within the chunk, each of some rows; @next_row: of the one after. */
+static bool add_location(PartDraft *d, const Location *l, uint64_t next_row)
+{
+    uint64_t offset = (uint64_t)l->offset, n = (uint64_t)l->n_bytes, row = (uint64_t)l->row;
+    uint64_t chunk_end = d->chunk->offset + d->chunk->n_bytes;
+
+    if (l->offset < 0 || l->n_bytes <= 0 || l->row < 0 || offset < d->last_end ||
+        offset > chunk_end || n > chunk_end - offset || next_row <= row || next_row > d->n_rows)
+        return false;
+    d->last_end = offset + n;
+    if (next_row <= d->first || row >= d->end)
+        return true;
+    if (!d->any) {
+        d->from = offset;
+        d->row = row;
+    }
+    d->to = offset + n;
+    d->any = true;
+    return true;
+}
+
+static bool find_locations(const uint8_t *bytes, size_t n, PartDraft *d)
+{
+    ThriftReader r;
+    ThriftField field;
+    bool fine = false;
+
+    thrift_init(&r, bytes, n);
+    thrift_enter(&r, &field);
+    while (thrift_next(&r, &field)) {
+        if (field.id != 1 || fine) {
+            thrift_skip(&r, &field);
+            continue;
+        }
+        uint32_t n_pages = thrift_list(&r, &field, THRIFT_STRUCT, PARQUET_INDEX_PAGES_MAX);
+        Location before = {0};
+
+        for (uint32_t i = 0; i < n_pages && !r.bad; i++) {
+            Location l = read_location(&r);
+
+            if (i == 0 ? l.row != 0 : !add_location(d, &before, (uint64_t)MAX(l.row, 0)))
+                return false;
+            if (i == 0)
+                d->first_page = (uint64_t)MAX(l.offset, 0);
+            before = l;
+        }
+        fine = n_pages > 0 && !r.bad && add_location(d, &before, d->n_rows);
+    }
+    return fine && !r.bad && d->any;
+}
+
+int parquet_part_find(const ParquetFile *file, uint32_t row_group, uint32_t column, uint64_t first,
+                      uint64_t end, MemArena *arena, ParquetPart *ret_part)
+{
+    const ParquetColumn *c = &file->columns[column];
+    const ParquetChunk *chunk = parquet_file_chunk(file, row_group, column);
+    PartDraft d = {.chunk = chunk,
+                   .first = first,
+                   .end = end,
+                   .n_rows = file->row_groups[row_group].n_rows,
+                   .last_end = chunk->offset};
+    const uint8_t *bytes;
+    int r;
+
+    *ret_part = (ParquetPart){.offset = chunk->offset, .n_bytes = chunk->n_bytes};
+    if (c->nested || c->unreadable || chunk->encrypted || !chunk->n_offset_index)
+        return 0;
+    r = load_bytes(file, chunk->offset_index, chunk->n_offset_index, arena, &bytes);
+    if (r != 0 || !bytes || !find_locations(bytes, chunk->n_offset_index, &d))
+        return r;
+    *ret_part = (ParquetPart){.n_dictionary = d.first_page - chunk->offset,
+                              .offset = d.from,
+                              .n_bytes = d.to - d.from,
+                              .first_row = d.row};
     return 0;
 }

@@ -29,6 +29,14 @@ typedef struct ParquetPages {
 int parquet_pages_load(const ParquetFile *file, uint32_t row_group, uint32_t column,
                        MemArena *arena, ParquetPages *ret_pages);
 
+/**
+ * parquet_part_find() - the bytes of a column chunk that hold rows [@first, @end) of the row group
+ * @arena:  for the offset index, which is not needed afterwards
+ * Return: 0, all of the chunk where no index says more; MEM_E_*; negative errno.
+ */
+int parquet_part_find(const ParquetFile *file, uint32_t row_group, uint32_t column, uint64_t first,
+                      uint64_t end, MemArena *arena, ParquetPart *ret_part);
+
 typedef struct ParquetBloom {
     const ParquetColumn *column;
     uint32_t *words; /* NULL: there is none */

@@ -234,7 +234,7 @@ static const uint8_t *page_in_place(const ParquetReader *reader, const uint8_t *
 static CachedPage cache_key(const ParquetReader *reader, const uint8_t *body)
 {
     return (CachedPage){.file = reader->file->cache_number,
-                        .offset = reader->chunk->offset + (uint64_t)(body - reader->begin)};
+                        .offset = reader->begin_offset + (uint64_t)(body - reader->begin)};
 }
 
 /* A reference to @cached, or to what will be. Return: NULL: no memory, so the cache is left out. */
@@ -388,7 +388,7 @@ int page_find(ParquetReader *reader, PageHeader *ret_header, QueryError *error)
         const uint8_t *body;
         int r;
 
-        if (reader->at >= reader->end)
+        if (reader->at >= reader->end && !reader_next_part(reader))
             return reader_bad(reader, error, "it ends before its last value");
         reason = page_header_read(reader->at, reader->end, ret_header);
         if (reason)

@@ -194,6 +194,18 @@ int parquet_reader_open(ParquetReader *reader, const ParquetFile *file, uint32_t
                         uint32_t column, const uint8_t *bytes, QueryError *error);
 void parquet_reader_close(ParquetReader *reader);
 
+/* Of a column chunk: its dictionary and some pages that follow one another. */
+typedef struct ParquetPart {
+    uint64_t n_dictionary; /* bytes from the chunk's begin; 0: none, or among the others */
+    uint64_t offset, n_bytes;
+    uint64_t first_row; /* of these pages; rows before are skipped, never asked for */
+} ParquetPart;
+
+/* As parquet_reader_open(), with IO_SLOP behind @dictionary's bytes and behind @bytes. */
+int parquet_reader_open_part(ParquetReader *reader, const ParquetFile *file, uint32_t row_group,
+                             uint32_t column, const ParquetPart *part, const uint8_t *dictionary,
+                             const uint8_t *bytes, QueryError *error);
+
 /**
  * parquet_reader_next() - the next @n_rows values
  * @n_rows:  1..VEC_ROWS_MAX, not more than are left in the chunk

@@ -36,7 +36,8 @@ void parquet_reader_close(ParquetReader *reader)
     page_dictionary_free(reader);
     reader->kind = PAGE_NONE;
     reader->page_left = reader->rows_left = reader->skip = 0;
-    reader->begin = reader->at = reader->end = NULL;
+    reader->begin = reader->at = reader->end = reader->part_bytes = NULL;
+    reader->ahead = 0;
 }
 
 ParquetReader *parquet_reader_free(ParquetReader *reader)
@@ -114,14 +115,51 @@ int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const Parq
     reader->phys = type_phys(reader->column->type);
     reader->n_phys = (uint32_t)phys_size(reader->phys);
     reader->begin = reader->at = bytes;
+    reader->begin_offset = chunk->offset;
     reader->end = bytes + reader->chunk->n_bytes;
     reader->rows_left = reader->chunk->n_values;
     return reader_buffers(reader);
 }
 
+int parquet_reader_open_part(ParquetReader *reader, const ParquetFile *file, uint32_t row_group,
+                             uint32_t column, const ParquetPart *part, const uint8_t *dictionary,
+                             const uint8_t *bytes, QueryError *error)
+{
+    bool nested = file->columns[column].nested; /* is read whole */
+    int r =
+        parquet_reader_open(reader, file, row_group, column, nested ? bytes : dictionary, error);
+
+    if (r != 0 || nested)
+        return r;
+    reader->end = reader->at + part->n_dictionary;
+    reader->part = *part;
+    reader->part_bytes = bytes;
+    return 0;
+}
+
+bool reader_next_part(ParquetReader *reader)
+{
+    uint64_t passed, known;
+
+    if (!reader->part_bytes)
+        return false;
+    reader->begin = reader->at = TAKE_PTR(reader->part_bytes);
+    reader->begin_offset = reader->part.offset;
+    reader->end = reader->at + reader->part.n_bytes;
+    passed = MIN(reader->part.first_row, reader->rows_left);
+    known = MIN(passed, reader->skip);
+    reader->rows_left -= passed;
+    reader->skip -= known;
+    reader->ahead += passed - known;
+    return true;
+}
+
 void parquet_reader_skip(ParquetReader *reader, uint64_t n_rows)
 {
-    reader->skip += n_rows;
+    uint64_t done = MIN(n_rows, reader->ahead);
+
+    reader->ahead -= done;
+    reader->skip += n_rows - done;
 }
 
 /* Leaves out @n rows of the current page. */
@@ -355,6 +393,8 @@ int parquet_reader_next(ParquetReader *reader, uint32_t n_rows, const uint16_t *
     if (reader->nested)
         return nested_reader_next(reader, n_rows, sel, n_sel, ret_out, error);
     page_buffers_free(reader->pool, &reader->retired);
+    if (reader->ahead > 0)
+        return reader_bad(reader, error, "rows are wanted that were not read");
     r = apply_skip(reader, error);
     while (r == 0 && b.filled < n_rows) {
         while (r == 0 && reader->page_left == 0) {

@@ -51,9 +51,13 @@ struct ParquetReader {
     PhysKind phys;
     uint32_t n_phys; /* bytes of one output value */
 
-    const uint8_t *begin, *at, *end; /* the chunk's first byte, next page header, end */
-    uint64_t rows_left;              /* in pages that have not been started */
-    uint64_t skip;                   /* rows to leave out before the next value */
+    const uint8_t *begin, *at, *end; /* of the chunk or a part of it: first byte, next page, end */
+    uint64_t begin_offset;           /* in the file */
+    ParquetPart part;                /* what comes behind @end, when @part_bytes */
+    const uint8_t *part_bytes;
+    uint64_t ahead;     /* rows that were left out before they were skipped */
+    uint64_t rows_left; /* in pages that have not been started */
+    uint64_t skip;      /* rows to leave out before the next value */
 
     /* Of a leaf of a nested column: levels of more than one bit, which nested.c reads. */
     bool is_leaf;
@@ -100,6 +104,10 @@ int reader_bad(const ParquetReader *reader, QueryError *error, const char *reaso
 /* Begins @chunk as @column has it. */
 int reader_open_chunk(ParquetReader *reader, const ParquetFile *file, const ParquetColumn *column,
                       const ParquetChunk *chunk, const uint8_t *bytes, QueryError *error);
+
+/* Goes on with the pages behind the dictionary, which are elsewhere. Return: false when none are.
+ */
+bool reader_next_part(ParquetReader *reader);
 
 /* --- page.c --- */
 int page_buffer_new(MemPool *pool, size_t n_bytes, const char *what, PageBuffer **ret_buffer);

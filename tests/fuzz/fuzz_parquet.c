@@ -84,7 +84,9 @@ static void read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, u
 {
     ParquetValue value = {0};
     ParquetPages pages;
+    const ParquetChunk *chunk = parquet_file_chunk(file, group, column);
     ParquetBloom bloom;
+    ParquetPart part;
     MemArena *arena;
 
     if (mem_arena_new(pool, "fuzz", &arena) != 0)
@@ -93,6 +95,10 @@ static void read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, u
         for (uint32_t i = 0; i < pages.n; i++)
             if (pages.first_row[i] >= pages.first_row[i + 1])
                 abort();
+    if (parquet_part_find(file, group, column, 0, 1, arena, &part) == 0 &&
+        (part.offset < chunk->offset || part.n_bytes > chunk->n_bytes ||
+         part.n_dictionary > chunk->n_bytes))
+        abort();
     (void)mem_arena_free(arena);
     if (parquet_bloom_load(file, group, column, UINT64_MAX, pool, &bloom) != 0)
         return;

@@ -76,12 +76,20 @@ static int read_rows(ParquetReader *reader, uint64_t left, QueryError *error)
     return r;
 }
 
+static bool is_within(const ParquetChunk *chunk, const ParquetPart *part)
+{
+    return part->n_dictionary <= chunk->n_bytes && part->offset >= chunk->offset &&
+           part->offset - chunk->offset <= chunk->n_bytes &&
+           part->n_bytes <= chunk->n_bytes - (part->offset - chunk->offset);
+}
+
 /* What the file says of the column beside its values; nothing that an index says is an error. */
 static int read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, uint32_t column)
 {
     ParquetValue value = {0};
     ParquetPages pages;
     ParquetBloom bloom;
+    ParquetPart part;
     MemArena *arena;
     int r = mem_arena_new(pool, "damage", &arena);
 
@@ -91,6 +99,10 @@ static int read_hints(const ParquetFile *file, MemPool *pool, uint32_t group, ui
     for (uint32_t i = 0; r == 0 && i < pages.n; i++)
         if (pages.first_row[i] >= pages.first_row[i + 1])
             r = -ENOTRECOVERABLE;
+    if (r == 0)
+        r = parquet_part_find(file, group, column, 0, 1, arena, &part);
+    if (r == 0 && !is_within(parquet_file_chunk(file, group, column), &part))
+        r = -ENOTRECOVERABLE;
     (void)mem_arena_free(arena);
     if (r == 0)
         r = parquet_bloom_load(file, group, column, UINT64_MAX, pool, &bloom);
