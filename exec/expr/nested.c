@@ -454,6 +454,8 @@ int expr_bind_nested(MemArena *arena, Step *step, const Step *steps)
         return 0;
     NestedRowFunction function = own_function(step->function, &nulls);
     if (!function)
+        function = nested_aggregate_function(step->function, &nulls);
+    if (!function)
         function = nested_array_function(step->function, &nulls);
     if (!function)
         function = nested_map_function(step->function, &nulls);

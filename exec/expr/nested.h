@@ -66,6 +66,7 @@ void nested_sort(Type type, NestedItem *items, NestedItem *scratch, uint32_t n, 
 int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret);
 
 /* The evaluators of the files. NULL: not theirs. */
+NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls);
 NestedRowFunction nested_array_function(FunctionId id, bool *ret_nulls);
 NestedRowFunction nested_map_function(FunctionId id, bool *ret_nulls);
 NestedRowFunction nested_json_function(FunctionId id, bool *ret_nulls);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/accumulate_collect.h"
+#include "exec/op/accumulate_moments.h"
 
 #include <errno.h>
 #include <math.h>
@@ -18,6 +19,10 @@ uint32_t state_size(StateKind kind)
         return sizeof(SumFloat);
     case STATE_VARIANCE:
         return sizeof(Variance);
+    case STATE_MOMENTS:
+        return sizeof(Moments);
+    case STATE_COVARIANCE:
+        return sizeof(Covariance);
     case STATE_COLLECT:
         return sizeof(Collected);
     default:
@@ -32,6 +37,8 @@ bool state_shows_order(StateKind kind)
     case STATE_FIRST_KNOWN:
     case STATE_LAST:
     case STATE_LAST_KNOWN:
+    case STATE_MIN_BY:
+    case STATE_MAX_BY:
     case STATE_COLLECT:
         return true;
     default:
@@ -90,7 +97,7 @@ static i128 load_int(const Vector *v, uint32_t at)
     }
 }
 
-static double load_float(const Vector *v, uint32_t at)
+double state_load_float(const Vector *v, uint32_t at)
 {
     switch (v->phys) {
     case PHYS_F32:
@@ -163,7 +170,7 @@ static void update_sum_f64(const State *st, const StateInput *in)
     FOR_VALUES(in, i, row)
     {
         SumFloat *s = (SumFloat *)(void *)target(in, i, st->offset);
-        s->sum += load_float(v, vec_index(v, row));
+        s->sum += state_load_float(v, vec_index(v, row));
         s->count++;
     }
 }
@@ -183,18 +190,19 @@ static void update_count(const State *st, const StateInput *in)
     ++*(int64_t *)(void *)target(in, i, st->offset);
 }
 
-static void update_variance(const State *st, const StateInput *in)
+/* By the keys in front. */
+static int compare_keyed(const void *x, const void *y)
 {
-    const Vector *v = in->v;
-    FOR_VALUES(in, i, row)
-    {
-        Variance *s = (Variance *)(void *)target(in, i, st->offset);
-        double x = load_float(v, vec_index(v, row));
-        double delta = x - s->mean;
-        s->count++;
-        s->mean += delta / s->count;
-        s->m2 += delta * (x - s->mean);
-    }
+    VecString a, b;
+    uint32_t n_a, n_b;
+
+    memcpy(&a, x, sizeof(a));
+    memcpy(&b, y, sizeof(b));
+    const char *p = vec_string_data(&a), *q = vec_string_data(&b);
+    memcpy(&n_a, p, sizeof(n_a));
+    memcpy(&n_b, q, sizeof(n_b));
+    int order = memcmp(p + sizeof(n_a), q + sizeof(n_b), MIN(n_a, n_b));
+    return order != 0 ? order : (n_a > n_b) - (n_a < n_b);
 }
 
 /* Is @x to replace what the state holds? */
@@ -204,6 +212,10 @@ static bool extreme_wants(const State *st, const Extreme *e, PhysKind phys, cons
         return true;
     if (st->kind == STATE_FIRST || st->kind == STATE_FIRST_KNOWN)
         return false;
+    if (st->kind == STATE_MIN_BY)
+        return compare_keyed(x, e->value) <= 0;
+    if (st->kind == STATE_MAX_BY)
+        return compare_keyed(x, e->value) >= 0;
     int order = vec_value_compare(phys, x, e->value);
     return st->kind == STATE_MIN ? order < 0 : order > 0;
 }
@@ -228,9 +240,30 @@ static char *extreme_room(const State *st, Extreme *e, char *held, uint32_t n, M
     return mem_arena_alloc(strings, MAX(n, e->capacity), 1);
 }
 
+static void take_bits(const State *st, uint8_t *state, const void *x)
+{
+    Extreme *e = (Extreme *)(void *)state;
+    uint64_t bits = 0;
+
+    memcpy(&bits, x, phys_size(st->phys));
+    if (!e->seen)
+        e->value[0] = bits;
+    else if (st->kind == STATE_BIT_AND)
+        e->value[0] &= bits;
+    else if (st->kind == STATE_BIT_OR)
+        e->value[0] |= bits;
+    else
+        e->value[0] ^= bits;
+    e->seen = SEEN_VALUE;
+}
+
 static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const void *x,
                         MemArena *strings)
 {
+    if (st->kind == STATE_BIT_AND || st->kind == STATE_BIT_OR || st->kind == STATE_BIT_XOR) {
+        take_bits(st, state, x);
+        return 0;
+    }
     Extreme e;
     memcpy(&e, state, sizeof(e));
     if (!extreme_wants(st, &e, phys, x))
@@ -349,7 +382,9 @@ int state_update(const State *st, const StateInput *in)
         update_sum_f64(st, in);
         return 0;
     case STATE_VARIANCE:
-        update_variance(st, in);
+    case STATE_MOMENTS:
+    case STATE_COVARIANCE:
+        moments_update(st, in);
         return 0;
     case STATE_COLLECT:
         return collect_update(st, in);
@@ -386,17 +421,11 @@ int state_merge(const State *st, uint8_t *to, const uint8_t *from, MemArena *str
         a->count += b->count;
         return 0;
     }
-    case STATE_VARIANCE: {
-        Variance *a = (Variance *)(void *)to;
-        const Variance *b = (const Variance *)(const void *)from;
-        double count = a->count + b->count, delta = b->mean - a->mean;
-        if (b->count == 0)
-            return 0;
-        a->m2 += b->m2 + delta * delta * a->count * b->count / count;
-        a->mean += delta * b->count / count;
-        a->count = count;
+    case STATE_VARIANCE:
+    case STATE_MOMENTS:
+    case STATE_COVARIANCE:
+        moments_merge(st, to, from);
         return 0;
-    }
     default: {
         Extreme e;
         memcpy(&e, from, sizeof(e));
@@ -422,16 +451,23 @@ static int fail_sum(QueryError *error, Type type)
                            type_format(type, name, sizeof(name)));
 }
 
+static bool is_avg(const Aggregate *a)
+{
+    return a->id == AGG_AVG || a->id == AGG_TRY_AVG;
+}
+
 static int store_sum(const Aggregate *a, i128 x, void *values, uint32_t i, QueryError *error)
 {
     if (a->type.kind == TYPE_DECIMAL) {
         if (!dec_fits(x, a->type.precision))
             return fail_sum(error, a->type);
-    } else if (x != (int64_t)x) {
+    } else if (x != (int64_t)x || (a->type.kind == TYPE_INTERVAL_YM && x != (int32_t)x)) {
         return fail_sum(error, a->type);
     }
     if (type_phys(a->type) == PHYS_I128)
         ((i128 *)values)[i] = x;
+    else if (type_phys(a->type) == PHYS_I32) /* months */
+        ((int32_t *)values)[i] = (int32_t)x;
     else
         ((int64_t *)values)[i] = (int64_t)x;
     return 0;
@@ -451,12 +487,12 @@ static int finalize_sum_int(const Aggregate *a, const State *st, const uint8_t *
         return fail_sum(error, a->type);
     if (a->type.kind == TYPE_DOUBLE || a->type.kind == TYPE_FLOAT) {
         double d = dec_to_double(s.sum, scale);
-        d = a->id == AGG_AVG ? d / (double)s.count : d;
+        d = is_avg(a) ? d / (double)s.count : d;
         ((double *)values)[i] = d;
         return 0;
     }
     i128 x = s.sum;
-    if (a->id == AGG_AVG) {
+    if (is_avg(a)) {
         int shift = (int)a->type.scale - (int)scale;
         if (!(shift >= 0
                   ? dec_divide(x, s.count, (uint32_t)shift, &x)
@@ -468,16 +504,17 @@ static int finalize_sum_int(const Aggregate *a, const State *st, const uint8_t *
     return store_sum(a, x, values, i, error);
 }
 
-static double finalize_variance(const Aggregate *a, const Variance *s, bool *ret_null)
+/* try_sum() and try_avg() have no value where the others have an error. */
+static int try_sum_int(const Aggregate *a, const State *st, const uint8_t *row, void *values,
+                       uint32_t i, bool *ret_null, QueryError *error)
 {
-    bool sample = a->id == AGG_STDDEV_SAMP || a->id == AGG_VAR_SAMP;
-    bool root = a->id == AGG_STDDEV_SAMP || a->id == AGG_STDDEV_POP;
-    /* Spark 3.1+: one row has no sample variance, which is null. */
-    *ret_null = s->count < (sample ? 2 : 1);
-    if (*ret_null)
-        return 0;
-    double x = s->m2 / (s->count - (sample ? 1 : 0));
-    return root ? sqrt(x) : x;
+    bool may_fail = a->id != AGG_TRY_SUM && a->id != AGG_TRY_AVG;
+    int r = finalize_sum_int(a, st, row, values, i, ret_null, may_fail ? error : NULL);
+
+    if (r != QUERY_E_FAILED || may_fail)
+        return r;
+    *ret_null = true;
+    return 0;
 }
 
 static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row, void *values,
@@ -489,11 +526,11 @@ static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row,
         memcpy((int64_t *)values + i, row + st->offset, 8);
         return 0;
     case STATE_SUM_INT:
-        return finalize_sum_int(a, st, row, values, i, ret_null, error);
+        return try_sum_int(a, st, row, values, i, ret_null, error);
     case STATE_SUM_F64: {
         const SumFloat *s = (const SumFloat *)(const void *)(row + st->offset);
         *ret_null = s->count == 0;
-        double d = a->id == AGG_AVG && s->count ? s->sum / (double)s->count : s->sum;
+        double d = is_avg(a) && s->count ? s->sum / (double)s->count : s->sum;
         if (type_phys(a->type) == PHYS_F32)
             ((float *)values)[i] = (float)d;
         else
@@ -504,9 +541,9 @@ static int finalize_row(const Aggregate *a, const State *st, const uint8_t *row,
         memcpy((VecString *)values + i, row + st->offset, sizeof(VecString));
         return 0;
     case STATE_VARIANCE:
-        ((double *)values)[i] =
-            finalize_variance(a, (const Variance *)(const void *)(row + st->offset), ret_null);
-        return 0;
+    case STATE_MOMENTS:
+    case STATE_COVARIANCE:
+        return moments_finalize(a, st, row, (double *)values + i, ret_null, error);
     default: {
         Extreme e;
         size_t size = phys_size(st->phys);

@@ -22,8 +22,15 @@ typedef enum StateKind {
     STATE_FIRST_KNOWN,
     STATE_LAST,
     STATE_LAST_KNOWN,
-    STATE_VARIANCE, /* Variance */
-    STATE_COLLECT,  /* Collected, of accumulate_collect.h */
+    STATE_MIN_BY, /* of FN_KEYED: the last of those with the least key */
+    STATE_MAX_BY,
+    STATE_BIT_AND, /* integers */
+    STATE_BIT_OR,
+    STATE_BIT_XOR,
+    STATE_VARIANCE, /* those of accumulate_moments.h */
+    STATE_MOMENTS,
+    STATE_COVARIANCE,
+    STATE_COLLECT, /* Collected, of accumulate_collect.h */
 } StateKind;
 
 /* 24 bytes at a multiple of 8: a key of 8 bytes, a COUNT and a SUM then share a cache line. */
@@ -52,11 +59,6 @@ enum {
     SEEN_VALUE,
     SEEN_NULL,
 };
-
-/* Welford's running mean and sum of squared differences; merged as by Chan et al. */
-typedef struct Variance {
-    double count, mean, m2;
-} Variance;
 
 typedef struct State {
     uint8_t kind;    /* StateKind */
@@ -89,6 +91,8 @@ typedef struct StateInput {
     MemArena *strings;
 } StateInput;
 
+/* A number of any kind as it counts in statistics. */
+double state_load_float(const Vector *v, uint32_t at);
 /* Return: 0; mem_arena_error(@strings). */
 int state_update(const State *state, const StateInput *in);
 /* @to takes in @from. */

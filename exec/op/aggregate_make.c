@@ -11,7 +11,9 @@ int state_kind(const Aggregate *g, StateKind *ret)
         *ret = STATE_COUNT;
         return 0;
     case AGG_SUM:
-    case AGG_AVG: {
+    case AGG_AVG:
+    case AGG_TRY_SUM:
+    case AGG_TRY_AVG: {
         PhysKind phys = type_phys(g->arg->type);
         if (phys == PHYS_STRING)
             return -EOPNOTSUPP;
@@ -25,6 +27,34 @@ int state_kind(const Aggregate *g, StateKind *ret)
     case AGG_MAX:
     case AGG_BOOL_OR:
         *ret = STATE_MAX;
+        return 0;
+    case AGG_MIN_BY:
+        *ret = STATE_MIN_BY;
+        return 0;
+    case AGG_MAX_BY:
+        *ret = STATE_MAX_BY;
+        return 0;
+    case AGG_BIT_AND:
+        *ret = STATE_BIT_AND;
+        return 0;
+    case AGG_BIT_OR:
+        *ret = STATE_BIT_OR;
+        return 0;
+    case AGG_BIT_XOR:
+        *ret = STATE_BIT_XOR;
+        return 0;
+    case AGG_SKEWNESS:
+    case AGG_KURTOSIS:
+        *ret = STATE_MOMENTS;
+        return 0;
+    case AGG_CORR:
+    case AGG_COVAR_POP:
+    case AGG_COVAR_SAMP:
+    case AGG_REGR_SXY:
+    case AGG_REGR_SLOPE:
+    case AGG_REGR_INTERCEPT:
+    case AGG_REGR_R2:
+        *ret = STATE_COVARIANCE;
         return 0;
     case AGG_COLLECT:
         *ret = STATE_COLLECT;

@@ -50,6 +50,11 @@ int aggregate_spill_init(Aggregation *a, MemArena *arena)
         case STATE_SUM_INT:
         case STATE_SUM_F64:
         case STATE_VARIANCE:
+        case STATE_MOMENTS:
+        case STATE_COVARIANCE:
+        case STATE_BIT_AND:
+        case STATE_BIT_OR:
+        case STATE_BIT_XOR:
             break;
         case STATE_MIN:
         case STATE_MAX:
@@ -57,6 +62,8 @@ int aggregate_spill_init(Aggregation *a, MemArena *arena)
         case STATE_FIRST_KNOWN:
         case STATE_LAST:
         case STATE_LAST_KNOWN:
+        case STATE_MIN_BY:
+        case STATE_MAX_BY:
             if (a->states[i].phys == PHYS_STRING) /* zeroed until something was seen */
                 d->groups.strings[d->groups.n_strings++] = a->states[i].offset;
             break;

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_statistic.h"
 #include "exec/plan/function_table.h"
 #include "exec/vec/interval.h"
 
@@ -31,6 +32,8 @@ static Type avg_type(Type t)
 {
     if (t.kind == TYPE_DECIMAL)
         return type_decimal_bounded(t.precision + 4, MIN(t.scale + 4, 38));
+    if (t.kind == TYPE_INTERVAL_YM || t.kind == TYPE_INTERVAL_DT)
+        return t.kind == TYPE_INTERVAL_YM ? TYPE(INTERVAL_YM) : TYPE(INTERVAL_DT);
     return TYPE(DOUBLE);
 }
 
@@ -62,13 +65,16 @@ static bool type_aggregate(Binder *b, const UExpr *e, Aggregate *a)
         return true;
     case AGG_SUM:
     case AGG_AVG:
+    case AGG_TRY_SUM:
+    case AGG_TRY_AVG:
         if (!number && t.kind != TYPE_INTERVAL_YM && t.kind != TYPE_INTERVAL_DT)
             return wrong_argument(b, e, "NUMERIC\" or \"ANSI INTERVAL", a->arg), false;
         if (t.kind == TYPE_STRING || t.kind == TYPE_NULL || t.kind == TYPE_FLOAT)
             a->arg = bind_cast_to(b, a->arg, TYPE(DOUBLE));
         if (!a->arg)
             return false;
-        a->type = a->id == AGG_SUM ? sum_type(a->arg->type) : avg_type(a->arg->type);
+        a->type = a->id == AGG_SUM || a->id == AGG_TRY_SUM ? sum_type(a->arg->type)
+                                                           : avg_type(a->arg->type);
         return true;
     case AGG_STDDEV_SAMP:
     case AGG_STDDEV_POP:
@@ -179,8 +185,8 @@ static Expr *count_of_several(Binder *b, Scope *scope, const UExpr *e)
 
 static bool picks_row(const Aggregate *a)
 {
-    return a->id == AGG_FIRST || a->id == AGG_FIRST_KNOWN || a->id == AGG_LAST ||
-           a->id == AGG_LAST_KNOWN;
+    return a->id == AGG_BIT_AND || a->id == AGG_BIT_OR || a->id == AGG_FIRST ||
+           a->id == AGG_FIRST_KNOWN || a->id == AGG_LAST || a->id == AGG_LAST_KNOWN;
 }
 
 /* first(x) IGNORE NULLS, first(x, true). Return: false after an error. */
@@ -205,7 +211,8 @@ static bool ignore_nulls(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
     return true;
 }
 
-static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a)
+static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a,
+                           AggregateFinish *finish)
 {
     Scope inner = scope->around_window ? *scope->around_window : *scope;
     if (!scope->around_window) {
@@ -218,9 +225,12 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
     inner.lateral = NULL;
     const UExpr *arg = e->n_args > 0 ? e->args[0] : NULL;
     bool star = arg && arg->kind == UEXPR_STAR && arg->n_parts == 0;
-    if (strcmp(e->name, "count") == 0 &&
-        (star ||
-         (e->n_args == 1 && !e->distinct && arg->kind == UEXPR_LITERAL && !arg->literal.is_null))) {
+    if (function_is_statistic(e->name)) {
+        if (!bind_statistic(b, &inner, e, a, finish))
+            return false;
+    } else if (strcmp(e->name, "count") == 0 &&
+               (star || (e->n_args == 1 && !e->distinct && arg->kind == UEXPR_LITERAL &&
+                         !arg->literal.is_null))) {
         if (star && e->distinct)
             return bind_unsupported(b, e->position, e->stop, "count(DISTINCT *)"), false;
         a->id = AGG_COUNT_STAR;
@@ -241,6 +251,10 @@ static bool bind_arguments(Binder *b, Scope *scope, const UExpr *e, Aggregate *a
             return false;
         if (strcmp(e->name, "count_if") == 0) {
             /* count(CASE WHEN x THEN true END) */
+            if (a->arg->type.kind == TYPE_NULL)
+                a->arg = bind_cast_to(b, a->arg, TYPE(BOOLEAN));
+            if (!a->arg)
+                return false;
             if (a->arg->type.kind != TYPE_BOOLEAN)
                 return wrong_argument(b, e, "BOOLEAN", a->arg), false;
             Expr *yes = bind_check(b, expr_bool(b->arena, true));
@@ -310,15 +324,14 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
                           uexpr_name(b, e));
     }
     Aggregate a = {.id = (uint8_t)aggregate_find(e->name), .distinct = e->distinct};
-    if (strcmp(e->name, "approx_count_distinct") == 0)
-        a.distinct = true;
     if (e->ignore_nulls && a.id != AGG_FIRST && a.id != AGG_LAST) {
         bind_error(
             b, e->position, e->stop, "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000",
             "Invalid SQL syntax: The function `%.100s` does not support IGNORE NULLS.", e->name);
         return NULL;
     }
-    if (!bind_arguments(b, scope, e, &a))
+    AggregateFinish finish = {.over_window = scope->around_window != NULL};
+    if (!bind_arguments(b, scope, e, &a, &finish))
         return NULL;
     if (a.arg && expr_is_volatile(a.arg)) {
         bind_error(b, e->position, e->stop, "AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
@@ -333,6 +346,9 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
         return average_interval(b, scope, &a);
     if (a.distinct && a.arg)
         a.arg = bind_normalised(b, a.arg);
+    bool set = a.id == AGG_COLLECT && a.distinct && finish.over_window && !finish.collected;
+    if (set)
+        a.distinct = false; /* frames are lists; each is made a set */
     bool key = (a.id == AGG_MIN || a.id == AGG_MAX) && a.arg->kind == EXPR_CALL &&
                a.arg->function == FN_NESTED_KEY;
     if (a.id == AGG_MIN || a.id == AGG_MAX || picks_row(&a))
@@ -342,11 +358,14 @@ Expr *bind_aggregate_call(Binder *b, Scope *scope, const UExpr *e)
         return NULL;
     Expr *made =
         bind_check(b, expr_column(b->arena, scope->aggregate_base + number, a.type, a.nullable));
+    if (finish.keyed || finish.collected)
+        return bind_finished(b, &a, &finish, made);
     if (a.id == AGG_COLLECT) {
         Type type;
-        return bind_array_type(b, a.arg->type, false, &type)
-                   ? bind_make_call(b, FN_COLLECTED, type, false, &made, 1)
-                   : NULL;
+        if (!bind_array_type(b, a.arg->type, false, &type))
+            return NULL;
+        made = bind_make_call(b, FN_COLLECTED, type, false, &made, 1);
+        return made && set ? bind_make_call(b, FN_ARRAY_DISTINCT, type, false, &made, 1) : made;
     }
     return key ? bind_make_call(b, FN_NESTED_UNKEY, a.arg->args[0]->type, true, &made, 1) : made;
 }

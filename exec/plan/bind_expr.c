@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_statistic.h"
 #include "exec/plan/datetime.h"
 #include "exec/vec/interval.h"
 
@@ -546,6 +547,12 @@ static Expr *bind_expr_body(Binder *b, Scope *scope, const UExpr *e)
     case UEXPR_CAST:
         return bind_cast(b, scope, e);
     case UEXPR_CALL:
+        if (e->window && !function_orders_within(e->name))
+            return bind_error(b, e->position, e->stop,
+                              "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000",
+                              "Invalid SQL syntax: The function `%.100s` does not support WITHIN "
+                              "GROUP (ORDER BY ...).",
+                              e->name);
         return bind_call(b, scope, e);
     case UEXPR_SUBQUERY:
         return bind_subquery(b, scope, e);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_statistic.h"
 #include "exec/plan/function_table.h"
 
 typedef struct Name {
@@ -436,6 +437,10 @@ Expr *bind_window(Binder *b, Scope *scope, const UExpr *e)
             return NULL;
         made =
             bind_check(b, expr_column(b->arena, BIND_WINDOW_BASE + number, f->type, f->nullable));
+    } else if (function_wants_whole_window(call) && (item.n_order > 0 || spec->window->has_frame)) {
+        return bind_error(b, e->position, e->stop, "INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC",
+                          "42601", "Cannot specify ORDER BY or a window frame for %.300s.",
+                          uexpr_quoted(b, call));
     } else if (function_is_aggregate(call->name)) {
         made = bind_window_aggregate(b, &inner, e, call, number, f);
     } else {

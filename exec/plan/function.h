@@ -99,6 +99,15 @@ typedef enum FunctionId {
     FN_NESTED_KEY, /* bytes that are ordered as the values are */
     FN_NESTED_UNKEY,
     FN_COLLECTED, /* what AGG_COLLECT gathered, as an array */
+    /* What aggregates of several arguments take, and what is made of all values of a group. */
+    FN_PAIR,              /* double, double -> their bytes as DECIMAL(38, 0) */
+    FN_KEYED,             /* key (FN_NESTED_KEY), struct -> BINARY of both */
+    FN_KEYED_VALUE,       /* the struct again */
+    FN_MODE,              /* array, int */
+    FN_PERCENTILE,        /* array, double or an array of them, int */
+    FN_PERCENTILE_APPROX, /* the same; int: the accuracy */
+    FN_LISTAGG,           /* array of structs, delimiter, orders */
+    FN_HISTOGRAM,         /* array, int */
     FN_MAP_FROM_ARRAYS,
     FN_MAP_FROM_ENTRIES,
     FN_MAP_KEYS,

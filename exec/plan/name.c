@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_statistic.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
 #include "exec/vec/interval.h"
@@ -386,7 +387,13 @@ static const char *printed_name(const UExpr *e)
                  {"spark_partition_id", "SPARK_PARTITION_ID"},
                  {"e", "E"},
                  {"pi", "PI"},
+                 {"array_agg", "collect_list"},
                  {"current_database", "current_schema"}};
+    bool again = strcmp(name, "string_agg") == 0 && e->window;
+    if (again)
+        return "listagg";
+    if (e->ignore_nulls && (strcmp(name, "first_value") == 0 || strcmp(name, "last_value") == 0))
+        return name[0] == 'f' ? "first" : "last";
     if (e->n_args == 2 && (strcmp(name, "ceil") == 0 || strcmp(name, "floor") == 0))
         return name;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -411,13 +418,75 @@ static const char *default_argument(const UExpr *e)
 }
 
 /* first(x, true) is shown without its flag. */
-static bool has_null_flag(const char *name)
+static bool hides_second(const char *name)
 {
-    static const char *const names[] = {"first", "first_value", "any_value", "last", "last_value"};
+    static const char *const names[] = {"first", "first_value", "any_value",
+                                        "last",  "last_value",  "approx_count_distinct"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+/* What an aggregate's arguments are, with those that were left out. */
+static void put_plain(Name *name, const UExpr *e)
+{
+    static const struct {
+        const char *name;
+        uint32_t n_args;
+        const char *text;
+    } rows[] = {{"percentile", 2, ", 1"},
+                {"percentile_approx", 2, ", 10000"},
+                {"approx_percentile", 2, ", 10000"},
+                {"listagg", 1, ", NULL"},
+                {"string_agg", 1, ", NULL"}};
+    uint32_t n = uexpr_n_plain(e);
+    for (uint32_t i = 0; i < n; i++) {
+        put(name, i > 0 ? ", " : "");
+        put_expr(name, e->args[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (n == rows[i].n_args && strcmp(rows[i].name, e->name) == 0)
+            put(name, rows[i].text);
+}
+
+/* WITHIN GROUP (ORDER BY ...); listagg() shows all that an order says. */
+static void put_within(Name *name, const UExpr *e)
+{
+    bool all = strcmp(e->name, "listagg") == 0 || strcmp(e->name, "string_agg") == 0;
+    uint32_t n = uexpr_n_plain(e);
+    for (uint32_t i = n; i < e->n_args; i++) {
+        bool descending = e->window->descending[i - n];
+        put(name, i > n ? ", " : " WITHIN GROUP (ORDER BY ");
+        put_expr(name, e->args[i]);
+        if (descending || all)
+            put(name, descending ? " DESC" : " ASC");
+        if (all)
+            put(name, e->window->nulls_first[i - n] ? " NULLS FIRST" : " NULLS LAST");
+    }
+    if (n < e->n_args)
+        put(name, ")");
+}
+
+/* mode(x, true) and mode() WITHIN GROUP (ORDER BY x) are one, with the order turned around. */
+static bool put_mode(Name *name, const UExpr *e)
+{
+    if (strcmp(e->name, "mode") != 0)
+        return false;
+    bool flag = e->n_args == 2 && !e->window && e->args[1]->kind == UEXPR_LITERAL;
+    bool within = e->n_args == 1 && e->window && e->window->n_order == 1;
+    if (!within && !flag)
+        return false;
+    if (flag && !e->args[1]->literal.b) {
+        put(name, "mode(");
+        put_expr(name, e->args[0]);
+        put(name, ")");
+        return true;
+    }
+    put(name, "mode() WITHIN GROUP (ORDER BY ");
+    put_expr(name, e->args[0]);
+    put(name, flag || !e->window->descending[0] ? " DESC)" : ")");
+    return true;
 }
 
 static void put_call(Name *name, const UExpr *e)
@@ -546,15 +615,18 @@ static void put_call(Name *name, const UExpr *e)
         put_list(name, e, 0);
     } else {
         bool star = e->n_args == 1 && e->args[0]->kind == UEXPR_STAR;
+        if (put_mode(name, e))
+            return;
         put(name, printed_name(e));
         put(name, e->distinct ? "(DISTINCT " : "(");
         if (star && strcmp(e->name, "count") == 0)
             put(name, "1");
-        else if (e->n_args == 2 && has_null_flag(e->name))
+        else if (e->n_args == 2 && hides_second(e->name))
             put_expr(name, e->args[0]);
         else
-            put_list(name, e, 0);
+            put_plain(name, e);
         put(name, ")");
+        put_within(name, e);
         if (e->filter) {
             put(name, " FILTER (WHERE ");
             put_expr(name, e->filter);

@@ -73,6 +73,24 @@ typedef enum AggregateId {
     AGG_STDDEV_POP,
     AGG_VAR_SAMP,
     AGG_VAR_POP,
+    AGG_M2, /* sum of squared differences from the mean */
+    AGG_SKEWNESS,
+    AGG_KURTOSIS,
+    /* Of FN_PAIR(x, y). */
+    AGG_CORR,
+    AGG_COVAR_POP,
+    AGG_COVAR_SAMP,
+    AGG_REGR_SXY,
+    AGG_REGR_SLOPE, /* y by x */
+    AGG_REGR_INTERCEPT,
+    AGG_REGR_R2, /* x by y */
+    AGG_MIN_BY,  /* BINARY: of FN_KEYED */
+    AGG_MAX_BY,
+    AGG_BIT_AND,
+    AGG_BIT_OR,
+    AGG_BIT_XOR,
+    AGG_TRY_SUM, /* null instead of an overflow */
+    AGG_TRY_AVG,
     AGG_BOOL_AND,
     AGG_BOOL_OR,
     AGG_COLLECT, /* BINARY: all values that are not null; FN_COLLECTED makes an array of them */

@@ -87,9 +87,9 @@ struct UExpr {
     const char **parts;
     int64_t plan_id; /* the relation (URel.plan_id) that a DataFrame column came from */
     UExpr **args;
-    UExpr *filter; /* CALL: FILTER (WHERE ...) */
-    const UWindow *window;
-    Type type; /* LITERAL, CAST */
+    UExpr *filter;         /* CALL: FILTER (WHERE ...) */
+    const UWindow *window; /* WINDOW; CALL: WITHIN GROUP, whose keys are the last arguments */
+    Type type;             /* LITERAL, CAST */
     Literal literal;
     const URel *query;
     const char *text; /* LITERAL: as written, where the printed form matters ("1.50"); or NULL */

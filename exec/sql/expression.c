@@ -494,6 +494,11 @@ static UExpr *parse_call_tail(Parser *p, UExpr *e)
 {
     if (!e || failed(p))
         return NULL;
+    if (at_words(p, "WITHIN", "GROUP")) {
+        e = parse_within_group(p, e);
+        if (!e)
+            return NULL;
+    }
     if (at_words(p, "IGNORE", "NULLS") || at_words(p, "RESPECT", "NULLS")) {
         e->ignore_nulls = at_word(p, "IGNORE");
         advance(p);
@@ -509,8 +514,6 @@ static UExpr *parse_call_tail(Parser *p, UExpr *e)
             return NULL;
         e->depth = MAX(e->depth, e->filter->depth);
     }
-    if (at_word(p, "WITHIN") && token_is_word(p, peek_at(p, 1), "GROUP"))
-        return unsupported_at(p, peek(p), "WITHIN GROUP");
     if (at_words(p, "IGNORE", "NULLS") || at_words(p, "RESPECT", "NULLS")) {
         e->ignore_nulls = at_word(p, "IGNORE");
         advance(p);

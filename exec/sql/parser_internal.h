@@ -138,3 +138,4 @@ bool parse_options(Parser *p, PtrList *options, PtrList *paths);
 /* write.c; at INSERT, and at TABLE behind CREATE. */
 bool parse_insert(Parser *p, SqlStatement *s);
 bool parse_create_table(Parser *p, SqlStatement *s);
+UExpr *parse_within_group(Parser *p, UExpr *call);

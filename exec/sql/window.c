@@ -120,6 +120,29 @@ static UExpr *parse_specification(Parser *p, UExpr *call)
     return e;
 }
 
+/* The keys become the call's last arguments. */
+UExpr *parse_within_group(Parser *p, UExpr *call)
+{
+    PtrList list = {0};
+    UWindow *w = ubuilder_alloc(p->b, 1, sizeof(*w));
+
+    advance(p);
+    advance(p);
+    if (!w || !expect_op(p, OP_LPAREN) || !expect_word(p, "ORDER") || !expect_word(p, "BY"))
+        return NULL;
+    for (uint32_t i = 0; i < call->n_args; i++)
+        if (!list_add(p, &list, call->args[i]))
+            return NULL;
+    if (!parse_order(p, &list, w) || !expect_op(p, OP_RPAREN))
+        return NULL;
+    UExpr *e = uexpr_call(p->b, call->name, (UExpr **)list.items, list.n);
+    if (!e)
+        return NULL;
+    e->distinct = call->distinct;
+    e->window = w;
+    return e;
+}
+
 UExpr *parse_over(Parser *p, UExpr *call)
 {
     if (!call || failed(p))
