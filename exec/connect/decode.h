@@ -40,6 +40,9 @@ UExpr *decode_nested_literal(Decoder *d, ProtoReader r, uint32_t number);
 UExpr *decode_lambda(Decoder *d, ProtoReader r);
 UExpr *decode_lambda_variable(Decoder *d, ProtoReader r);
 UExpr *decode_update_fields(Decoder *d, ProtoReader r);
+/* decode_statistic.c */
+URel *decode_corr(Decoder *d, ProtoReader r, bool covariance);
+URel *decode_approx_quantile(Decoder *d, ProtoReader r);
 /* decode_window.c */
 UExpr *decode_window(Decoder *d, ProtoReader r);
 /* A SortOrder message (decode_relation.c). */

@@ -1022,9 +1022,6 @@ static const char *refused_name(uint32_t number)
         {SPARK_RELATION_UNRESOLVED_TABLE_VALUED_FUNCTION,
          "table functions (UnresolvedTableValuedFunction)"},
         {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
-        {SPARK_RELATION_COV, "cov() (StatCov)"},
-        {SPARK_RELATION_CORR, "corr() (StatCorr)"},
-        {SPARK_RELATION_APPROX_QUANTILE, "approxQuantile() (StatApproxQuantile)"},
         {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
         {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
         {SPARK_RELATION_CATALOG, "the catalog API (Catalog)"},
@@ -1089,6 +1086,12 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_na_fill(d, r);
     case SPARK_RELATION_DESCRIBE:
         return decode_describe(d, r, false);
+    case SPARK_RELATION_COV:
+        return decode_corr(d, r, true);
+    case SPARK_RELATION_CORR:
+        return decode_corr(d, r, false);
+    case SPARK_RELATION_APPROX_QUANTILE:
+        return decode_approx_quantile(d, r);
     case SPARK_RELATION_SUMMARY:
         return decode_describe(d, r, true);
     case SPARK_RELATION_REPLACE:

@@ -371,7 +371,7 @@ static double summary_quantile(const void *userdata, double p)
     return s->samples[s->n - 1].value;
 }
 
-/* array, percentages, int: one divided by the error */
+/* array, percentages, double: the error */
 static int do_percentile_approx(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     Type of = c->types[0].children[0].type;
@@ -380,7 +380,7 @@ static int do_percentile_approx(NestedCall *c, const NestedItem *args, NestedIte
         ret->is_null = true;
         return 0;
     }
-    Summary s = {.error = 1.0 / args[2].value.i32};
+    Summary s = {.error = args[2].value.f64};
     double *head = mem_arena_alloc(c->arena, sizeof(double) * MIN(n, HEAD_VALUES), 8);
     s.samples = mem_arena_alloc(c->arena, sizeof(Sample) * ((uint64_t)n + 1), 8);
     s.other = mem_arena_alloc(c->arena, sizeof(Sample) * ((uint64_t)n + 1), 8);

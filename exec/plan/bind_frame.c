@@ -2,10 +2,11 @@
 
 /* What DataFrames have and SQL does not: describe(), replace(), unpivot(), to(). */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_statistic.h"
 
 static Expr *visible_column(Binder *b, const Bound *input, uint32_t i)
 {
@@ -31,7 +32,8 @@ static bool is_described(Type type)
 }
 
 /* The aggregate behind one statistic of one column, cast to text by its reader. */
-static bool statistic(Binder *b, const URel *rel, const char *name, Expr *column, Aggregate *a)
+static bool statistic(Binder *b, const URel *rel, const char *name, Expr *column, Aggregate *a,
+                      AggregateFinish *finish)
 {
     static const struct {
         const char *name;
@@ -40,19 +42,24 @@ static bool statistic(Binder *b, const URel *rel, const char *name, Expr *column
                  {"mean", AGG_AVG},
                  {"stddev", AGG_STDDEV_SAMP},
                  {"min", AGG_MIN},
-                 {"max", AGG_MAX}};
+                 {"max", AGG_MAX},
+                 {"count_distinct", AGG_COUNT},
+                 {"approx_count_distinct", AGG_COUNT}};
     size_t i = 0;
     while (i < ARRAY_SIZE(known) && strcmp(known[i].name, name) != 0)
         i++;
     if (i == ARRAY_SIZE(known)) {
-        bind_unsupported(b, rel->position, rel->stop,
-                         "percentiles and distinct counts in summary(); name the statistics: "
-                         "count, mean, stddev, min, max");
+        char *end;
+        double percent = strtod(name, &end);
+        if (end != name && strcmp(end, "%") == 0 && percent >= 0 && percent <= 100)
+            return bind_summary_percentile(b, column, percent / 100, a, finish);
+        bind_unsupported(b, rel->position, rel->stop, "this statistic of summary()");
         return false;
     }
     *a = (Aggregate){.id = known[i].id, .nullable = true, .arg = column, .type = column->type};
     if (a->id == AGG_COUNT)
         a->type = TYPE(LONG);
+    a->distinct = strstr(name, "distinct") != NULL;
     bool number = a->id == AGG_AVG || a->id == AGG_STDDEV_SAMP;
     bool exact = a->id == AGG_AVG && column->type.kind == TYPE_DECIMAL;
     if (!number)
@@ -94,11 +101,12 @@ Bound *bind_describe(Binder *b, const URel *rel)
     }
     PlanNode *one = bind_node(b, PLAN_AGGREGATE, input->node, n_columns * n);
     Aggregate *aggregates = bind_alloc(b, (size_t)n_columns * n, sizeof(*aggregates));
+    AggregateFinish *finishes = bind_alloc(b, (size_t)n_columns * n, sizeof(*finishes));
     UExpr **cells = bind_alloc(b, n, sizeof(*cells));
-    if (!one || !aggregates || !cells)
+    if (!one || !aggregates || !finishes || !cells)
         return NULL;
     for (uint32_t i = 0; i < n_columns * n; i++) {
-        if (!statistic(b, rel, rel->parts[i % n], columns[i / n], &aggregates[i]))
+        if (!statistic(b, rel, rel->parts[i % n], columns[i / n], &aggregates[i], &finishes[i]))
             return NULL;
         one->fields[i] = (PlanField){"aggregate", aggregates[i].type, true};
     }
@@ -117,7 +125,7 @@ Bound *bind_describe(Binder *b, const URel *rel)
                    .n_exprs = n,
                    .n_columns = 1};
     Bound *rows = bind_relation(b, &values);
-    PlanNode *both = rows ? bind_join_node(b, JOIN_CROSS, rows->node, one) : NULL;
+    PlanNode *both = rows ? bind_join_node(b, JOIN_LEFT, rows->node, one) : NULL;
     Expr **exprs = bind_alloc(b, n_columns + 1, sizeof(*exprs));
     Expr **arms = bind_alloc(b, (size_t)2 * n, sizeof(*arms));
     Expr *which = bind_check(b, expr_column(b->arena, 0, TYPE(STRING), false));
@@ -129,6 +137,8 @@ Bound *bind_describe(Binder *b, const URel *rel)
             Expr *name = bind_check(b, expr_literal(b->arena, TYPE(STRING), cells[k]->literal));
             uint32_t at = i * n + k;
             Expr *value = bind_check(b, expr_column(b->arena, 1 + at, one->fields[at].type, true));
+            if (value && finishes[at].collected)
+                value = bind_finished(b, &aggregates[at], &finishes[at], value);
             arms[2 * k] = name ? bind_check(b, expr_compare(b->arena, FN_EQ, which, name)) : NULL;
             arms[2 * k + 1] = bind_cast_to(b, value, TYPE(STRING));
         }

@@ -100,6 +100,11 @@ static bool constant_int(const Call *c, uint32_t i, const char *what, int64_t le
 
 /* ---- parts ---- */
 
+static Expr *double_literal(Binder *b, double x)
+{
+    return bind_check(b, expr_literal(b->arena, TYPE(DOUBLE), (Literal){.d = x}));
+}
+
 static Expr *int_literal(Binder *b, int32_t value)
 {
     return bind_check(b, expr_int(b->arena, value));
@@ -314,7 +319,7 @@ static bool bind_percentile(Call *c)
 
 static bool bind_median(Call *c)
 {
-    Expr *half = bind_check(c->b, expr_literal(c->b->arena, TYPE(DOUBLE), (Literal){.d = 0.5}));
+    Expr *half = double_literal(c->b, 0.5);
     return half && exact_percentile(c, c->args[0], half, NULL, 0);
 }
 
@@ -366,7 +371,34 @@ static bool bind_percentile_approx(Call *c)
         return false;
     return (c->n_args < 3 || constant_int(c, 2, "accuracy", 1, &accuracy)) &&
            collect_values(c, x, FN_PERCENTILE_APPROX, type) && add_extra(c, p) &&
-           add_extra(c, int_literal(c->b, (int32_t)accuracy));
+           add_extra(c, double_literal(c->b, 1.0 / (double)accuracy));
+}
+
+/* Of a DataFrame: x, percentages, error. */
+static bool bind_quantile(Call *c)
+{
+    Literal error;
+    Type type;
+    Expr *p = percentages(c, c->args[1], 1);
+    if (!p || !percentile_type(c, p, c->args[0]->type, &type) ||
+        !constant(c, c->args[2], "relative error", "DOUBLE", &error))
+        return false;
+    if (!(error.d >= 0))
+        return mismatch(c, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                        "The relative error must not be negative.");
+    return collect_values(c, c->args[0], FN_PERCENTILE_APPROX, type) && add_extra(c, p) &&
+           add_extra(c, double_literal(c->b, error.d));
+}
+
+/* A percentage of summary(). */
+bool bind_summary_percentile(Binder *b, Expr *x, double p, Aggregate *a, AggregateFinish *finish)
+{
+    Call c = {.b = b, .a = a, .finish = finish};
+    Expr *percentage = double_literal(b, p);
+    if (x->type.kind == TYPE_STRING) /* text that is no number counts as null */
+        x = bind_check(b, expr_cast(b->arena, x, TYPE(DOUBLE), true));
+    return x && percentage && collect_values(&c, x, FN_PERCENTILE_APPROX, x->type) &&
+           add_extra(&c, percentage) && add_extra(&c, double_literal(b, 1e-4));
 }
 
 /* ---- mode ---- */
@@ -522,6 +554,7 @@ static const struct Family {
     bool whole;  /* not over an ordered window */
 } families[] = {
     {"approx_count_distinct", 1, 2, bind_count_distinct, false, false},
+    {"approximate quantile", 3, 3, bind_quantile, false, false},
     {"approx_percentile", 2, 3, bind_percentile_approx, false, false},
     {"bit_and", 1, 1, bind_bits, false, false},
     {"bit_or", 1, 1, bind_bits, false, false},

@@ -30,4 +30,5 @@ bool function_wants_whole_window(const UExpr *e);
 uint32_t uexpr_n_plain(const UExpr *e);
 /* Arguments, type and finish of @e. Return: false after an error. */
 bool bind_statistic(Binder *b, Scope *scope, const UExpr *e, Aggregate *a, AggregateFinish *finish);
+bool bind_summary_percentile(Binder *b, Expr *x, double p, Aggregate *a, AggregateFinish *finish);
 Expr *bind_finished(Binder *b, const Aggregate *a, const AggregateFinish *finish, Expr *value);

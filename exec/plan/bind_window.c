@@ -23,13 +23,13 @@ typedef struct Name {
 
 static const Name names[] = {
     {"row_number", WINDOW_ROW_NUMBER, 0, 0, true},
-    {"rank", WINDOW_RANK, 0, 0, true},
-    {"dense_rank", WINDOW_DENSE_RANK, 0, 0, true},
-    {"percent_rank", WINDOW_PERCENT_RANK, 0, 0, true},
+    {"rank", WINDOW_RANK, 0, 255, true}, /* ranks by the order, whatever they are given */
+    {"dense_rank", WINDOW_DENSE_RANK, 0, 255, true},
+    {"percent_rank", WINDOW_PERCENT_RANK, 0, 255, true},
     {"cume_dist", WINDOW_CUME_DIST, 0, 0, true},
     {"ntile", WINDOW_NTILE, 0, 1, true},
-    {"lag", WINDOW_SHIFT, 1, 3, true},
-    {"lead", WINDOW_SHIFT, 1, 3, true},
+    {"lag", WINDOW_SHIFT, 1, 4, true},
+    {"lead", WINDOW_SHIFT, 1, 4, true},
     {"nth_value", WINDOW_NTH_VALUE, 2, 3, false},
     {"first_value", WINDOW_FIRST_VALUE, 1, 2, false},
     {"first", WINDOW_FIRST_VALUE, 1, 2, false},
@@ -84,12 +84,28 @@ static Expr *not_here(Binder *b, const Scope *scope, const UExpr *e)
 /* OVER name, by the WINDOW clause. Return: the expression whose window counts. */
 static const UExpr *resolve(Binder *b, const UExpr *e)
 {
-    if (!e->window->name)
-        return e;
     const URel *rel = b->named_windows;
+    const char *name = e->window->name;
+    if (!name)
+        return e;
     for (uint32_t i = 0; rel && i < rel->n_windows; i++)
-        if (names_equal(b, rel->window_names[i], e->window->name) && !rel->windows[i]->window->name)
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(rel->window_names[i], rel->window_names[k]) == 0)
+                return bind_error(b, e->position, e->stop,
+                                  "INVALID_SQL_SYNTAX.REPETITIVE_WINDOW_DEFINITION", "42000",
+                                  "Invalid SQL syntax: The definition of window `%.100s` is "
+                                  "repetitive.",
+                                  rel->window_names[i]);
+    /* A window may be another one under a new name, once. */
+    for (uint32_t i = 0, again = 0; rel && name && i < rel->n_windows; i++) {
+        if (strcmp(rel->window_names[i], name) != 0)
+            continue;
+        const UWindow *w = rel->windows[i]->window;
+        if (!w->name)
             return rel->windows[i];
+        name = again++ == 0 ? w->name : NULL;
+        i = UINT32_MAX; /* from the first */
+    }
     return bind_error(b, e->position, e->stop, "MISSING_WINDOW_SPECIFICATION", "42P20",
                       "Window specification is not defined in the WINDOW clause for %.200s. For "
                       "more information about WINDOW clauses, see the SQL reference.",
@@ -126,12 +142,64 @@ static bool constant_int(Binder *b, Scope *scope, const UExpr *e, const char *wh
 
 /* ---- frames ---- */
 
-static bool rows_edge(Binder *b, Scope *scope, const UWindowBound *u, WindowEdge *edge)
+static bool frame_error(Binder *b, const UExpr *e, const char *class, const char *what)
+{
+    char name[100];
+    snprintf(name, sizeof(name), "DATATYPE_MISMATCH.%s", class);
+    bind_error(b, e->position, e->stop, name, "42K09",
+               "Cannot resolve %.300s due to data type mismatch: %s", uexpr_quoted(b, e), what);
+    return false;
+}
+
+static bool is_literal_bound(Binder *b, const UExpr *source, const Expr *offset)
+{
+    if (!expr_has_columns(offset))
+        return true;
+    bind_error(b, source->position, source->stop, "_LEGACY_ERROR_TEMP_0064", "42000",
+               "Frame bound value must be a literal.");
+    return false;
+}
+
+static bool rows_edge(Binder *b, Scope *scope, const UExpr *e, const UWindowBound *u,
+                      WindowEdge *edge)
 {
     edge->kind = u->kind;
     if (u->kind != WINDOW_PRECEDING && u->kind != WINDOW_FOLLOWING)
         return true;
-    return constant_int(b, scope, u->offset, "frame bound", &edge->offset);
+    Expr *offset = bind_expr(b, scope, u->offset);
+    Literal literal;
+    if (!offset || !is_literal_bound(b, u->offset, offset))
+        return false;
+    if (offset->type.kind != TYPE_INT || !constant(b, offset, &literal) || literal.is_null)
+        return frame_error(b, e, "SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+                           "The data type of a bound does not match the expected data type "
+                           "\"INT\".");
+    edge->offset = literal.i;
+    return true;
+}
+
+/* May a value of @key be moved by @offset? */
+static bool check_range_type(Binder *b, const UExpr *e, const Expr *key, const Expr *offset)
+{
+    Type t = key->type, by = offset->type;
+    bool number = type_is_numeric(t),
+         moment = t.kind == TYPE_TIMESTAMP || t.kind == TYPE_TIMESTAMP_NTZ;
+    bool interval = by.kind == TYPE_INTERVAL_YM || by.kind == TYPE_INTERVAL_DT;
+    Literal literal;
+    if (!number && !moment && t.kind != TYPE_DATE && t.kind != TYPE_INTERVAL_YM &&
+        t.kind != TYPE_INTERVAL_DT && t.kind != TYPE_NULL)
+        return frame_error(b, e, "SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+                           "The data type of the order key does not match the expected data type "
+                           "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO "
+                           "MONTH\" or \"INTERVAL\").");
+    bool part_of_day = t.kind == TYPE_DATE && by.kind == TYPE_INTERVAL_DT &&
+                       constant(b, (Expr *)offset, &literal) && !literal.is_null &&
+                       literal.i % INT64_C(86400000000) != 0;
+    if ((moment && !interval && by.kind != TYPE_NULL) || part_of_day)
+        return frame_error(b, e, "RANGE_FRAME_INVALID_TYPE",
+                           "The data type used in the order specification does not support the "
+                           "data type which is used in the range frame.");
+    return true;
 }
 
 /* The order key less or more the distance: where the frame of each row ends. */
@@ -144,18 +212,38 @@ static bool range_edge(Binder *b, Scope *scope, const UExpr *e, const UWindowBou
     Expr *offset = bind_expr(b, scope, u->offset);
     if (!offset)
         return false;
-    if (expr_has_columns(offset)) {
-        bind_error(b, e->position, e->stop,
-                   "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_INVALID_BOUND", "42K09",
-                   "Cannot resolve %.300s due to data type mismatch: a bound of a window "
-                   "frame must be constant.",
-                   uexpr_quoted(b, e));
+    if (!is_literal_bound(b, u->offset, offset) || !check_range_type(b, e, key->expr, offset))
         return false;
-    }
     bool up = (u->kind == WINDOW_FOLLOWING) != key->descending;
     Expr *value = bind_binary(b, e, up ? FN_ADD : FN_SUBTRACT, key->expr, offset);
     edge->value = value ? bind_cast_to(b, value, key->expr->type) : NULL;
     return edge->value != NULL;
+}
+
+/* BETWEEN 5 FOLLOWING AND 1 FOLLOWING */
+static bool check_range_order(Binder *b, Scope *scope, const UExpr *e, const UWindow *w)
+{
+    Literal x[2];
+    const UWindowBound *bounds[2] = {&w->start, &w->end};
+    for (uint32_t i = 0; i < 2; i++) {
+        x[i] = (Literal){.i = 0};
+        if (!bounds[i]->offset) {
+            if (bounds[i]->kind != WINDOW_CURRENT_ROW)
+                return true;
+            continue;
+        }
+        Expr *offset = bind_expr(b, scope, bounds[i]->offset);
+        if (!offset)
+            return false;
+        bool integer = type_phys(offset->type) <= PHYS_I64 && offset->type.kind != TYPE_DECIMAL;
+        if (!integer || !constant(b, offset, &x[i]) || x[i].is_null)
+            return true;
+        x[i].i = bounds[i]->kind == WINDOW_PRECEDING ? -x[i].i : x[i].i;
+    }
+    return x[0].i <= x[1].i ||
+           frame_error(b, e, "SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
+                       "The lower bound of a window frame must be less than or equal to the upper "
+                       "bound.");
 }
 
 static bool bind_window_frame(Binder *b, Scope *scope, const UExpr *e, const UWindow *w,
@@ -168,8 +256,12 @@ static bool bind_window_frame(Binder *b, Scope *scope, const UExpr *e, const UWi
         return true;
     }
     f->range = w->range;
+    if (w->start.kind == WINDOW_UNBOUNDED_FOLLOWING || w->end.kind == WINDOW_UNBOUNDED_PRECEDING)
+        return frame_error(b, e, "SPECIFIED_WINDOW_FRAME_INVALID_BOUND",
+                           "The upper bound of a window frame does not follow the lower bound.");
     if (!w->range) {
-        if (!rows_edge(b, scope, &w->start, &f->start) || !rows_edge(b, scope, &w->end, &f->end))
+        if (!rows_edge(b, scope, e, &w->start, &f->start) ||
+            !rows_edge(b, scope, e, &w->end, &f->end))
             return false;
         int64_t low = f->start.kind == WINDOW_PRECEDING ? -f->start.offset : f->start.offset;
         int64_t high = f->end.kind == WINDOW_PRECEDING ? -f->end.offset : f->end.offset;
@@ -193,7 +285,9 @@ static bool bind_window_frame(Binder *b, Scope *scope, const UExpr *e, const UWi
                    uexpr_quoted(b, e));
         return false;
     }
-    if (item->n_order == 0) {
+    bool whole =
+        w->start.kind == WINDOW_UNBOUNDED_PRECEDING && w->end.kind == WINDOW_UNBOUNDED_FOLLOWING;
+    if (item->n_order == 0 && !whole) {
         bind_error(b, e->position, e->stop, "DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", "42K09",
                    "Cannot resolve %.300s due to data type mismatch: A range window frame cannot "
                    "be used in an unordered window specification.",
@@ -201,10 +295,40 @@ static bool bind_window_frame(Binder *b, Scope *scope, const UExpr *e, const UWi
         return false;
     }
     return range_edge(b, scope, e, &w->start, &item->order[0], &f->start) &&
-           range_edge(b, scope, e, &w->end, &item->order[0], &f->end);
+           range_edge(b, scope, e, &w->end, &item->order[0], &f->end) &&
+           (!by_value || check_range_order(b, scope, e, w));
 }
 
 /* ---- functions ---- */
+
+/* first(x, true): the flag of IGNORE NULLS as an argument. */
+static bool null_flag(Binder *b, Scope *scope, const UExpr *call, uint32_t i, WindowFunction *f)
+{
+    if (call->n_args <= i)
+        return true;
+    Expr *flag = bind_expr(b, scope, call->args[i]);
+    if (!flag)
+        return false;
+    bool known =
+        flag->type.kind == TYPE_BOOLEAN && flag->kind == EXPR_LITERAL && !flag->literal.is_null;
+    if (!known && i == 3) { /* of lag and lead */
+        bind_error(b, call->position, call->stop, "INVALID_PARAMETER_VALUE.BOOLEAN", "22023",
+                   "The value of parameter(s) `ignoreNulls` in `%s` is invalid: expects a boolean "
+                   "literal, but got %.200s.",
+                   call->name, uexpr_quoted(b, call->args[i]));
+        return false;
+    }
+    if (!known) {
+        bind_error(
+            b, call->position, call->stop, "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "42K09",
+            "Cannot resolve %.300s due to data type mismatch: the input `ignoreNulls` should "
+            "be a foldable \"BOOLEAN\" expression.",
+            uexpr_quoted(b, call));
+        return false;
+    }
+    f->ignore_nulls |= flag->literal.b;
+    return true;
+}
 
 static bool bind_shift(Binder *b, Scope *scope, const UExpr *call, WindowFunction *f)
 {
@@ -218,6 +342,8 @@ static bool bind_shift(Binder *b, Scope *scope, const UExpr *call, WindowFunctio
         f->offset = -f->offset;
     f->type = f->arg->type;
     f->nullable = true;
+    if (call->n_args > 3 && !null_flag(b, scope, call, 3, f))
+        return false;
     if (call->n_args < 3)
         return true;
     Expr *otherwise = bind_expr(b, scope, call->args[2]);
@@ -225,40 +351,17 @@ static bool bind_shift(Binder *b, Scope *scope, const UExpr *call, WindowFunctio
         return false;
     if (otherwise->kind == EXPR_LITERAL && otherwise->literal.is_null)
         return true;
-    Type type;
-    if (!bind_common_type(b, (Expr *[]){f->arg, otherwise}, 2, &type)) {
-        bind_error(b, call->position, call->stop, "DATATYPE_MISMATCH.DATA_DIFF_TYPES", "42K09",
-                   "Cannot resolve %.300s due to data type mismatch: Input to `%s` should all be "
-                   "the same type.",
-                   uexpr_quoted(b, call), call->name);
+    /* The default takes the type of what it stands for. */
+    if (f->arg->type.kind == TYPE_NULL)
+        f->arg = bind_cast_to(b, f->arg, otherwise->type);
+    bool numbers = f->arg && type_is_numeric(f->arg->type) && type_is_numeric(otherwise->type);
+    if (f->arg)
+        f->otherwise = numbers ? bind_cast_to(b, otherwise, f->arg->type)
+                               : bind_coerce(b, call, otherwise, 2, f->arg->type, NULL);
+    if (!f->otherwise)
         return false;
-    }
-    f->arg = bind_cast_to(b, f->arg, type);
-    f->otherwise = bind_cast_to(b, otherwise, type);
-    if (!f->arg || !f->otherwise)
-        return false;
-    f->type = type;
+    f->type = f->arg->type;
     f->nullable = f->arg->nullable || f->otherwise->nullable;
-    return true;
-}
-
-/* first(x, true): the flag of IGNORE NULLS as an argument. */
-static bool null_flag(Binder *b, Scope *scope, const UExpr *call, uint32_t i, WindowFunction *f)
-{
-    if (call->n_args <= i)
-        return true;
-    Expr *flag = bind_expr(b, scope, call->args[i]);
-    if (!flag)
-        return false;
-    if (flag->type.kind != TYPE_BOOLEAN || flag->kind != EXPR_LITERAL || flag->literal.is_null) {
-        bind_error(
-            b, call->position, call->stop, "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "42K09",
-            "Cannot resolve %.300s due to data type mismatch: the input `ignoreNulls` should "
-            "be a foldable \"BOOLEAN\" expression.",
-            uexpr_quoted(b, call));
-        return false;
-    }
-    f->ignore_nulls |= flag->literal.b;
     return true;
 }
 
@@ -291,8 +394,17 @@ static bool bind_ranking(Binder *b, Scope *scope, const UExpr *call, const Name 
     if (name->id != WINDOW_NTILE)
         return true;
     f->offset = 1;
-    if (call->n_args > 0 && !constant_int(b, scope, call->args[0], "buckets", &f->offset))
-        return false;
+    if (call->n_args > 0) {
+        const Expr *buckets = bind_expr(b, scope, call->args[0]);
+        if (!buckets)
+            return false;
+        if (buckets->type.kind != TYPE_INT) {
+            bind_unexpected_input(b, call, 0, "INT", buckets);
+            return false;
+        }
+        if (!constant_int(b, scope, call->args[0], "buckets", &f->offset))
+            return false;
+    }
     if (f->offset >= 1 && f->offset <= INT32_MAX)
         return true;
     bind_error(b, call->position, call->stop, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "42K09",
@@ -305,7 +417,7 @@ static bool bind_ranking(Binder *b, Scope *scope, const UExpr *call, const Name 
 static bool check_frame(Binder *b, const UExpr *e, const UExpr *call, const Name *name,
                         const UWindow *w, const WindowItem *item)
 {
-    if (!name->ranking)
+    if (!name->ranking && name->id != WINDOW_NTH_VALUE)
         return true;
     if (name->id == WINDOW_SHIFT && w->has_frame) {
         bind_error(b, e->position, e->stop, "_LEGACY_ERROR_TEMP_1035", "42000",
@@ -322,7 +434,7 @@ static bool check_frame(Binder *b, const UExpr *e, const UExpr *call, const Name
     }
     bool own = w->start.kind == WINDOW_UNBOUNDED_PRECEDING && w->end.kind == WINDOW_CURRENT_ROW &&
                w->range == (name->id == WINDOW_CUME_DIST);
-    if (!w->has_frame || own)
+    if (!w->has_frame || own || !name->ranking)
         return true;
     bind_error(b, e->position, e->stop, "_LEGACY_ERROR_TEMP_1036", "42000",
                "The window frame of %.200s must match the one that the function requires.",
@@ -422,6 +534,10 @@ Expr *bind_window(Binder *b, Scope *scope, const UExpr *e)
     if (!bind_specification(b, &inner, spec, &item))
         return NULL;
     f->ignore_nulls = call->ignore_nulls;
+    if (name && call->ignore_nulls && name->ranking && name->id != WINDOW_SHIFT)
+        return bind_error(
+            b, e->position, e->stop, "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000",
+            "Invalid SQL syntax: The function `%.60s` does not support IGNORE NULLS.", call->name);
     Expr *made;
     if (name) {
         f->id = name->id;

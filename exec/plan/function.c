@@ -185,6 +185,7 @@ static const struct {
     {"collect_list", AGG_COLLECT},
     {"percentile", AGG_COLLECT},
     {"percentile_approx", AGG_COLLECT},
+    {"approximate quantile", AGG_COLLECT},
     {"approx_percentile", AGG_COLLECT},
     {"percentile_cont", AGG_COLLECT},
     {"percentile_disc", AGG_COLLECT},

@@ -105,7 +105,7 @@ typedef enum FunctionId {
     FN_KEYED_VALUE,       /* the struct again */
     FN_MODE,              /* array, int */
     FN_PERCENTILE,        /* array, double or an array of them, int */
-    FN_PERCENTILE_APPROX, /* the same; int: the accuracy */
+    FN_PERCENTILE_APPROX, /* the same; double: the error */
     FN_LISTAGG,           /* array of structs, delimiter, orders */
     FN_HISTOGRAM,         /* array, int */
     FN_MAP_FROM_ARRAYS,

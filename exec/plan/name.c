@@ -441,6 +441,8 @@ static void put_plain(Name *name, const UExpr *e)
                 {"listagg", 1, ", NULL"},
                 {"string_agg", 1, ", NULL"}};
     uint32_t n = uexpr_n_plain(e);
+    if (n == 3 && strcmp(e->name, "nth_value") == 0) /* without its flag */
+        n = 2;
     for (uint32_t i = 0; i < n; i++) {
         put(name, i > 0 ? ", " : "");
         put_expr(name, e->args[i]);

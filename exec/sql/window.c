@@ -159,6 +159,20 @@ UExpr *parse_over(Parser *p, UExpr *call)
     return failed(p) ? NULL : e;
 }
 
+/* A specification, or the name of another window. */
+static UExpr *parse_named(Parser *p, UExpr *nothing)
+{
+    if (accept_op(p, OP_LPAREN))
+        return parse_specification(p, nothing);
+    UWindow *w = ubuilder_alloc(p->b, 1, sizeof(*w));
+    UExpr *e = w && nothing ? uexpr_new(p->b, UEXPR_WINDOW, &nothing, 1) : NULL;
+    if (!e)
+        return NULL;
+    w->name = parse_any_identifier(p);
+    e->window = w;
+    return failed(p) ? NULL : e;
+}
+
 bool parse_window_clause(Parser *p, URel *rel)
 {
     PtrList names = {0}, windows = {0};
@@ -168,9 +182,8 @@ bool parse_window_clause(Parser *p, URel *rel)
     do {
         UExpr *nothing = uexpr_null(p->b);
         const char *name = parse_any_identifier(p);
-        if (!name || !expect_word(p, "AS") || !expect_op(p, OP_LPAREN) ||
-            !list_add(p, &names, (void *)name) ||
-            !list_add(p, &windows, parse_specification(p, nothing)))
+        if (!name || !expect_word(p, "AS") || !list_add(p, &names, (void *)name) ||
+            !list_add(p, &windows, parse_named(p, nothing)))
             return false;
     } while (accept_op(p, OP_COMMA));
     rel->windows = (UExpr **)windows.items;

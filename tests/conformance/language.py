@@ -33,7 +33,7 @@ def main():
     failed = 0
     for item in programs:
         df = eval(item["program"], names)
-        got = str(df) if isinstance(df, int) else f"{df.schema.simpleString()} {[tuple(r) for r in df.collect()]}"
+        got = str(df) if isinstance(df, (int, float, list)) else f"{df.schema.simpleString()} {[tuple(r) for r in df.collect()]}"
         if got != item["expected"]:
             failed += 1
             print(f"FAIL {item['program']}\n  wanted {item['expected']}\n  got    {got}")
