@@ -130,6 +130,8 @@ UExpr *mark(Parser *p, UExpr *e, uint32_t first_token);
 UExpr *parse_over(Parser *p, UExpr *call);
 /* [WINDOW name AS (...), ...] of a SELECT. Return: false after an error. */
 bool parse_window_clause(Parser *p, URel *rel);
+/* At WITHIN GROUP behind a call. */
+UExpr *parse_within_group(Parser *p, UExpr *call);
 
 /* statement.c: a relation by name, as it would be in FROM. */
 URel *parse_relation_name(Parser *p);
@@ -138,4 +140,3 @@ bool parse_options(Parser *p, PtrList *options, PtrList *paths);
 /* write.c; at INSERT, and at TABLE behind CREATE. */
 bool parse_insert(Parser *p, SqlStatement *s);
 bool parse_create_table(Parser *p, SqlStatement *s);
-UExpr *parse_within_group(Parser *p, UExpr *call);
