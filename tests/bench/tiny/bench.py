@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small questions to a file of 100 columns: count, minimum, maximum, point look-ups, a few rows. Berth beside DuckDB.
 
---bed uml (the default) asks through berthd and the gateway inside the user-mode-linux bed, with DuckDB in the same bed;
---bed host asks an embedded executor. The file has a million rows in row groups of 100,000, ordered by id."""
+--bed host (the default, as root) asks through berthd and the gateway on this host, which may be without cgroup v2; --bed uml in
+user-mode linux, with DuckDB in the same bed; --bed embedded asks an embedded executor. The file has a million rows in row groups of 100,000, ordered by id."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from side_by_side import TOP, Berth, DuckDB, arguments, interleave, show, warm_c
 
 ROWS = 1_000_000
 FILE = os.path.join(TOP, "build", "data", "tiny", "wide.parquet")
+SHOWN = "/srv/berth-bench"  # the same folder in the bed, below a data root
 QUERIES = {
     "count": "select count(*) from wide",
     "count of a column": "select count(n7) from wide",
@@ -75,21 +77,26 @@ class Served(Berth):
 
 def main():
     p = arguments("tiny", __doc__, scale=None)
-    p.add_argument("--bed", choices=["uml", "host"], default="uml")
+    p.add_argument("--bed", choices=["host", "uml", "embedded"], default="host")
     p.add_argument("--inside", action="store_true", help="this is the bed")
     args = p.parse_args()
     make_file()
-    if args.bed == "uml" and not args.inside:
-        build = os.environ["BERTH_BUILD"]
-        command = [os.environ["BERTH_VENV"] + "/bin/python", "-B", os.path.join(HERE, "bench.py"), "--inside",
+    if args.bed != "embedded" and not args.inside:
+        command = [os.environ["BERTH_VENV"] + "/bin/python", "-B", os.path.join(HERE, "bench.py"), "--inside", f"--bed={args.bed}",
                    f"--runs={args.runs}", f"--threads={args.threads}"] + (["--json"] if args.json else [])
-        quoted = " ".join(command)
-        return subprocess.run([os.path.join(TOP, "packaging", "vm", "run"), "--bed=uml", f"--build={build}", "--mem=3G",
-                               f"--venv={os.environ['BERTH_VENV']}", "--", "sh", "-c",
+        if args.only:
+            command.append(f"--only={args.only}")
+        folder = os.path.dirname(FILE)
+        if args.bed == "host":
+            return subprocess.run([os.path.join(HERE, "served.sh"), folder, *command]).returncode
+        quoted = " ".join(shlex.quote(c) for c in command)
+        return subprocess.run([os.path.join(TOP, "packaging", "vm", "run"), "--bed=uml", f"--build={os.environ['BERTH_BUILD']}",
+                               "--mem=3G", f"--venv={os.environ['BERTH_VENV']}", "--", "sh", "-c",
+                               f"mkdir -p {SHOWN} && mount --bind {folder} {SHOWN} && "
                                f"packaging/vm/start-berth start >&2 && {quoted}"]).returncode
     queries = {q: t for q, t in QUERIES.items() if not args.only or args.only in q}
     warm_cache([FILE])
-    views = {"wide": FILE}
+    views = {"wide": os.path.join(SHOWN, os.path.basename(FILE)) if args.inside else FILE}
     if args.inside:
         berth = Served(os.environ.get("BERTH", args.berth), views, args.threads)
     else:
@@ -97,7 +104,7 @@ def main():
     duck = DuckDB(views, args.threads)
     report = interleave(berth, duck, queries, max(args.runs, 5))
     berth.close()
-    where = "through berthd and the gateway in user-mode linux" if args.inside else "embedded executor"
+    where = "through berthd and the gateway" + (" in user-mode linux" if args.bed == "uml" else "") if args.inside else "embedded executor"
     return show("tiny", f"tiny: 100 columns, {ROWS} rows, {where}, {args.threads} threads, hot, medians; DuckDB {duck.version}",
                 report, args.json)
 
