@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "connect/proto/spark_command.h"
 #include "exec/connect/query.h"
+#include "exec/plan/source.h"
 #include "exec/vec/nested.h"
 #include "exec/write/commit.h"
 #include "exec/write/write.h"
@@ -103,6 +104,20 @@ static void put_zone(const PlanContext *context, char *buf, size_t size)
                        (int)(m % 60));
 }
 
+/* An overwrite of only those partitions that the rows have. */
+static bool is_dynamic(Query *q, const WriteCommand *c)
+{
+    _cleanup_free_ char *mode = NULL;
+    if (c->mode != COMMIT_OVERWRITE || c->n_partitions == 0)
+        return false;
+    for (uint32_t i = 0; i < c->n_options; i++)
+        if (strcasecmp(c->options[i].key, "partitionOverwriteMode") == 0)
+            return strcasecmp(c->options[i].value, "dynamic") == 0;
+    return plan_session_get_conf(q->session->plan, "spark.sql.sources.partitionOverwriteMode",
+                                 &mode) == 0 &&
+           mode && strcasecmp(mode, "dynamic") == 0;
+}
+
 static int query_write(Query *q, const WriteCommand *command)
 {
     WriteCommand c = *command;
@@ -115,6 +130,8 @@ static int query_write(Query *q, const WriteCommand *command)
         return query_error_set(q->error, DATA_ERROR_ANALYSIS, "INVALID_PARAMETER_VALUE", "22023",
                                "Expected exactly one path to be specified, but got: %s.",
                                c.path ? c.path : "");
+    if (is_dynamic(q, &c))
+        return unsupported(q, "overwriting partitions (partitionOverwriteMode=dynamic)");
     c.path = absolute_path(q, c.path);
     if (!c.path)
         return query_result(q, mem_arena_error(q->arena));
@@ -340,6 +357,21 @@ static int insert_result(Query *q, int r)
     return r;
 }
 
+/* The table goes on in the folders that it has. */
+static bool take_partitions(Query *q, const PlanNode *target, WriteCommand *c)
+{
+    const SourceInfo *source = target->kind == PLAN_SCAN ? target->scan.source : NULL;
+    if (!source || source->n_partitions == 0)
+        return true;
+    const char **names =
+        mem_arena_alloc(q->arena, sizeof(*names) * source->n_partitions, _Alignof(char *));
+    for (uint32_t i = 0; names && i < source->n_partitions; i++)
+        names[i] = target->fields[source->partitions[i]].name;
+    c->partitions = names;
+    c->n_partitions = source->n_partitions;
+    return names != NULL;
+}
+
 static int run_insert(Query *q, const SqlStatement *s)
 {
     const URel *files;
@@ -370,6 +402,8 @@ static int run_insert(Query *q, const SqlStatement *s)
                       .input = assigned(q, s->query, target, data, map)};
     if (!c.input)
         return query_result(q, q->builder.result);
+    if (!take_partitions(q, target, &c))
+        return query_result(q, mem_arena_error(q->arena));
     return insert_result(q, query_write(q, &c));
 }
 
