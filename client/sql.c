@@ -6,7 +6,7 @@
  *
  * A statement goes as PySpark's spark.sql() sends it: first as a SqlCommand, whose answer is a
  * relation (for a query the query itself, for SHOW or SET the rows), then that relation as a plan
- * of its own.
+ * of its own. What begins as a query is sent as such at once, which saves the first way.
  */
 
 #include <errno.h>
@@ -199,6 +199,46 @@ static int put_sql_command(ProtoWriter *w, const char *statement)
     return proto_writer_finish(w);
 }
 
+/* The first word is SELECT or VALUES, or there is a parenthesis: nothing but a query. */
+static bool is_query(const char *text)
+{
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (strncmp(text, "--", 2) == 0) {
+            text += strcspn(text, "\n");
+        } else if (strncmp(text, "/*", 2) == 0) {
+            const char *end = strstr(text, "*/");
+            if (!end || memchr(text + 2, '*', (size_t)(end - text) - 1) != end)
+                return false; /* nested, or a hint: the server knows */
+            text = end + 2;
+        } else {
+            break;
+        }
+    }
+    if (*text == '(')
+        return true;
+    size_t n = strcspn(text, " \t\r\n(*'\"`+-");
+    return n == 6 && (strncasecmp(text, "select", n) == 0 || strncasecmp(text, "values", n) == 0);
+}
+
+static int query_relation(Sql *s, const char *statement)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, CONNECTION_MESSAGE_MAX, NULL, NULL);
+    proto_begin(&w, SPARK_RELATION_SQL);
+    proto_put_string(&w, SPARK_SQL_QUERY, statement);
+    proto_end(&w);
+    int r = proto_writer_finish(&w);
+    if (r < 0)
+        return r;
+    s->relation = malloc(w.n_bytes + 1);
+    if (!s->relation)
+        return -ENOMEM;
+    memcpy(s->relation, w.data, w.n_bytes);
+    s->n_relation = w.n_bytes;
+    return 0;
+}
+
 static int execute(Sql *s, const ProtoWriter *w, ConnectionError *error)
 {
     return s->connection->ops->execute(s->connection, w->data, w->n_bytes, on_reply, s, error);
@@ -290,8 +330,8 @@ static int run_statement(Sql *s, const char *statement)
     interrupted = 0;
     s->started_usec = clock_now_usec();
     s->permille = 0;
-    int r = put_sql_command(&w, statement);
-    if (r == 0)
+    int r = is_query(statement) ? query_relation(s, statement) : put_sql_command(&w, statement);
+    if (r == 0 && !s->relation)
         r = execute(s, &w, &error);
     if (r == 0 && s->relation)
         r = run_relation(s, &error);
