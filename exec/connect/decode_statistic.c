@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "connect/proto/spark_relation.h"
+#include "base/cleanup.h"
 #include "exec/connect/decode.h"
 
 #define PROBABILITIES_MAX 10000u
@@ -65,7 +66,7 @@ static bool read_statistic(Decoder *d, ProtoReader r, bool quantile, Statistic *
                     return false;
                 break;
             }
-            /* fall through */
+            _fallthrough_;
         case SPARK_STAT_CORR_COL1:
             text = decode_string(d, &f);
             if (!text || !decode_add(d, &s->columns, text))
