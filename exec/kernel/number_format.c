@@ -138,15 +138,16 @@ static bool digit_here(const Text *t, size_t i)
 static bool read_before(const NumberFormat *f, Text *t, __int128 *value)
 {
     uint8_t sizes[NUMBER_DIGITS_MAX + 1];
-    uint32_t n = 0;
+    uint32_t n = 0, total = 0;
     bool more = digit_here(t, t->at);
 
     while (more) {
         uint32_t k = 0;
-        for (; digit_here(t, t->at); t->at++, k++)
+        for (; digit_here(t, t->at); t->at++, k++) {
+            if (++total > f->n_before)
+                return false;
             *value = *value * 10 + (t->c[t->at] - '0');
-        if (n > NUMBER_DIGITS_MAX || k > NUMBER_DIGITS_MAX)
-            return false;
+        }
         sizes[n++] = (uint8_t)k;
         more = t->at < t->n && t->c[t->at] == ',' && digit_here(t, t->at + 1);
         t->at += more;

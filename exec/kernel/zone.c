@@ -40,8 +40,8 @@ static int64_t within_table(const Zone *zone, int64_t x)
 {
     if (x < zone->repeats_from)
         return x;
-    uint64_t past = (uint64_t)x - (uint64_t)zone->repeats_from;
-    return x - ((int64_t)(past / (uint64_t)CYCLE_USEC) + 1) * CYCLE_USEC;
+    uint64_t cycle = (uint64_t)CYCLE_USEC, past = (uint64_t)x - (uint64_t)zone->repeats_from;
+    return (int64_t)((uint64_t)x - (past / cycle + 1) * cycle);
 }
 
 int64_t zone_offset_at(const Zone *zone, int64_t instant)
