@@ -20,6 +20,7 @@ SECRET = "only outside"
 OUTSIDE = "/var/berth-outside"  # everybody may read it, and no session may
 TABLE = "orders.parquet"
 CONFIG = "/run/berth-visible.conf"
+ZONES = "/usr/share/zoneinfo"  # the rules of time zones: read-only, the same for everybody
 
 
 def count(path, user="alice"):
@@ -100,8 +101,8 @@ def mounts():
     at = {line[4]: set(line[5].split(",")) for line in lines}
     roots = {r for r in ("/home", "/srv", "/data", "/mnt", "/media", "/var/lib/berth/data") if os.path.isdir(r)}
     # What is mounted below a root comes with it.
-    others = {m for m in at if m != "/" and not any(m == r or m.startswith(r + "/") for r in roots)}
-    check("its mounts are the data roots and an empty root", not others and "/" in at and roots <= set(at), sorted(at))
+    others = {m for m in at if m not in ("/", ZONES) and not any(m == r or m.startswith(r + "/") for r in roots)}
+    check("its mounts are the data roots, the rules of time zones and an empty root", not others and "/" in at and roots <= set(at), sorted(at))
     check("/srv/berth-in/out is writable, as configured", "rw" in at.get("/srv/berth-in/out", ()), at)
     writable = {m for m, options in at.items() if "rw" in options}
     check("and nothing else is", writable == {"/srv/berth-in/out"}, writable)
@@ -113,7 +114,7 @@ def mounts():
     full = [name for name in ("lib", "lib64", "usr", "proc") if name in top and os.listdir(f"/proc/{pid}/root/{name}") and
             stat.S_ISDIR(os.stat(f"/proc/{pid}/root/{name}").st_mode)]
     files = [os.path.join(d, f) for name in full for d, _, fs in os.walk(f"/proc/{pid}/root/{name}") for f in fs
-             if os.path.getsize(os.path.join(d, f)) > 0]
+             if not d.startswith(f"/proc/{pid}/root{ZONES}") and os.path.getsize(os.path.join(d, f)) > 0]
     check("the libraries are unmounted: no file of the host is left there", not files, files[:5])
     links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
     strange = {link for link in links if not link.startswith(("socket:", "anon_inode:[io_uring]", "/dev/null")) and link != "/null" and
