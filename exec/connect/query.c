@@ -10,6 +10,7 @@
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
 #include "exec/connect/progress.h"
+#include "exec/connect/recursion.h"
 #include "exec/connect/show.h"
 #include "exec/expr/expr.h"
 #include "exec/op/scan.h"
@@ -218,11 +219,6 @@ static int run_plan(Query *q, PlanNode *bound, ExecResult result, ExecSinkNew si
     plan_estimate(plan, &estimate);
     if (query_cancelled(q))
         return QUERY_E_CANCELLED;
-    free(q->metrics);
-    q->n_metrics = plan_count_nodes(plan);
-    q->metrics = calloc(q->n_metrics, sizeof(*q->metrics));
-    if (!q->metrics)
-        return -ENOMEM;
     ServiceGrant grant;
     r = ask_grant(q, &estimate, &grant);
     if (r != 0)
@@ -230,6 +226,26 @@ static int run_plan(Query *q, PlanNode *bound, ExecResult result, ExecSinkNew si
     uint64_t begun = clock_now_usec();
     ExecProgress progress = {0};
     Counted counted = {result, userdata, 0};
+    if (recursion_in(bound)) {
+        uint32_t most = MAX(MIN(grant.n_threads, EXEC_THREADS_MAX), 1u);
+        r = recursion_run(q, bound, most, &progress, &bound);
+        if (r == 0)
+            r = plan_optimise(&q->context, bound, &plan);
+        if (r == 0)
+            plan_estimate(plan, &estimate);
+    }
+    free(q->metrics);
+    q->n_metrics = plan_count_nodes(plan);
+    q->metrics = calloc(q->n_metrics, sizeof(*q->metrics));
+    if (!q->metrics) {
+        q->n_metrics = 0;
+        r = r == 0 ? -ENOMEM : r;
+    }
+    if (r != 0) {
+        r = query_result(q, r);
+        tell_end(q, r, &progress, 0, begun);
+        return r;
+    }
     uint32_t n_threads = MIN(grant.n_threads, estimate.parallelism);
     n_threads = MIN(n_threads, EXEC_THREADS_MAX);
     QueryRun run = {.plan = plan,
@@ -305,8 +321,9 @@ static bool is_deterministic(const PlanNode *node)
     switch (node->kind) {
     case PLAN_SCAN:
     case PLAN_RANGE:
-    case PLAN_VALUES:
         return true;
+    case PLAN_VALUES:
+        return !node->values.recursion;
     case PLAN_FILTER:
     case PLAN_PROJECT:
     case PLAN_LIMIT:

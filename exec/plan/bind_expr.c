@@ -316,16 +316,16 @@ static Expr *bind_name(Binder *b, Scope *scope, const UExpr *e)
             return column_of(b, second, c, second_base, e);
     }
     if (scope->lateral && e->n_parts == 1 && e->plan_id == UNRESOLVED_NO_PLAN_ID) {
-        Expr *item = NULL;
+        uint32_t item = UINT32_MAX;
         for (uint32_t i = 0; i < scope->lateral->n; i++) {
             if (!scope->lateral->names[i] || !names_equal(b, scope->lateral->names[i], e->parts[0]))
                 continue;
-            if (item)
+            if (item != UINT32_MAX)
                 return ambiguous_alias(b, e);
-            item = scope->lateral->exprs[i];
+            item = i;
         }
-        if (item)
-            return item;
+        if (item != UINT32_MAX)
+            return bind_alias_of_item(b, scope, item);
     }
     uint32_t level = BIND_OUTER_BASE;
     for (const Scope *o = scope->outer; o; o = o->outer, level += BIND_OUTER_STRIDE) {

@@ -73,11 +73,21 @@ typedef struct PlanIdEntry {
 
 typedef struct Scope Scope;
 
+/* A CTE of WITH RECURSIVE while its definition is bound. */
+typedef struct CteLoop {
+    PlanRecursion *recursion; /* NULL: where its name may not stand */
+    const PlanField *fields;  /* of the rows that the name then means */
+    uint32_t n_fields;
+    const char *refused, *because; /* the error's class and text where it may not */
+    bool open, used;
+} CteLoop;
+
 typedef struct Cte {
     const char *name;
     const URel *rel;    /* UREL_ALIAS */
     uint32_t n_visible; /* CTEs that itself can see */
     Scope *outer;       /* of the query that has it */
+    CteLoop *loop;      /* NULL: not RECURSIVE */
 } Cte;
 
 /*
@@ -139,7 +149,7 @@ struct Scope {
     /* The relation that subqueries with a value may be joined to; NULL: not here. */
     Bound **attach;
     PendingList *pending;             /* or where they wait; NULL: not here */
-    const LateralList *lateral;       /* nullable */
+    LateralList *lateral;             /* nullable */
     const struct LambdaScope *lambda; /* parameters of lambdas around; nullable */
     WindowList *windows;              /* NULL: no window functions here */
     Scope *around_window;             /* of an aggregate with OVER: where its arguments are bound */
@@ -241,6 +251,13 @@ Bound *bind_one_row(Binder *b);
 Bound *bind_range(Binder *b, const URel *rel);
 Bound *bind_local(Binder *b, const URel *rel);
 Bound *bind_values(Binder *b, const URel *rel);
+
+/* bind_alias.c: what item @i of the select list gives to those behind it. */
+Expr *bind_alias_of_item(Binder *b, Scope *scope, uint32_t i);
+
+/* bind_recursion.c: a CTE of WITH RECURSIVE, and its name inside its definition. */
+Bound *bind_recursive_cte(Binder *b, const URel *rel, const Cte *cte);
+Bound *bind_level_before(Binder *b, const URel *rel, const Cte *cte);
 
 /* bind_set_op.c */
 Bound *bind_set_op(Binder *b, const URel *rel);

@@ -737,7 +737,11 @@ static Bound *bind_with(Binder *b, const URel *rel)
                                   "DUPLICATED_CTE_NAMES", "42602",
                                   "CTE definition can't have duplicate names: `%.100s`.",
                                   rel->inputs[i]->name);
-        b->ctes[b->n_ctes] = (Cte){rel->inputs[i]->name, rel->inputs[i], b->n_ctes, b->outer};
+        CteLoop *loop = rel->all ? bind_alloc(b, 1, sizeof(*loop)) : NULL;
+        if (rel->all && !loop)
+            return NULL;
+        b->ctes[b->n_ctes] = (Cte){rel->inputs[i]->name, rel->inputs[i],
+                                   b->n_ctes + (rel->all ? 1 : 0), b->outer, loop};
         b->n_ctes++;
     }
     Bound *bound = bind_relation(b, rel->input);

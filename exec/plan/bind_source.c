@@ -116,6 +116,8 @@ static bool may_expand(Binder *b, const URel *rel)
 
 static Bound *bind_cte(Binder *b, const URel *rel, const Cte *cte)
 {
+    if (cte->loop && cte->loop->open)
+        return bind_level_before(b, rel, cte);
     if (!may_expand(b, rel))
         return NULL;
     /* A WITH inside makes a list of its own: that of this query stays as it is. */
@@ -125,7 +127,7 @@ static Bound *bind_cte(Binder *b, const URel *rel, const Cte *cte)
     b->n_ctes = b->ctes_capacity = cte->n_visible;
     b->outer = cte->outer;
     bool same = outer == cte->outer;
-    Bound *bound = bind_relation(b, cte->rel);
+    Bound *bound = cte->loop ? bind_recursive_cte(b, rel, cte) : bind_relation(b, cte->rel);
     b->ctes = ctes;
     b->n_ctes = n_ctes;
     b->ctes_capacity = capacity;

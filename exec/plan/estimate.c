@@ -359,8 +359,13 @@ static double join_rows(const PlanNode *node)
     }
 }
 
+/* Of a recursion before it has run: a guess, for the grant. */
+#define RECURSION_ROWS 10000.0
+
 static double values_rows(const PlanNode *node)
 {
+    if (node->values.recursion)
+        return RECURSION_ROWS;
     double rows = 0;
     for (uint32_t i = 0; i < node->values.n_batches; i++)
         rows += node->values.batches[i].n_selected;

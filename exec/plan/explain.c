@@ -370,6 +370,8 @@ static void print_node(FILE *out, const PlanNode *node)
                 (long long)node->range.end, (long long)node->range.step);
         break;
     case PLAN_VALUES:
+        if (node->values.recursion)
+            fputs(node->values.level_before ? " (rows of the level before)" : " (recursive)", out);
         fputc(' ', out);
         print_fields(out, node);
         break;

@@ -298,6 +298,7 @@ static PlanNode *values_of_union(Optimiser *o, PlanNode *node)
     values->kind = PLAN_VALUES;
     values->values.batches = batches;
     values->values.n_batches = n_batches;
+    values->values.recursion = NULL;
     return values;
 }
 

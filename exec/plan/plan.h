@@ -203,6 +203,15 @@ typedef struct SharedPlan {
     bool estimated, exchanged, numbered; /* done by that pass */
 } SharedPlan;
 
+/*
+ * WITH RECURSIVE: the rows of @first, then again and again those of @step over the rows before,
+ * until there are none. Whoever runs a plan puts rows into its place first.
+ */
+typedef struct PlanRecursion {
+    PlanNode *first, *step; /* the same types of columns */
+    int64_t levels_max;     /* -1: as the session says */
+} PlanRecursion;
+
 typedef struct PlanField {
     const char *name;
     Type type;
@@ -262,6 +271,9 @@ struct PlanNode {
         struct {
             Batch *batches;
             uint32_t n_batches;
+            /* Not yet rows: those of WITH RECURSIVE, or of its level before. NULL: @batches. */
+            const PlanRecursion *recursion;
+            bool level_before;
         } values;
         struct {
             Expr *condition;

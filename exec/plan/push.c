@@ -425,6 +425,7 @@ static PlanNode *nothing(Optimiser *o, const PlanNode *node)
     empty->input = empty->right = NULL;
     empty->values.batches = NULL;
     empty->values.n_batches = 0;
+    empty->values.recursion = NULL;
     return empty;
 }
 

@@ -331,12 +331,15 @@ static int capture_rel(Capture *c, URel *rel)
     uint32_t n_hidden = c->n_hidden;
     int r = 0;
     for (uint32_t i = 0; i < rel->n_inputs && r == 0; i++) {
-        r = capture_rel(c, rel->inputs[i]);
-        if (rel->kind == UREL_WITH && rel->inputs[i]->name) {
-            if (c->n_hidden == ARRAY_SIZE(c->hidden))
-                return -ENOSPC;
+        bool named = rel->kind == UREL_WITH && rel->inputs[i]->name;
+        if (named && c->n_hidden == ARRAY_SIZE(c->hidden))
+            return -ENOSPC;
+        /* WITH RECURSIVE: inside its definition, too, the name is its own. */
+        if (named && rel->all)
             c->hidden[c->n_hidden++] = rel->inputs[i]->name;
-        }
+        r = capture_rel(c, rel->inputs[i]);
+        if (named && !rel->all)
+            c->hidden[c->n_hidden++] = rel->inputs[i]->name;
     }
     if (r == 0)
         r = capture_rel(c, rel->input);

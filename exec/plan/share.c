@@ -111,6 +111,8 @@ static bool body_equal(const PlanNode *a, const PlanNode *b)
         return memcmp(&a->range, &b->range, sizeof(a->range)) == 0;
     case PLAN_VALUES:
         return a->values.n_batches == b->values.n_batches &&
+               a->values.recursion == b->values.recursion &&
+               a->values.level_before == b->values.level_before &&
                (a->values.n_batches == 0 || a->values.batches == b->values.batches);
     case PLAN_FILTER:
         return expr_equal(a->filter.condition, b->filter.condition);

@@ -118,9 +118,11 @@ typedef enum URelKind {
     UREL_TAIL,      /* @start: the last rows */
     UREL_SET_OP,    /* @inputs, @set_op, @all, @by_name, @allow_missing */
     UREL_DISTINCT,
-    UREL_DEDUPLICATE,  /* @names, none: all columns */
-    UREL_ALIAS,        /* @name, @names: column aliases */
-    UREL_WITH,         /* @inputs: CTEs (each an ALIAS), then @input */
+    UREL_DEDUPLICATE, /* @names, none: all columns */
+    UREL_ALIAS,       /* @name, @names: column aliases */
+    /* @inputs: CTEs (each an ALIAS), then @input. @all: RECURSIVE; @start of a CTE is then how many
+     * levels it may have, below 0: as the session says. */
+    UREL_WITH,
     UREL_TO_DF,        /* @names: all columns renamed */
     UREL_WITH_COLUMNS, /* @exprs: ALIASes; each replaces a column or is appended */
     UREL_RENAME,       /* @names: old0, new0, old1, new1, ...; unknown ones are ignored */

@@ -803,7 +803,23 @@ URel *parse_query_tail(Parser *p, URel *rel)
     return parse_pipes(p, rel);
 }
 
-static URel *parse_cte(Parser *p)
+/* A whole number without a sign, of INT. */
+static bool parse_levels(Parser *p, int64_t *ret)
+{
+    const Token *t = peek(p);
+    UExpr *e = parse_expression(p);
+    if (!e)
+        return false;
+    if (e->kind != UEXPR_LITERAL || e->type.kind != TYPE_INT || e->literal.is_null ||
+        e->literal.i < 0)
+        return parse_error_at(p, t, "PARSE_SYNTAX_ERROR", "42601",
+                              "Syntax error: MAX RECURSION LEVEL takes a whole number."),
+               false;
+    *ret = e->literal.i;
+    return true;
+}
+
+static URel *parse_cte(Parser *p, bool recursive)
 {
     uint32_t first = p->at;
     URel *cte = urel_new(p->b, UREL_ALIAS);
@@ -819,6 +835,13 @@ static URel *parse_cte(Parser *p)
     }
     cte->names = (const char **)names.items;
     cte->n_names = names.n;
+    cte->start = -1;
+    if (recursive && at_words(p, "MAX", "RECURSION")) {
+        advance(p);
+        advance(p);
+        if (!expect_word(p, "LEVEL") || !parse_levels(p, &cte->start))
+            return NULL;
+    }
     accept_word(p, "AS");
     if (!expect_op(p, OP_LPAREN))
         return NULL;
@@ -840,14 +863,18 @@ URel *parse_query(Parser *p)
         return NULL;
     URel *rel = NULL;
     if (accept_word(p, "WITH")) {
-        if (at_word(p, "RECURSIVE"))
-            return unsupported_at(p, peek(p), "WITH RECURSIVE");
+        /* A CTE may be called so. */
+        bool recursive = at_word(p, "RECURSIVE") && peek_at(p, 1)->op != OP_LPAREN &&
+                         !token_is_word(p, peek_at(p, 1), "AS");
+        if (recursive)
+            advance(p);
         PtrList ctes = {0};
         do {
-            list_add(p, &ctes, parse_cte(p));
+            list_add(p, &ctes, parse_cte(p, recursive));
         } while (accept_op(p, OP_COMMA));
         rel = over(p, UREL_WITH, parse_query_body(p));
         if (rel) {
+            rel->all = recursive;
             rel->inputs = (URel **)ctes.items;
             rel->n_inputs = ctes.n;
             rel = seal_marked(p, rel, first);
