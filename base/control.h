@@ -246,9 +246,11 @@ typedef struct ControlQueryEstimate {
     uint64_t scan_bytes;  /* compressed, after pruning */
     uint64_t rows;
     uint64_t memory_peak_bytes;
-    uint64_t fingerprint; /* of the normalised plan, literals stripped */
-    uint32_t parallelism; /* threads it could use */
-    uint32_t profile;     /* LatencyProfile */
+    uint64_t
+        memory_useful_bytes; /* total of the process beyond which more would not help: caches */
+    uint64_t fingerprint;    /* of the normalised plan, literals stripped */
+    uint32_t parallelism;    /* threads it could use */
+    uint32_t profile;        /* LatencyProfile */
     char operation_id[CONTROL_SESSION_ID_MAX];
 } ControlQueryEstimate;
 

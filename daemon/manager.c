@@ -136,7 +136,11 @@ void manager_feed(Manager *m, const SchedEvent *event)
         log_line(LOG_ERR, "no memory for the scheduler's timer");
 }
 
-static int on_changed(sd_event_source *source, void *userdata)
+/* A small query begins and ends sooner than a watcher could look: both are told at once, and not
+ * while the query waits for its grant. */
+#define CHANGES_TOGETHER_USEC (20 * USEC_PER_MSEC)
+
+static int on_changed(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Manager *m = userdata;
     SchedTotals totals;
@@ -153,7 +157,8 @@ static int on_changed(sd_event_source *source, void *userdata)
 void manager_changed(Manager *m)
 {
     if (!m->changed_source)
-        (void)sd_event_add_defer(m->event, &m->changed_source, on_changed, m);
+        (void)sd_event_add_time_relative(m->event, &m->changed_source, CLOCK_MONOTONIC,
+                                         CHANGES_TOGETHER_USEC, USEC_PER_MSEC, on_changed, m);
 }
 
 static SchedConfig make_sched_config(const Config *c, uint64_t host_bytes)

@@ -132,7 +132,7 @@ void sched_session_unplace(Sched *s, Session *session)
     session->trip_usec = session->grant_bytes = session->shrink_usec = 0;
     session->answered_serial = 0;
     session->n_raises = 0;
-    session->spread = session->returned = session->stuck = false;
+    session->spread = session->asked = session->returned = session->stuck = false;
     s->dirty = true;
 }
 

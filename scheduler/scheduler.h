@@ -147,6 +147,7 @@ typedef struct SchedEvent {
             uint64_t query;
             uint64_t scan_bytes;
             uint64_t memory_peak_bytes;
+            uint64_t memory_useful_bytes; /* for the whole process, with what it keeps for later */
             uint64_t fingerprint;
             uint32_t parallelism;
             uint32_t profile;

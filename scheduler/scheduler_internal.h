@@ -32,6 +32,7 @@
 #define SCHED_BYTES_MAX (UINT64_C(1) << 50)
 /* A SHRINK that has not been answered is repeated after this. */
 #define SCHED_SHRINK_REPEAT_USEC USEC_PER_SEC
+#define SCHED_IDLE_PLENTY 15 /* times idle_usec, while half of the budget is free */
 /* How long a MEMORY_REQUEST waits for idle sessions to give back before it is told to spill. */
 #define SCHED_SPILL_PATIENCE_USEC (200 * USEC_PER_MSEC)
 
@@ -69,7 +70,8 @@ typedef struct Query {
     ListNode in_session; /* or in Sched.free_queries */
     ListNode in_queue;   /* while waiting, oldest first */
     uint64_t query, serial, fingerprint, scan_bytes, memory_bytes, since_usec;
-    bool proven; /* memory_bytes has been seen, not guessed */
+    uint64_t useful_bytes; /* for the whole process */
+    bool proven;           /* memory_bytes has been seen, not guessed */
     QueryStage stage;
     uint32_t session, class, n_slots_wanted, n_threads_max;
     uint32_t overtaken;
@@ -88,7 +90,8 @@ typedef struct Session {
     uint32_t n_running, n_queued, n_requests;
     bool spread;          /* memory from all nodes: it has outgrown its home */
     bool cpus_told;       /* the last MOVE or PLACE still holds */
-    bool returned;        /* since its last work it has given back what it could */
+    bool asked;           /* to shrink, since its last work */
+    bool returned;        /* and has given back what it could */
     bool stuck;           /* the last lowering ended above what was asked */
     uint64_t grant_bytes; /* told to the executor */
     uint64_t trip_usec;   /* above memory.high since */

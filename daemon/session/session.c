@@ -298,6 +298,7 @@ void session_executor_frame(Session *s, const ControlFrame *f)
         event.estimate.query = f->query_estimate.query;
         event.estimate.scan_bytes = f->query_estimate.scan_bytes;
         event.estimate.memory_peak_bytes = f->query_estimate.memory_peak_bytes;
+        event.estimate.memory_useful_bytes = f->query_estimate.memory_useful_bytes;
         event.estimate.fingerprint = f->query_estimate.fingerprint;
         event.estimate.parallelism = f->query_estimate.parallelism;
         event.estimate.profile = f->query_estimate.profile;

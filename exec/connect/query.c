@@ -170,6 +170,7 @@ static int ask_grant(Query *q, const PlanEstimate *estimate, ServiceGrant *grant
     ServiceEstimate e = {.scan_bytes = estimate->scan_bytes,
                          .rows = estimate->rows,
                          .memory_peak_bytes = estimate->memory_peak_bytes,
+                         .memory_useful_bytes = session_files_cache_wish(host->files),
                          .fingerprint = estimate->fingerprint,
                          .parallelism = estimate->parallelism};
     return host->grant(host->userdata, q->operation->userdata, &e, grant, q->error);

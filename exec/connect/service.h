@@ -37,8 +37,10 @@ typedef struct ServiceEstimate {
     uint64_t scan_bytes; /* compressed, after pruning */
     uint64_t rows;
     uint64_t memory_peak_bytes;
-    uint64_t fingerprint; /* of the normalised plan, literals stripped */
-    uint32_t parallelism; /* threads it could use, 1.. */
+    uint64_t
+        memory_useful_bytes; /* for the process, with what it would keep for later; 0: no more */
+    uint64_t fingerprint;    /* of the normalised plan, literals stripped */
+    uint32_t parallelism;    /* threads it could use, 1.. */
 } ServiceEstimate;
 
 typedef struct ServiceGrant {

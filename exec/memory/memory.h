@@ -83,6 +83,8 @@ typedef void (*MemShrink)(void *userdata, uint64_t keep_bytes);
 void mem_pool_set_cache(MemPool *root, MemPool *cache, MemShrink shrink, void *userdata);
 /* Shrinks the cache to @keep_bytes. */
 void mem_pool_shrink_cache(MemPool *root, uint64_t keep_bytes);
+/* What the cache has reserved; 0 without one. */
+uint64_t mem_pool_cache_bytes(MemPool *root);
 /* Reserves what is free at every level; nobody is asked for more, no peak noted. */
 bool mem_charge_free(MemPool *pool, uint64_t bytes);
 

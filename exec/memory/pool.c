@@ -162,6 +162,14 @@ void mem_pool_shrink_cache(MemPool *root, uint64_t keep_bytes)
     pthread_mutex_unlock(&root->cache_lock);
 }
 
+uint64_t mem_pool_cache_bytes(MemPool *root)
+{
+    pthread_mutex_lock(&root->cache_lock);
+    uint64_t held = root->cache ? atomic_load(&root->cache->reserved) : 0;
+    pthread_mutex_unlock(&root->cache_lock);
+    return held;
+}
+
 /* As much of the cache goes as a charge of @bytes lacks. */
 static void pool_shrink_for(MemPool *pool, uint64_t bytes)
 {

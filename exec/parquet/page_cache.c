@@ -19,11 +19,12 @@
  */
 
 #define BYTES_MAX ((uint64_t)8 << 30)
-#define LIMIT_SHARE 4u    /* of the limit at most */
+#define LIMIT_SHARE 2u    /* of the limit at most */
 #define PAGES_MAX 262144u /* entries; a power of two */
 #define SLOTS 16384u
 #define AGE_MAX 32u /* queries after which a page may be replaced */
 #define PAGE_BYTES_MIN 256u
+#define LACKS_MIN ((uint64_t)1 << 20) /* less is not worth a larger limit */
 
 struct ParquetCache {
     MemPool *root, *pool;
@@ -32,6 +33,7 @@ struct ParquetCache {
     CachedPage *oldest, *newest;
     uint64_t n_pages, clock, n_files;
     uint64_t n_hits, n_misses;
+    uint64_t lacked, lacks; /* bytes for which there was no room: in this query, and lately */
 };
 
 static size_t slot_of(uint64_t file, uint64_t offset)
@@ -164,10 +166,14 @@ const CachedPage *page_cache_add(ParquetCache *c, MemPool *from, const CachedPag
     if (!c || content < PAGE_BYTES_MIN)
         return NULL;
     pthread_mutex_lock(&c->lock);
-    if (!entry_find(c, draft->file, draft->offset) && make_room(c, content + sizeof(*page))) {
-        page = malloc(sizeof(*page));
-        if (!page)
-            mem_uncharge(c->pool, content + sizeof(*page));
+    if (!entry_find(c, draft->file, draft->offset)) {
+        if (make_room(c, content + sizeof(*page))) {
+            page = malloc(sizeof(*page));
+            if (!page)
+                mem_uncharge(c->pool, content + sizeof(*page));
+        } else {
+            c->lacked += content + sizeof(*page);
+        }
     }
     if (page) {
         CachedPage **slot = &c->slots[slot_of(draft->file, draft->offset)];
@@ -227,7 +233,22 @@ void parquet_cache_tick(ParquetCache *c)
         return;
     pthread_mutex_lock(&c->lock);
     c->clock++;
+    /* Forgotten slowly: the next query may look at other files. */
+    c->lacks = MAX(c->lacks - c->lacks / 8, c->lacked);
+    c->lacked = 0;
     pthread_mutex_unlock(&c->lock);
+}
+
+uint64_t parquet_cache_wish(ParquetCache *c)
+{
+    if (!c)
+        return 0;
+    pthread_mutex_lock(&c->lock);
+    uint64_t lacks = MAX(c->lacks, c->lacked), wish = 0;
+    if (lacks >= LACKS_MIN)
+        wish = MIN(mem_pool_reserved(c->pool) + lacks, BYTES_MAX) * LIMIT_SHARE;
+    pthread_mutex_unlock(&c->lock);
+    return wish;
 }
 
 void parquet_cache_forget(ParquetCache *c, ParquetFile *file)

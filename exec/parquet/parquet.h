@@ -141,6 +141,11 @@ int parquet_cache_new(MemPool *root, ParquetCache **ret_cache);
 ParquetCache *parquet_cache_free(ParquetCache *cache);
 /* A query begins: age is counted in these. Accepts NULL. */
 void parquet_cache_tick(ParquetCache *cache);
+/*
+ * What the root's limit would have to be for pages that found no room lately; 0 when there were
+ * none worth it, or without a cache.
+ */
+uint64_t parquet_cache_wish(ParquetCache *cache);
 /* From now on readers of @file look into @cache (NULL: none) first. */
 void parquet_file_use_cache(ParquetFile *file, ParquetCache *cache);
 /* Before @file is freed, or when it is known to have changed. */

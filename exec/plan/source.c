@@ -91,6 +91,11 @@ IoContext *session_files_io(SessionFiles *files)
     return files->io;
 }
 
+uint64_t session_files_cache_wish(SessionFiles *files)
+{
+    return parquet_cache_wish(files->cache);
+}
+
 void session_files_enter(SessionFiles *files)
 {
     pthread_mutex_lock(&files->lock);

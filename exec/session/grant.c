@@ -15,13 +15,17 @@ struct GrantSource {
     uint32_t n_threads;
     _Atomic uint64_t granted_bytes; /* of the process */
     atomic_uint n_running;          /* queries that have a grant */
+    _Atomic uint64_t peak_bytes;    /* of recent queries */
 };
 
-/* What a session keeps between queries: pages of its files, and for the rest spare memory, so that
- * the next query does not start with page faults. */
-#define SESSION_KEEP_BYTES (UINT64_C(64) << 20)
-#define CACHE_KEEP_BYTES (UINT64_C(48) << 20)
-#define RECYCLER_KEEP_MIN (UINT64_C(16) << 20)
+/*
+ * What a session keeps between queries, so that the next one does not start with page faults: spare
+ * memory as far as recent queries needed it, the more recent the more, and all pages of its files.
+ * Both until berthd asks for them.
+ */
+#define SPARE_MIN_BYTES (UINT64_C(16) << 20)
+#define SPARE_IDLE_BYTES (UINT64_C(64) << 20)
+#define PEAK_FADES 8u /* one part in so many with each query */
 
 static int broker_ask(void *userdata, uint64_t total_bytes, uint64_t minimum_bytes,
                       const char *operator_name, uint64_t *ret_total, char *reason,
@@ -116,6 +120,8 @@ int grant_ask(GrantSource *s, uint64_t query, const ServiceEstimate *estimate,
     e->scan_bytes = estimate->scan_bytes;
     e->rows = estimate->rows;
     e->memory_peak_bytes = estimate->memory_peak_bytes + GRANT_PROCESS_BYTES;
+    if (estimate->memory_useful_bytes)
+        e->memory_useful_bytes = estimate->memory_useful_bytes + GRANT_PROCESS_BYTES;
     e->fingerprint = estimate->fingerprint;
     e->parallelism = estimate->parallelism;
     int r = control_link_ask(s->link, &ask, CONTROL_QUERY_GRANT, cancelled, &reply);
@@ -157,7 +163,6 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
 {
     if (!s->link)
         return;
-    (void)mem_recycler_trim(SESSION_KEEP_BYTES);
     ControlFrame tell;
     control_init(&tell, CONTROL_QUERY_END, 0);
     ControlQueryEnd *e = &tell.query_end;
@@ -171,11 +176,12 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
     e->cpu_usec = usage->cpu_usec;
     e->elapsed_usec = usage->elapsed_usec;
     (void)control_link_tell(s->link, &tell);
+    uint64_t before = atomic_load(&s->peak_bytes), peak;
+    do
+        peak = MAX(before - before / PEAK_FADES, usage->memory_peak_bytes);
+    while (!atomic_compare_exchange_weak(&s->peak_bytes, &before, peak));
     if (atomic_fetch_sub(&s->n_running, 1) == 1) { /* others would only ask for it again */
-        mem_pool_shrink_cache(s->pool, CACHE_KEEP_BYTES);
-        uint64_t held = mem_pool_reserved(s->pool), keep = RECYCLER_KEEP_MIN;
-        if (held + keep < SESSION_KEEP_BYTES)
-            keep = SESSION_KEEP_BYTES - held;
+        uint64_t keep = MAX(peak, SPARE_MIN_BYTES);
         (void)mem_recycler_trim(keep);
         give_back(s, keep);
     }
@@ -183,9 +189,11 @@ void grant_end(GrantSource *s, uint64_t query, const ServiceUsage *usage)
 
 void grant_shrink(GrantSource *s, uint64_t total_bytes)
 {
-    mem_pool_shrink_cache(s->pool, 0);
+    uint64_t cached = mem_pool_cache_bytes(s->pool), all = mem_pool_reserved(s->pool);
+    uint64_t rest = GRANT_PROCESS_BYTES + SPARE_MIN_BYTES + (all > cached ? all - cached : 0);
+    mem_pool_shrink_cache(s->pool, total_bytes > rest ? total_bytes - rest : 0);
     uint64_t used = mem_pool_reserved(s->pool) + GRANT_PROCESS_BYTES;
-    uint64_t keep = total_bytes > used ? MIN(total_bytes - used, SESSION_KEEP_BYTES) : 0;
+    uint64_t keep = total_bytes > used ? MIN(total_bytes - used, SPARE_IDLE_BYTES) : 0;
     (void)mem_recycler_trim(keep);
     if (s->link)
         give_back(s, keep);

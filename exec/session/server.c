@@ -33,6 +33,8 @@ typedef struct Operation {
     uint64_t query;       /* number for berthd */
     void *overrun;        /* fault injection, while the query has a grant */
     uint64_t overrun_bytes;
+    bool ended; /* a query of it, which berthd is yet to be told; its own thread only */
+    ServiceUsage usage;
 } Operation;
 
 struct Server {
@@ -77,11 +79,20 @@ static int on_emit(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_
                          bytes, n_bytes);
 }
 
+/* The client waits for the last frame, nobody for this. */
+static void tell_end(Operation *op)
+{
+    if (op->ended)
+        grant_end(op->server->grants, op->query, &op->usage);
+    op->ended = false;
+}
+
 static int on_grant(void *userdata, void *operation, const ServiceEstimate *estimate,
                     ServiceGrant *ret_grant, QueryError *error)
 {
     Server *s = userdata;
     Operation *op = operation;
+    tell_end(op);
     int r = grant_ask(s->grants, op->query, estimate, &op->cancelled, ret_grant, error);
     if (r == 0) {
         op->overrun_bytes = atomic_load(&s->overrun_bytes);
@@ -92,11 +103,11 @@ static int on_grant(void *userdata, void *operation, const ServiceEstimate *esti
 
 static void on_end(void *userdata, void *operation, const ServiceUsage *usage)
 {
-    Server *s = userdata;
     Operation *op = operation;
     overrun_free(op->overrun, op->overrun_bytes);
     op->overrun = NULL;
-    grant_end(s->grants, op->query, usage);
+    op->usage = *usage;
+    op->ended = true;
 }
 
 static void send_error(Operation *op, const QueryError *error)
@@ -176,6 +187,7 @@ static void *operation_main(void *arg)
         send_failure(op, r, &error);
     channel_payload_free(s->channel, op->payload, op->header.n_payload);
     op->payload = NULL;
+    tell_end(op);
     atomic_store(&op->finished, true);
     return NULL;
 }

@@ -249,6 +249,7 @@ void router_estimate(Sched *s, Session *se, const SchedEvent *event)
                  .fingerprint = event->estimate.fingerprint,
                  .scan_bytes = event->estimate.scan_bytes,
                  .memory_bytes = seen ? seen : guess,
+                 .useful_bytes = event->estimate.memory_useful_bytes,
                  .proven = seen != 0,
                  .since_usec = s->now_usec,
                  .session = sched_session_index(s, se),
@@ -376,7 +377,7 @@ static void grant(Sched *s, Session *se, Query *q)
     SchedAction *a = sched_emit(s, SCHED_ACTION_GRANT, se);
     a->query = q->query;
     a->serial = se->answered_serial = q->serial;
-    se->returned = false;
+    se->asked = se->returned = false;
     a->grant_bytes = e->grant_bytes;
     uint32_t cpus = se->n_slots ? se->n_slots * s->config.slot_cpus : s->node_online[se->node];
     a->n_threads = MAX(MIN(q->n_threads_max, cpus), 1u);
@@ -398,6 +399,7 @@ static void admit(Sched *s, Query *q)
     uint64_t total = total_with(s, se, q);
     if (total > e->grant_bytes)
         total = MIN(total, scaler_room(s, se, true));
+    total = scaler_plenty(s, se, total, q->useful_bytes);
     if (se->n_running == 0) {
         bool leased = lease_anywhere(s, se, q->class, q->n_slots_wanted);
         assert(leased);

@@ -214,7 +214,7 @@ static void reply(Sched *s, Session *se, uint64_t serial, MemoryVerdict verdict,
     a->serial = se->answered_serial = serial;
     a->verdict = verdict;
     a->grant_bytes = total;
-    se->returned = false;
+    se->asked = se->returned = false;
 }
 
 static void reply_refused(Sched *s, Session *se, const Request *rq)
@@ -327,6 +327,7 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
     if (s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC) {
         SchedAction *a = sched_emit(s, SCHED_ACTION_SHRINK, se);
         a->grant_bytes = MAX(se->grant_bytes / 2, s->config.floor_bytes);
+        se->asked = true;
         se->shrink_usec = s->now_usec;
     }
     if (s->now_usec - se->trip_usec < s->config.throttle_usec)
@@ -398,7 +399,7 @@ void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_byte
         return;
     total_bytes = MAX(total_bytes, s->config.floor_bytes);
     se->grant_bytes = MIN(se->grant_bytes, total_bytes);
-    se->returned = true;
+    se->returned = se->asked; /* of its own accord it keeps what makes its next query quicker */
     se->stuck = false;
     se->shrink_usec = 0; /* the limits may follow at once */
     s->dirty = true;
@@ -498,9 +499,28 @@ void scaler_lost(Sched *s, Session *se, SessionCause cause, bool restart, uint64
     se->state = SCHED_SESSION_LOST;
 }
 
+/* While the host is half empty nobody has a use for what an idle session keeps. */
 static uint64_t idle_until(const Sched *s, const Session *se)
 {
-    return se->idle_usec + s->config.idle_usec[se->mode];
+    uint64_t patience = s->config.idle_usec[se->mode];
+    if (s->committed_bytes <= s->config.memory_budget_bytes / 2)
+        patience *= SCHED_IDLE_PLENTY;
+    return se->idle_usec + patience;
+}
+
+uint64_t scaler_plenty(const Sched *s, const Session *se, uint64_t total_bytes,
+                       uint64_t useful_bytes)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint64_t half = s->config.memory_budget_bytes / 2;
+    if (useful_bytes <= MAX(total_bytes, e->grant_bytes) || s->pressure != SCHED_PRESSURE_NONE ||
+        wanted_from(s, se) || s->committed_bytes >= half)
+        return total_bytes;
+    uint64_t max = sched_executor_committed(e) + (half - s->committed_bytes) / 2;
+    uint64_t spare = MIN(sched_grant_for_max(max), scaler_room(s, se, true));
+    useful_bytes = MIN(useful_bytes, SCHED_BYTES_MAX);
+    uint64_t more = MIN(ALIGN_UP(useful_bytes, MIB), spare);
+    return MAX(total_bytes, more);
 }
 
 /* What a session should come down to; its present grant when there is no reason. */
@@ -566,8 +586,10 @@ void scaler_shrink(Sched *s)
         se->shrink_usec = s->now_usec;
         if (lower)
             scaler_resize(s, se, MAX(target, se->grant_bytes));
-        else
+        else {
+            se->asked = true;
             sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target;
+        }
     }
 }
 

@@ -26,6 +26,15 @@ bool scaler_may_spawn(Sched *s);
 /* A new executor with the floor's limits. Return: NULL when no record is free. */
 Executor *scaler_spawn(Sched *s, Session *session);
 
+/**
+ * scaler_plenty() - more than a query needs, while half of the budget is free
+ * @total_bytes:   the grant that it needs
+ * @useful_bytes:  the grant beyond which more would not help
+ * Return: a grant of at least @total_bytes.
+ */
+uint64_t scaler_plenty(const Sched *s, const Session *session, uint64_t total_bytes,
+                       uint64_t useful_bytes);
+
 /* Emits RESIZE so that the leaf carries @grant_bytes; nothing may be under way. */
 void scaler_resize(Sched *s, Session *session, uint64_t grant_bytes);
 

@@ -536,6 +536,7 @@ static void ask_query(World *w, SimSession *c, SimLane *l)
     /* Often wrong, up to eight times either way, sometimes absurd. */
     event.estimate.memory_peak_bytes =
         chance(w, 10) ? UINT64_MAX : (l->peak << between(w, 0, 3)) >> between(w, 0, 3);
+    event.estimate.memory_useful_bytes = chance(w, 10) ? UINT64_MAX : skewed(w, 4 * 1024 * MIB);
     event.estimate.scan_bytes = skewed(w, 64 * 1024 * MIB);
     event.estimate.parallelism = (uint32_t)between(w, 0, 64);
     event.estimate.fingerprint = l->fingerprint;

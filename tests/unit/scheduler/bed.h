@@ -134,6 +134,18 @@ static inline void bed_estimate(Bed *b, uint64_t session, uint64_t query, uint64
     bed_send(b, e);
 }
 
+static inline void bed_estimate_useful(Bed *b, uint64_t session, uint64_t query, uint64_t memory,
+                                       uint64_t useful)
+{
+    SchedEvent e = {.type = SCHED_EVENT_QUERY_ESTIMATE, .session = session};
+    e.estimate.serial = ++b->serial;
+    e.estimate.query = query;
+    e.estimate.memory_peak_bytes = memory;
+    e.estimate.memory_useful_bytes = useful;
+    e.estimate.parallelism = 1;
+    bed_send(b, e);
+}
+
 static inline void bed_end(Bed *b, uint64_t session, uint64_t query)
 {
     SchedEvent e = {.type = SCHED_EVENT_QUERY_END, .session = session};

@@ -157,7 +157,7 @@ static void a_write_that_failed_leaves_the_old_grant(void **state)
 static void an_idle_session_gives_back_and_is_lowered_after_that(void **state)
 {
     Bed *b = one_session();
-    bed_request(b, 1, 2 * GIB, GIB);
+    bed_request(b, 1, 4 * GIB, GIB);
     bed_end(b, 1, 1);
     bed_forget(b);
     bed_wait(b, 3 * USEC_PER_SEC);
@@ -188,13 +188,50 @@ static void a_return_that_crossed_an_answer_is_ignored(void **state)
     bed_free(b);
 }
 
+/* What a session keeps makes its next query quicker, and nobody else has a use for it. */
+static void an_idle_session_keeps_its_grant_on_a_half_empty_host(void **state)
+{
+    Bed *b = one_session();
+    bed_request(b, 1, GIB / 2, GIB / 2);
+    bed_end(b, 1, 1);
+    bed_return(b, 1, GIB / 2); /* of its own accord */
+    bed_forget(b);
+    bed_wait(b, 20 * USEC_PER_SEC);
+    assert_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
+    bed_wait(b, 20 * USEC_PER_SEC);
+    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
+    bed_free(b);
+}
+
+static void a_cache_grows_on_a_half_empty_host_only(void **state)
+{
+    Bed *b = one_session();
+    bed_end(b, 1, 1);
+    bed_estimate_useful(b, 1, 2, 64 * MIB, GIB);
+    assert_int_equal(bed_last(b, SCHED_ACTION_GRANT, 1)->grant_bytes, GIB);
+    bed_end(b, 1, 2);
+    /* Never more than half of what is free of the first half. */
+    bed_estimate_useful(b, 1, 3, 64 * MIB, 7 * GIB);
+    uint64_t most = bed_last(b, SCHED_ACTION_GRANT, 1)->grant_bytes;
+    assert_true(most >= GIB && most < 3 * GIB);
+    bed_open(b, 2, 1001);
+    bed_estimate(b, 2, 1, 64 * MIB, MIB, 1);
+    bed_request(b, 2, 2 * GIB, 2 * GIB);
+    assert_non_null(bed_last(b, SCHED_ACTION_MEMORY_REPLY, 2));
+    uint64_t before = bed_session(b, 2).grant_bytes;
+    bed_end(b, 2, 1);
+    bed_estimate_useful(b, 2, 2, 64 * MIB, 7 * GIB);
+    assert_int_equal(bed_last(b, SCHED_ACTION_GRANT, 2)->grant_bytes, before);
+    bed_free(b);
+}
+
 /* An executor keeps some memory between queries: it is not asked for that again and again. */
 static void what_cannot_be_had_is_not_asked_for_again(void **state)
 {
     Bed *b = one_session();
     bed_end(b, 1, 1);
     bed_forget(b);
-    bed_wait(b, 5 * USEC_PER_SEC);
+    bed_wait(b, 40 * USEC_PER_SEC);
     assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1));
     bed_return(b, 1, 90 * MIB);
     bed_forget(b);
@@ -391,6 +428,8 @@ int main(void)
         cmocka_unit_test(both_limits_count_until_the_write_is_acknowledged),
         cmocka_unit_test(a_write_that_failed_leaves_the_old_grant),
         cmocka_unit_test(an_idle_session_gives_back_and_is_lowered_after_that),
+        cmocka_unit_test(an_idle_session_keeps_its_grant_on_a_half_empty_host),
+        cmocka_unit_test(a_cache_grows_on_a_half_empty_host_only),
         cmocka_unit_test(a_return_that_crossed_an_answer_is_ignored),
         cmocka_unit_test(what_cannot_be_had_is_not_asked_for_again),
         cmocka_unit_test(the_idle_are_squeezed_for_who_asks),

@@ -88,13 +88,13 @@ static void test_a_share_of_the_limit(void **state)
     ParquetCacheStatistics s;
     uint32_t n = fill(b);
 
-    assert_in_range(n, LIMIT / 4 / CHARGE - 4, LIMIT / 4 / CHARGE);
+    assert_in_range(n, LIMIT / 2 / CHARGE - 4, LIMIT / 2 / CHARGE);
     for (uint32_t i = 0; i < n; i++)
         assert_true(has(b, i));
     assert_false(has(b, n));
     parquet_cache_statistics(b->cache, &s);
     assert_int_equal(s.n_pages, n);
-    assert_true(s.bytes <= LIMIT / 4);
+    assert_true(s.bytes <= LIMIT / 2);
 }
 
 static void test_needed_memory_is_given_back_at_once(void **state)
@@ -108,7 +108,7 @@ static void test_needed_memory_is_given_back_at_once(void **state)
     assert_int_equal(mem_charge(b->query, LIMIT * 3 / 8, "test"), 0);
     for (uint32_t i = 0; i < n; i++)
         left += has(b, i);
-    assert_in_range(left, n / 2 - 3, n / 2 + 1);
+    assert_in_range(left, n / 4 - 3, n / 4 + 1);
     assert_int_equal(mem_pool_make_room(b->query, most - LIMIT * 7 / 8, "test"), 0);
     mem_uncharge(b->query, LIMIT * 7 / 8);
 
@@ -140,6 +140,31 @@ static void test_old_pages_are_replaced(void **state)
     assert_false(has(b, 0));
 }
 
+static void test_what_found_no_room_is_wished_for(void **state)
+{
+    Bed *b = *state;
+
+    assert_int_equal(parquet_cache_wish(NULL), 0);
+    assert_int_equal(parquet_cache_wish(b->cache), 0);
+    uint32_t n = fill(b), more = ((1 << 20) + PAGE_BYTES - 1) / PAGE_BYTES;
+    assert_int_equal(parquet_cache_wish(b->cache), 0); /* one page is not worth it */
+    for (uint32_t i = 0; i < more; i++)
+        assert_null(add(b, n + 1 + i));
+    uint64_t wish = parquet_cache_wish(b->cache);
+    assert_in_range(wish, LIMIT + 2 * (more - 4) * CHARGE, LIMIT + 2 * (more + 2) * CHARGE);
+    parquet_cache_tick(b->cache);
+    assert_int_equal(parquet_cache_wish(b->cache), wish);
+    mem_pool_set_limit(b->root, wish);
+    for (uint32_t i = 0; i < more; i++) {
+        const CachedPage *page = add(b, n + 1 + i);
+        assert_non_null(page);
+        page_cache_put(b->cache, page);
+    }
+    for (uint32_t i = 0; i < 8; i++) /* and forgotten */
+        parquet_cache_tick(b->cache);
+    assert_int_equal(parquet_cache_wish(b->cache), 0);
+}
+
 static void test_a_file_is_forgotten(void **state)
 {
     Bed *b = *state;
@@ -162,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_share_of_the_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_found_no_room_is_wished_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_needed_memory_is_given_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_pages_are_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_is_forgotten, setup, teardown),
