@@ -24,7 +24,7 @@ size_t arrow_type_width(ArrowType type)
         [ARROW_TYPE_INT8] = 1,        [ARROW_TYPE_INT16] = 2,     [ARROW_TYPE_INT32] = 4,
         [ARROW_TYPE_INT64] = 8,       [ARROW_TYPE_FLOAT] = 4,     [ARROW_TYPE_DOUBLE] = 8,
         [ARROW_TYPE_DATE32] = 4,      [ARROW_TYPE_TIMESTAMP] = 8, [ARROW_TYPE_DURATION] = 8,
-        [ARROW_TYPE_DECIMAL128] = 16,
+        [ARROW_TYPE_DECIMAL128] = 16, [ARROW_TYPE_MONTHS] = 4,
     };
     return (unsigned)type < _ARROW_TYPE_MAX ? widths[type] : 0;
 }
@@ -49,6 +49,8 @@ const char *arrow_type_to_string(ArrowType type)
         [ARROW_TYPE_LIST] = "list",
         [ARROW_TYPE_MAP] = "map",
         [ARROW_TYPE_STRUCT] = "struct",
+        [ARROW_TYPE_MONTHS] = "months",
+        [ARROW_TYPE_OTHER] = "other",
     };
     return (unsigned)type < _ARROW_TYPE_MAX ? names[type] : "unknown";
 }
@@ -64,7 +66,7 @@ static bool has_offsets(ArrowType type)
 /* Bounded recursion: ARROW_DEPTH_MAX levels. */
 static int check_field(const ArrowField *f, unsigned depth, uint32_t *n_nodes, uint32_t *n_buffers)
 {
-    if ((unsigned)f->type >= _ARROW_TYPE_MAX)
+    if ((unsigned)f->type >= ARROW_TYPE_PLAIN_MAX || f->is_encoded)
         return -EINVAL;
     if (depth > ARROW_DEPTH_MAX || *n_nodes >= ARROW_FIELDS_MAX)
         return -E2BIG;
@@ -176,6 +178,8 @@ static size_t put_type(FlatWriter *w, const ArrowField *f, uint8_t *ret_wire)
     case ARROW_TYPE_STRUCT:
         *ret_wire = WIRE_STRUCT;
         break;
+    case ARROW_TYPE_MONTHS:
+    case ARROW_TYPE_OTHER:
     case _ARROW_TYPE_MAX:
         break;
     }
