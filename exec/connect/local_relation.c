@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "connect/arrow/arrow.h"
 #include "connect/proto/spark_relation.h"
+#include "exec/arrow/values.h"
 #include "exec/connect/decode.h"
-#include "exec/connect/nested_arrow.h"
 #include "exec/plan/expr_build.h"
 #include "exec/sql/parser.h"
 
@@ -250,129 +250,28 @@ bool decode_schema_text(Decoder *d, const char *text, size_t n, PlanField **ret_
 
 /* ---- Arrow ---- */
 
-static bool type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type);
-
-static bool nested_type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type)
-{
-    /* A map's one child is a struct of key and value; the reader has seen to that. */
-    const ArrowField *fields = f->type == ARROW_TYPE_MAP ? f->children[0].children : f->children;
-    uint32_t n = f->type == ARROW_TYPE_MAP ? 2 : f->n_children;
-    if (n > 255)
-        return decode_unsupported(d, "a struct of more than 255 fields"), false;
-    TypeField *children = ubuilder_alloc(d->b, n, sizeof(*children));
-    if (!children)
-        return false;
-    for (uint32_t i = 0; i < n; i++) {
-        const char *name = f->type == ARROW_TYPE_LIST  ? "element"
-                           : f->type == ARROW_TYPE_MAP ? (i ? "value" : "key")
-                           : fields[i].name            ? fields[i].name
-                                                       : "";
-        children[i].name = ubuilder_strndup(d->b, name, strlen(name));
-        children[i].nullable = fields[i].nullable && !(f->type == ARROW_TYPE_MAP && i == 0);
-        if (!children[i].name || !type_of_arrow(d, &fields[i], &children[i].type))
-            return false;
-    }
-    *ret_type = (Type){.kind = f->type == ARROW_TYPE_LIST  ? TYPE_ARRAY
-                               : f->type == ARROW_TYPE_MAP ? TYPE_MAP
-                                                           : TYPE_STRUCT,
-                       .n_children = (uint8_t)n,
-                       .children = children};
-    if (!type_is_bounded(*ret_type))
-        return decode_unsupported(d, "types nested this deep"), false;
-    return true;
-}
-
-static bool type_of_arrow(Decoder *d, const ArrowField *f, Type *ret_type)
-{
-    static const uint8_t kinds[_ARROW_TYPE_MAX] = {
-        [ARROW_TYPE_NULL] = TYPE_NULL,           [ARROW_TYPE_BOOL] = TYPE_BOOLEAN,
-        [ARROW_TYPE_INT8] = TYPE_BYTE,           [ARROW_TYPE_INT16] = TYPE_SHORT,
-        [ARROW_TYPE_INT32] = TYPE_INT,           [ARROW_TYPE_INT64] = TYPE_LONG,
-        [ARROW_TYPE_FLOAT] = TYPE_FLOAT,         [ARROW_TYPE_DOUBLE] = TYPE_DOUBLE,
-        [ARROW_TYPE_UTF8] = TYPE_STRING,         [ARROW_TYPE_BINARY] = TYPE_BINARY,
-        [ARROW_TYPE_DATE32] = TYPE_DATE,         [ARROW_TYPE_TIMESTAMP] = TYPE_TIMESTAMP,
-        [ARROW_TYPE_DURATION] = TYPE_INTERVAL_DT};
-    if (f->type == ARROW_TYPE_DECIMAL128) {
-        if (f->precision < 1 || f->precision > 38 || f->scale < 0 || f->scale > f->precision)
-            return decode_unsupported(d, "a decimal column of this precision and scale"), false;
-        *ret_type = TYPE_DECIMAL_OF(f->precision, f->scale);
-        return true;
-    }
-    if (f->type == ARROW_TYPE_LIST || f->type == ARROW_TYPE_MAP || f->type == ARROW_TYPE_STRUCT)
-        return nested_type_of_arrow(d, f, ret_type);
-    *ret_type = (Type){.kind = kinds[f->type]};
-    if (f->type == ARROW_TYPE_TIMESTAMP && !f->timezone)
-        *ret_type = TYPE(TIMESTAMP_NTZ);
-    return true;
-}
-
-static void copy_value(Vector *v, const ArrowColumn *c, ArrowType type, int64_t row, uint32_t to,
-                       char **text)
-{
-    int64_t at = c->offset + row;
-    switch (type) {
-    case ARROW_TYPE_NULL:
-        break;
-    case ARROW_TYPE_BOOL:
-        ((uint8_t *)v->values)[to] = ((const uint8_t *)c->data)[at / 8] >> (at % 8) & 1;
-        break;
-    case ARROW_TYPE_DECIMAL128:
-        if (v->phys == PHYS_I64)
-            memcpy((int64_t *)v->values + to, (const char *)c->data + at * 16, 8);
-        else
-            memcpy((char *)v->values + (size_t)to * 16, (const char *)c->data + at * 16, 16);
-        break;
-    case ARROW_TYPE_UTF8:
-    case ARROW_TYPE_BINARY: {
-        uint32_t length = (uint32_t)(c->offsets[at + 1] - c->offsets[at]);
-        memcpy(*text, (const char *)c->data + c->offsets[at], length);
-        ((VecString *)v->values)[to] = vec_string(*text, length);
-        *text += length;
-        break;
-    }
-    default: {
-        size_t width = phys_size(v->phys);
-        memcpy((char *)v->values + to * width, (const char *)c->data + (size_t)at * width, width);
-    }
-    }
-}
-
 /* Rows [first, first + n) of one column. */
 static bool copy_column(Decoder *d, Vector *v, const ArrowColumn *c, const ArrowField *f, Type type,
                         int64_t first, uint32_t n)
 {
+    const ArrowRead read = {.arena = d->b->arena, .copy = true};
+    int r;
+
     *v = (Vector){.type = type, .phys = (uint8_t)type_phys(type), .encoding = VEC_FLAT};
     v->values = mem_arena_zalloc(d->b->arena, ALIGN_UP(n * phys_size(v->phys) + 1, 64u), 64);
     v->valid = mem_arena_zalloc(d->b->arena, ALIGN_UP((n + 63) / 64 * 8 + 1, 64u), 64);
-    char *text = NULL;
-    if (f->type == ARROW_TYPE_UTF8 || f->type == ARROW_TYPE_BINARY) {
-        size_t bytes =
-            n && c->offsets
-                ? (size_t)(c->offsets[c->offset + first + n] - c->offsets[c->offset + first])
-                : 0;
-        text = mem_arena_alloc(d->b->arena, bytes + 1, 1);
-        if (!text)
-            return ubuilder_fail(d->b, mem_arena_error(d->b->arena)), false;
-    }
     if (!v->values || !v->valid)
         return ubuilder_fail(d->b, mem_arena_error(d->b->arena)), false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (f->type == ARROW_TYPE_NULL || !arrow_is_valid(c, c->offset + first + i)) {
-            v->has_nulls = true;
-            continue;
-        }
-        vec_bit_set(v->valid, i);
-        if (type_is_nested(type)) {
-            NestedItem item;
-            int r = nested_from_arrow(d->b->arena, type, c, first + i, &item);
-            if (r == -EMSGSIZE)
-                return decode_unsupported(d, "a nested value of more than 2 GiB"), false;
-            if (r)
-                return ubuilder_fail(d->b, r), false;
-            ((VecString *)v->values)[i] = item.value.s;
-            continue;
-        }
-        copy_value(v, c, f->type, first + i, i, &text);
+    if (f->type == ARROW_TYPE_NULL) {
+        v->has_nulls = n > 0;
+    } else {
+        r = arrow_values(&read, f, type, c, first, NULL, n, v->values, v->valid, &v->has_nulls);
+        if (r == -EMSGSIZE)
+            return decode_unsupported(d, "a nested value of more than 2 GiB"), false;
+        if (r == -EBADMSG)
+            return decode_malformed(d), false;
+        if (r)
+            return ubuilder_fail(d->b, r), false;
     }
     if (!v->has_nulls)
         v->valid = NULL;
@@ -422,8 +321,12 @@ static URel *read_arrow(Decoder *d, ProtoBytes data)
         const char *name = fields[i].name ? fields[i].name : "";
         rel->fields[i].name = ubuilder_strndup(d->b, name, strlen(name));
         rel->fields[i].nullable = fields[i].nullable;
-        if (!rel->fields[i].name || !type_of_arrow(d, &fields[i], &rel->fields[i].type))
-            return NULL;
+        const char *unreadable;
+        r = arrow_type_of(d->b->arena, &fields[i], &rel->fields[i].type, &unreadable);
+        if (!rel->fields[i].name || r)
+            return r ? ubuilder_fail(d->b, r) : NULL;
+        if (unreadable)
+            return decode_unsupported(d, unreadable);
     }
     DecodeList batches = {0};
     const ArrowColumn *columns;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Types as Arrow fields, and nested values to and from Arrow's arrays. */
+/* Types as Arrow fields, and nested values as Arrow's arrays. The way back is exec/arrow/values.h.
+ */
 
 #include "connect/arrow/arrow.h"
 #include "exec/memory/memory.h"
@@ -20,8 +21,3 @@ int nested_arrow_field(MemArena *arena, const char *name, Type type, bool nullab
  */
 int nested_arrow_column(MemArena *arena, Type type, const NestedItem *items, uint32_t n,
                         ArrowColumn *ret);
-
-/* Row @row (counted from the view's first) of an array that arrow_reader_next() gave.
- * Return: 0; -EMSGSIZE; mem_arena_error(). */
-int nested_from_arrow(MemArena *arena, Type type, const ArrowColumn *column, int64_t row,
-                      NestedItem *ret);

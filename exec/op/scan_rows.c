@@ -15,9 +15,10 @@
 #include "exec/text/rows.h"
 
 /*
- * Morsels are parts of files, or whole files where the format cannot be cut or the file is
- * compressed. A part owns the lines that begin in it: it reads one byte before itself, to know
- * whether a line begins right there, and goes on behind its end until its last line is over.
+ * Morsels are what the format says (batches of Arrow), or else parts of files, or whole files where
+ * the format cannot be cut or the file is compressed. A part of a text owns the lines that begin in
+ * it: it reads one byte before itself, to know whether a line begins right there, and goes on
+ * behind its end until its last line is over.
  *
  * Of each batch the columns of the filters are made first, the others for the rows that are left.
  */
@@ -29,7 +30,7 @@
 
 typedef struct RowsMorsel {
     const ScanFile *file;
-    uint64_t from, to;
+    uint64_t from, to; /* bytes, or of the format's parts that one */
     bool whole;
 } RowsMorsel;
 
@@ -114,6 +115,25 @@ static uint64_t part_bytes(const RowsSource *s)
     return MAX(MIN(wanted, ROWS_PART_BYTES), ROWS_PART_BYTES_MIN);
 }
 
+/* The format knows where its files can be cut. */
+static int open_parts(RowsSource *s, MemArena *arena)
+{
+    const PlanScan *scan = &s->source.node->scan;
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < scan->n_files; i++)
+        n += s->format->n_parts(scan->files[i].source);
+    if (n > UINT32_MAX)
+        return -EOVERFLOW;
+    s->morsels = mem_arena_new_array(arena, RowsMorsel, n + 1);
+    if (!s->morsels)
+        return mem_arena_error(arena);
+    for (uint32_t i = 0; i < scan->n_files; i++)
+        for (uint32_t k = 0; k < s->format->n_parts(scan->files[i].source); k++)
+            s->morsels[s->n_morsels++] = (RowsMorsel){&scan->files[i], k, k + 1, false};
+    return 0;
+}
+
 static int open_morsels(RowsSource *s, MemArena *arena)
 {
     const PlanScan *scan = &s->source.node->scan;
@@ -151,7 +171,7 @@ static int rows_open(Source *source)
     if (r == 0)
         r = open_columns(s, arena);
     if (r == 0)
-        r = open_morsels(s, arena);
+        r = s->format->n_parts ? open_parts(s, arena) : open_morsels(s, arena);
     return context_fail(source->context, &worker, r, "scan");
 }
 
@@ -274,17 +294,22 @@ static int begin_morsel(RowsSource *s, RowsLocal *l, Worker *worker)
     _cleanup_(file_unrefp) IoFile *file = NULL;
     const RowsMorsel *m = l->morsel;
     RowWindow window = {.path = m->file->path, .is_first = m->from == 0};
+    uint64_t n_bytes = m->to - m->from;
     int r = io_file_open(s->info->io, m->file->path, &file, &worker->error);
 
     if (r != 0)
         return r;
-    r = m->whole ? read_whole(s, l, file, &window) : read_part(s, l, file, &window);
+    if (s->format->n_parts)
+        r = s->format->begin_part(l->reader, file, m->file->source, (uint32_t)m->from, &n_bytes,
+                                  &worker->error);
+    else
+        r = m->whole ? read_whole(s, l, file, &window) : read_part(s, l, file, &window);
     if (r != 0)
         return read_failed(m, r, &worker->error);
-    atomic_fetch_add(&s->source.context->progress->bytes_scanned, m->to - m->from);
+    atomic_fetch_add(&s->source.context->progress->bytes_scanned, n_bytes);
     if (worker->metrics)
-        worker->metrics[s->source.node->id].bytes += m->to - m->from;
-    return s->format->begin(l->reader, &window, &worker->error);
+        worker->metrics[s->source.node->id].bytes += n_bytes;
+    return s->format->n_parts ? 0 : s->format->begin(l->reader, &window, &worker->error);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

@@ -32,8 +32,13 @@ struct SourceFormat {
 const SourceFormat *source_format_find(const char *name);
 
 extern const SourceFormat source_format_parquet, source_format_csv, source_format_json,
-    source_format_text;
+    source_format_text, source_format_arrow;
 
+/* As SourceFormat.infer of a request with a schema: its columns, all nullable. */
+int source_given_columns(SourceLoad *load, SourceInfo *source);
+/* A column that is called @name and of @type; @unreadable is kept as it is. */
+int source_put_column(MemArena *arena, SourceColumn *column, const char *name, Type type,
+                      const char *unreadable);
 /* For formats: the number of @name among the columns of the source, from @hint on. */
 uint32_t source_column_number(const SourceInfo *source, const char *name, uint32_t hint);
 /* Partition columns of file @i into its map; formats call it when they make one. */

@@ -12,7 +12,8 @@
 /* Paths into files, files into partitions, and the format's part in between. */
 
 static const SourceFormat *const formats[] = {&source_format_parquet, &source_format_csv,
-                                              &source_format_json, &source_format_text};
+                                              &source_format_json, &source_format_text,
+                                              &source_format_arrow};
 
 const SourceFormat *source_format_find(const char *name)
 {
@@ -24,8 +25,8 @@ const SourceFormat *source_format_find(const char *name)
 
 static int no_format(const char *name, QueryError *error)
 {
-    static const char *const known[] = {"orc", "avro",  "delta", "csv",       "jdbc",
-                                        "xml", "arrow", "hive",  "binaryFile"};
+    static const char *const known[] = {"orc", "avro", "delta",     "jdbc",
+                                        "xml", "hive", "binaryFile"};
     int r;
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
@@ -165,6 +166,56 @@ static int add_files(SourceInfo *source, const IoList *list, const PartitionColu
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */
+
+int source_put_column(MemArena *arena, SourceColumn *s, const char *name, Type type,
+                      const char *unreadable)
+{
+    int r;
+
+    s->name = mem_arena_strndup(arena, name, strlen(name));
+    if (!s->name)
+        return mem_arena_error(arena);
+    r = type_copy(arena, type, &s->type);
+    if (r != 0)
+        return r;
+    s->nullable = true;
+    s->readable = unreadable == NULL;
+    s->unreadable = unreadable;
+    return 0;
+}
+
+int source_given_columns(SourceLoad *load, SourceInfo *source)
+{
+    const SourceRequest *request = source->request;
+
+    source->columns = mem_arena_new_array(load->arena, SourceColumn, request->n_schema + 1);
+    if (!source->columns)
+        return mem_arena_error(load->arena);
+    for (uint32_t i = 0; i < request->n_schema; i++) {
+        int r = source_put_column(load->arena, &source->columns[source->n_columns++],
+                                  request->schema[i].name, request->schema[i].type, NULL);
+
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static bool same_name(const SourceRequest *request, const char *a, const char *b)
+{
+    return request->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+}
+
+uint32_t source_column_number(const SourceInfo *source, const char *name, uint32_t hint)
+{
+    for (uint32_t i = hint; i < source->n_columns; i++)
+        if (same_name(source->request, source->columns[i].name, name))
+            return i;
+    for (uint32_t i = 0; i < MIN(hint, source->n_columns); i++)
+        if (same_name(source->request, source->columns[i].name, name))
+            return i;
+    return UINT32_MAX;
+}
 
 int source_find_column(const SourceInfo *source, const char *name, bool case_sensitive)
 {

@@ -26,23 +26,6 @@ static bool is_parquet(const char *path)
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
-static int put_column(MemArena *arena, SourceColumn *s, const char *name, Type type,
-                      const char *unreadable)
-{
-    int r;
-
-    s->name = mem_arena_strndup(arena, name, strlen(name));
-    if (!s->name)
-        return mem_arena_error(arena);
-    r = type_copy(arena, type, &s->type);
-    if (r != 0)
-        return r;
-    s->nullable = true;
-    s->readable = unreadable == NULL;
-    s->unreadable = unreadable;
-    return 0;
-}
-
 static bool same_name(const SourceInfo *source, const char *a, const char *b)
 {
     return source->request->case_sensitive ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
@@ -67,17 +50,6 @@ static int merge_column(SourceInfo *source, SourceColumn *s, const ParquetColumn
         return cannot_merge(source, file, s->name, error);
     s->type.precision = MAX(s->type.precision, c->type.precision);
     return 0;
-}
-
-uint32_t source_column_number(const SourceInfo *source, const char *name, uint32_t hint)
-{
-    for (uint32_t i = hint; i < source->n_columns; i++)
-        if (same_name(source, source->columns[i].name, name))
-            return i;
-    for (uint32_t i = 0; i < MIN(hint, source->n_columns); i++)
-        if (same_name(source, source->columns[i].name, name))
-            return i;
-    return UINT32_MAX;
 }
 
 /* All columns of @file that are not there yet, at the end. */
@@ -107,29 +79,12 @@ static int merge_file(SourceLoad *load, SourceInfo *source, uint32_t file, uint3
         if (at != UINT32_MAX)
             r = merge_column(source, &source->columns[at], c, file, load->error);
         else
-            r = put_column(load->arena, &source->columns[source->n_columns++], c->name, c->type,
-                           c->unreadable);
+            r = source_put_column(load->arena, &source->columns[source->n_columns++], c->name,
+                                  c->type, c->unreadable);
         if (source->n_columns > PARQUET_COLUMNS_MAX)
             return cannot_merge(source, file, c->name, load->error);
     }
     return r;
-}
-
-static int given_columns(SourceLoad *load, SourceInfo *source)
-{
-    const SourceRequest *request = source->request;
-
-    source->columns = mem_arena_new_array(load->arena, SourceColumn, request->n_schema + 1);
-    if (!source->columns)
-        return mem_arena_error(load->arena);
-    for (uint32_t i = 0; i < request->n_schema; i++) {
-        int r = put_column(load->arena, &source->columns[source->n_columns++],
-                           request->schema[i].name, request->schema[i].type, NULL);
-
-        if (r != 0)
-            return r;
-    }
-    return 0;
 }
 
 static int parquet_infer(SourceLoad *load, SourceInfo *source)
@@ -140,7 +95,7 @@ static int parquet_infer(SourceLoad *load, SourceInfo *source)
     int r = 0;
 
     if (request->schema)
-        return given_columns(load, source);
+        return source_given_columns(load, source);
     for (uint32_t i = 0; r == 0 && i < (merge ? source->n_files : 1); i++)
         r = merge_file(load, source, i, &n_room);
     return r;

@@ -3,13 +3,15 @@
 
 /*
  * Formats that are read as a stream of rows, behind one table. A reader belongs to one worker. It
- * gets windows of text that hold whole records, cuts them into batches of up to VEC_ROWS_MAX rows,
- * and makes values only of the columns and rows that are asked for.
+ * gets windows of text that hold whole records, or the number of a part that it reads itself, cuts
+ * them into batches of up to VEC_ROWS_MAX rows, and makes values only of the columns and rows that
+ * are asked for.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exec/io/io.h"
 #include "exec/memory/memory.h"
 #include "exec/memory/query_error.h"
 #include "exec/vec/vector.h"
@@ -39,8 +41,13 @@ typedef struct RowWindow {
 
 typedef struct RowFormat {
     const char *name; /* "csv" */
-    /* May a file be cut at line ends? */
+    /* Of text: may a file be cut at line ends? */
     bool (*can_split)(const void *state);
+    /* Of files that say themselves where their parts are, in place of can_split() and begin():
+     * ScanFile.source has that many, and one is begun. Return: as next(). */
+    uint32_t (*n_parts)(const void *source);
+    int (*begin_part)(void *reader, IoFile *file, const void *source, uint32_t part,
+                      uint64_t *ret_bytes, QueryError *error);
     /* Return: 0; -ENOMEM; MEM_E_*. */
     int (*reader_new)(const RowRequest *request, void **ret_reader);
     void (*reader_free)(void *reader);
