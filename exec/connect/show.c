@@ -222,10 +222,11 @@ static void print_more(const ShowTable *t, FILE *out)
         fprintf(out, "only showing top %u %s", t->n_wanted, t->n_wanted == 1 ? "row" : "rows");
 }
 
-static Shown header(const ShowTable *t, uint32_t column, int32_t truncate)
+/* Names are never cut. */
+static Shown header(const ShowTable *t, uint32_t column)
 {
     const char *name = t->fields[column].name;
-    return shown(name, (uint32_t)strlen(name), truncate);
+    return shown(name, (uint32_t)strlen(name), 0);
 }
 
 static Shown cell(const ShowTable *t, uint32_t row, uint32_t column, int32_t truncate)
@@ -240,7 +241,7 @@ static void print_horizontal(const ShowTable *t, uint32_t n_rows, int32_t trunca
     if (!widths)
         return;
     for (uint32_t i = 0; i < t->n_columns; i++) {
-        widths[i] = MAX(header(t, i, truncate).width, 3u);
+        widths[i] = MAX(header(t, i).width, 3u);
         for (uint32_t row = 0; row < n_rows; row++) {
             uint32_t width = cell(t, row, i, truncate).width;
             widths[i] = MAX(widths[i], width);
@@ -249,7 +250,7 @@ static void print_horizontal(const ShowTable *t, uint32_t n_rows, int32_t trunca
     print_line(widths, t->n_columns, out);
     fputc('|', out);
     for (uint32_t i = 0; i < t->n_columns; i++) {
-        Shown s = header(t, i, truncate);
+        Shown s = header(t, i);
         print_padded(&s, widths[i], truncate > 0, out);
         fputc('|', out);
     }
@@ -272,7 +273,7 @@ static void print_vertical(const ShowTable *t, uint32_t n_rows, int32_t truncate
 {
     uint32_t name_width = 3, data_width = 3;
     for (uint32_t i = 0; i < t->n_columns; i++) {
-        uint32_t width = header(t, i, truncate).width;
+        uint32_t width = header(t, i).width;
         name_width = MAX(name_width, width);
         for (uint32_t row = 0; row < n_rows; row++) {
             width = cell(t, row, i, truncate).width;
@@ -286,7 +287,7 @@ static void print_vertical(const ShowTable *t, uint32_t n_rows, int32_t truncate
             fputc('-', out);
         fputc('\n', out);
         for (uint32_t i = 0; i < t->n_columns; i++) {
-            Shown s = header(t, i, truncate);
+            Shown s = header(t, i);
             fputc(' ', out);
             print_padded(&s, name_width, false, out);
             fputs(" | ", out);
@@ -337,7 +338,7 @@ void show_table_print_html(const ShowTable *t, int32_t truncate, FILE *out)
     uint32_t n_rows = MIN(t->n_rows, t->n_wanted);
     fputs("<table border='1'>\n<tr>", out);
     for (uint32_t i = 0; i < t->n_columns; i++) {
-        Shown s = header(t, i, truncate);
+        Shown s = header(t, i);
         fputs("<th>", out);
         print_html(&s, out);
         fputs("</th>", out);

@@ -339,6 +339,11 @@ static int do_to_text(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_to_text(c, c->types[0], &args[0], &ret->value.s);
 }
 
+static int do_show_text(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    return nested_to_show_text(c, c->types[0], &args[0], &ret->value.s);
+}
+
 /* ---- the loop ---- */
 
 typedef struct NestedAux {
@@ -420,6 +425,8 @@ static NestedRowFunction own_function(FunctionId id, bool *ret_nulls)
         return do_unkey;
     case FN_COLLECTED:
         return do_collected;
+    case FN_SHOW_TEXT:
+        return do_show_text;
     default:
         return NULL;
     }

@@ -64,6 +64,8 @@ void nested_sort(Type type, NestedItem *items, NestedItem *scratch, uint32_t n, 
 
 /* Text of a value as CAST to STRING writes it. */
 int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret);
+/* As show() writes it. */
+int nested_to_show_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret);
 
 /* The evaluators of the files. NULL: not theirs. */
 NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls);

@@ -3,12 +3,16 @@
 
 #include <errno.h>
 
-/* [1, null], {1, a}, {k -> v}: nested values as CAST to STRING writes them. */
+/*
+ * [1, null], {1, a}, {k -> v}: nested values as CAST to STRING writes them. show() writes NULL, and
+ * bytes as [61 62].
+ */
 
 /* Measures when @at is NULL. */
 typedef struct TextOut {
     char *at;
     uint64_t n;
+    bool show;
 } TextOut;
 
 static void put(TextOut *out, const char *text, size_t n)
@@ -19,6 +23,18 @@ static void put(TextOut *out, const char *text, size_t n)
 }
 
 static void put_item(TextOut *out, Type type, const NestedItem *item);
+
+static void put_hex(TextOut *out, const VecString *bytes)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const uint8_t *at = (const uint8_t *)vec_string_data(bytes);
+    put(out, "[", 1);
+    for (uint32_t i = 0; i < bytes->length; i++) {
+        char pair[3] = {' ', digits[at[i] >> 4], digits[at[i] & 15]};
+        put(out, i > 0 ? pair : pair + 1, i > 0 ? 3 : 2);
+    }
+    put(out, "]", 1);
+}
 
 static void put_array(TextOut *out, Type element, const VecString *array)
 {
@@ -68,7 +84,7 @@ static void put_item(TextOut *out, Type type, const NestedItem *item)
 {
     char buf[96];
     if (item->is_null) {
-        put(out, "null", 4);
+        put(out, out->show ? "NULL" : "null", 4);
         return;
     }
     switch (type.kind) {
@@ -81,8 +97,13 @@ static void put_item(TextOut *out, Type type, const NestedItem *item)
     case TYPE_STRUCT:
         put_struct(out, type, &item->value.s);
         break;
-    case TYPE_STRING:
     case TYPE_BINARY:
+        if (out->show) {
+            put_hex(out, &item->value.s);
+            break;
+        }
+        _fallthrough_;
+    case TYPE_STRING:
         put(out, vec_string_data(&item->value.s), item->value.s.length);
         break;
     default:
@@ -90,9 +111,9 @@ static void put_item(TextOut *out, Type type, const NestedItem *item)
     }
 }
 
-int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret)
+static int write_text(NestedCall *c, Type type, const NestedItem *value, bool show, VecString *ret)
 {
-    TextOut measure = {0}, out = {0};
+    TextOut measure = {.show = show}, out = {.show = show};
     put_item(&measure, type, value);
     if (measure.n > INT32_MAX)
         return -EMSGSIZE;
@@ -102,4 +123,14 @@ int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString 
     put_item(&out, type, value);
     *ret = vec_string(out.at, (uint32_t)out.n);
     return 0;
+}
+
+int nested_to_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret)
+{
+    return write_text(c, type, value, false, ret);
+}
+
+int nested_to_show_text(NestedCall *c, Type type, const NestedItem *value, VecString *ret)
+{
+    return write_text(c, type, value, true, ret);
 }

@@ -219,16 +219,30 @@ static bool on_the_wall(Binder *b, Type type, Type *ret)
     return true;
 }
 
+/* Text shows instants in the session's zone. */
+static Expr *instants_on_the_wall(Binder *b, Expr *e)
+{
+    Type wall;
+    if (!e || !type_contains(e->type, TYPE_TIMESTAMP) ||
+        (b->context->zone_is_fixed && b->context->zone_usec == 0))
+        return e;
+    return on_the_wall(b, e->type, &wall) ? cast_step(b, e, wall, false) : NULL;
+}
+
+Expr *bind_show_text(Binder *b, Expr *e)
+{
+    if (!e || (e->type.kind != TYPE_BINARY && !type_is_nested(e->type)))
+        return e ? bind_cast_to(b, e, TYPE(STRING)) : NULL;
+    e = instants_on_the_wall(b, e);
+    return e ? bind_make_call(b, FN_SHOW_TEXT, TYPE(STRING), e->nullable, &e, 1) : NULL;
+}
+
 Expr *bind_cast_nested(Binder *b, Expr *e, Type type, bool try_cast)
 {
-    /* Text shows instants in the session's zone. */
-    if (type.kind == TYPE_STRING && type_contains(e->type, TYPE_TIMESTAMP) &&
-        (!b->context->zone_is_fixed || b->context->zone_usec != 0)) {
-        Type wall;
-        e = on_the_wall(b, e->type, &wall) ? cast_step(b, e, wall, false) : NULL;
-        if (!e)
-            return NULL;
-    }
+    if (type.kind == TYPE_STRING)
+        e = instants_on_the_wall(b, e);
+    if (!e)
+        return NULL;
     if (type.kind == TYPE_STRING || e->type.kind == TYPE_NULL || type_same_bytes(e->type, type))
         return bind_check(b, expr_cast(b->arena, e, type, false));
     switch (type.kind) {

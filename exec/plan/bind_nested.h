@@ -67,6 +67,8 @@ Expr *bind_nested_call(Binder *b, Scope *scope, const UExpr *e);
 bool function_is_nested_for(const char *name, Expr *const *args, uint32_t n);
 Expr *bind_nested_overload(Binder *b, const UExpr *e, Expr **args, uint32_t n);
 
+/* A column as show() writes it. */
+Expr *bind_show_text(Binder *b, Expr *e);
 /* A call with the nullability given. */
 Expr *bind_make_call(Binder *b, FunctionId id, Type type, bool nullable, Expr *const *args,
                      uint32_t n);
