@@ -272,6 +272,10 @@ enum {
 };
 
 enum {
+    SPARK_CHECKPOINT_COMMAND_RESULT_RELATION = 1, /* CachedRemoteRelation */
+};
+
+enum {
     SPARK_OBSERVED_METRICS_NAME = 1,           /* string */
     SPARK_OBSERVED_METRICS_VALUES = 2,         /* Literal[] */
     SPARK_OBSERVED_METRICS_KEYS = 3,           /* string[] */

@@ -225,14 +225,76 @@ static int analyze_with_plan(Query *q, uint32_t number, ProtoReader r, ProtoWrit
     return 0;
 }
 
-/* Nothing is cached beyond files, so persisting is remembered by nobody. */
-static int put_storage_level(ProtoWriter *w)
+/* ---- persist ---- */
+
+static PersistLevel decode_level(Query *q, ProtoReader r)
+{
+    PersistLevel level = {0};
+    ProtoField f;
+    while (decode_next(&q->decoder, &r, &f) > 0) {
+        if (f.number == SPARK_STORAGE_LEVEL_USE_DISK)
+            level.disk = proto_bool(f.value);
+        else if (f.number == SPARK_STORAGE_LEVEL_USE_MEMORY)
+            level.memory = proto_bool(f.value);
+        else if (f.number == SPARK_STORAGE_LEVEL_USE_OFF_HEAP)
+            level.off_heap = proto_bool(f.value);
+        else if (f.number == SPARK_STORAGE_LEVEL_DESERIALIZED)
+            level.deserialized = proto_bool(f.value);
+        else if (f.number == SPARK_STORAGE_LEVEL_REPLICATION)
+            level.replication = proto_int32(f.value);
+    }
+    return level;
+}
+
+static void put_level(ProtoWriter *w, PersistLevel level)
 {
     proto_begin(w, SPARK_ANALYZED_GET_STORAGE_LEVEL);
     proto_begin(w, SPARK_ANALYZED_GET_STORAGE_LEVEL_STORAGE_LEVEL);
-    proto_put_int64(w, SPARK_STORAGE_LEVEL_REPLICATION, 1);
+    proto_put_bool(w, SPARK_STORAGE_LEVEL_USE_DISK, level.disk);
+    proto_put_bool(w, SPARK_STORAGE_LEVEL_USE_MEMORY, level.memory);
+    proto_put_bool(w, SPARK_STORAGE_LEVEL_USE_OFF_HEAP, level.off_heap);
+    proto_put_bool(w, SPARK_STORAGE_LEVEL_DESERIALIZED, level.deserialized);
+    proto_put_int64(w, SPARK_STORAGE_LEVEL_REPLICATION, level.replication);
     proto_end(w);
     proto_end(w);
+}
+
+/* All three have the relation in field 1. */
+static int analyze_persist(Query *q, uint32_t number, ProtoReader r, ProtoWriter *w)
+{
+    PersistTable *table = q->session->persist;
+    PersistLevel level = {.disk = true, .memory = true, .deserialized = true, .replication = 1};
+    uint64_t key = 0;
+    bool found = false;
+    ProtoField f;
+    while (decode_next(&q->decoder, &r, &f) > 0) {
+        ProtoReader inner;
+        if (f.number == SPARK_ANALYZE_PERSIST_RELATION && f.wire == PROTO_WIRE_BYTES) {
+            key = persist_key(f.bytes.data, f.bytes.n_bytes);
+            found = true;
+        } else if (number == SPARK_ANALYZE_PERSIST &&
+                   f.number == SPARK_ANALYZE_PERSIST_STORAGE_LEVEL &&
+                   decode_enter(&q->decoder, &r, &f, &inner)) {
+            level = decode_level(q, inner);
+        }
+    }
+    if (!found)
+        decode_malformed(&q->decoder);
+    if (q->builder.result != 0)
+        return query_result(q, q->builder.result);
+    if (number == SPARK_ANALYZE_PERSIST) {
+        int result = persist_add(table, key, level);
+        if (result < 0 && result != -ENOSPC)
+            return result;
+        proto_put_empty(w, SPARK_ANALYZED_PERSIST);
+    } else if (number == SPARK_ANALYZE_UNPERSIST) {
+        persist_remove(table, key);
+        proto_put_empty(w, SPARK_ANALYZED_UNPERSIST);
+    } else {
+        if (!persist_find(table, key, &level))
+            level = (PersistLevel){.replication = 1};
+        put_level(w, level);
+    }
     return 0;
 }
 
@@ -259,13 +321,9 @@ static int analyze_one(Query *q, uint32_t number, ProtoReader r, ProtoWriter *w)
     case SPARK_ANALYZE_SAME_SEMANTICS:
         return analyze_same_semantics(q, r, w);
     case SPARK_ANALYZE_PERSIST:
-        proto_put_empty(w, SPARK_ANALYZED_PERSIST);
-        return 0;
     case SPARK_ANALYZE_UNPERSIST:
-        proto_put_empty(w, SPARK_ANALYZED_UNPERSIST);
-        return 0;
     case SPARK_ANALYZE_GET_STORAGE_LEVEL:
-        return put_storage_level(w);
+        return analyze_persist(q, number, r, w);
     default:
         decode_unsupported(&q->decoder, "this question of AnalyzePlan");
         return query_result(q, q->builder.result);

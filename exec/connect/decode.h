@@ -21,6 +21,23 @@ typedef struct DecodeReference {
     URel *rel;
 } DecodeReference;
 
+typedef struct DecodeList {
+    void **items;
+    uint32_t n, capacity;
+} DecodeList;
+
+/* df.observe(): aggregates over what @input gives. */
+typedef struct DecodeObservation {
+    const char *name;
+    URel *input;
+    DecodeList metrics; /* UExpr * */
+} DecodeObservation;
+
+/* A checkpoint is a view of this name; no identifier of SQL begins so. */
+#define DECODE_REMOTE_PREFIX "\001checkpoint."
+#define DECODE_REMOTE_ID_MAX 64u
+#define DECODE_REMOTE_NAME_MAX 96u
+
 typedef struct Decoder {
     UBuilder *b;
     /* The last SQL text inside, and how many there were: positions mean something for one only. */
@@ -29,6 +46,7 @@ typedef struct Decoder {
     uint32_t n_sql_texts;
     DecodeReference *references; /* WithRelations: plans that subquery expressions name */
     uint32_t n_references;
+    DecodeList observations; /* DecodeObservation * */
 } Decoder;
 
 /* @r stands in the message. Return: NULL after a failure, which the builder has. */
@@ -43,6 +61,14 @@ UExpr *decode_update_fields(Decoder *d, ProtoReader r);
 /* decode_statistic.c */
 URel *decode_corr(Decoder *d, ProtoReader r, bool covariance);
 URel *decode_approx_quantile(Decoder *d, ProtoReader r);
+/* decode_frame.c */
+URel *decode_table_function(Decoder *d, ProtoReader r);
+URel *decode_collect_metrics(Decoder *d, ProtoReader r);
+URel *decode_transpose(Decoder *d, ProtoReader r);
+URel *decode_cached_remote(Decoder *d, ProtoReader r);
+UExpr *decode_regex(Decoder *d, ProtoReader r);
+/* A CachedRemoteRelation: the name of its view. */
+bool decode_remote_id(Decoder *d, ProtoReader r, char ret[static DECODE_REMOTE_NAME_MAX]);
 /* decode_window.c */
 UExpr *decode_window(Decoder *d, ProtoReader r);
 /* A SortOrder message (decode_relation.c). */
@@ -76,8 +102,4 @@ bool decode_enter(Decoder *d, const ProtoReader *r, const ProtoField *field,
 /* A string field, checked and copied with a NUL. */
 char *decode_string(Decoder *d, const ProtoField *field);
 
-typedef struct DecodeList {
-    void **items;
-    uint32_t n, capacity;
-} DecodeList;
 bool decode_add(Decoder *d, DecodeList *list, void *item);

@@ -406,8 +406,6 @@ static UExpr *decode_child(Decoder *d, ProtoReader r, uint32_t number)
 static const char *refused_name(uint32_t number)
 {
     switch (number) {
-    case SPARK_EXPRESSION_UNRESOLVED_REGEX:
-        return "columns by regular expression (UnresolvedRegex)";
     case SPARK_EXPRESSION_COMMON_INLINE_USER_DEFINED_FUNCTION:
     case SPARK_EXPRESSION_TYPED_AGGREGATE_EXPRESSION:
         return "user-defined functions (CommonInlineUserDefinedFunction)";
@@ -465,6 +463,8 @@ UExpr *decode_expression(Decoder *d, ProtoReader r)
             return decode_lambda_variable(d, inner);
         case SPARK_EXPRESSION_UPDATE_FIELDS:
             return decode_update_fields(d, inner);
+        case SPARK_EXPRESSION_UNRESOLVED_REGEX:
+            return decode_regex(d, inner);
         default:
             return decode_unsupported(d, refused_name(f.number));
         }

@@ -1010,7 +1010,6 @@ static const char *refused_name(uint32_t number)
         const char *name;
     } names[] = {
         {SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
-        {SPARK_RELATION_COLLECT_METRICS, "observe() (CollectMetrics)"},
         {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
         {SPARK_RELATION_GROUP_MAP, "applyInPandas() (GroupMap)"},
         {SPARK_RELATION_CO_GROUP_MAP, "cogroup() (CoGroupMap)"},
@@ -1018,9 +1017,6 @@ static const char *refused_name(uint32_t number)
         {SPARK_RELATION_CACHED_LOCAL_RELATION, "cached data (CachedLocalRelation)"},
         {SPARK_RELATION_CHUNKED_CACHED_LOCAL_RELATION, "cached data (ChunkedCachedLocalRelation)"},
         {SPARK_RELATION_AS_OF_JOIN, "as-of joins (AsOfJoin)"},
-        {SPARK_RELATION_TRANSPOSE, "transpose() (Transpose)"},
-        {SPARK_RELATION_UNRESOLVED_TABLE_VALUED_FUNCTION,
-         "table functions (UnresolvedTableValuedFunction)"},
         {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
         {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
         {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
@@ -1102,6 +1098,14 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_to_schema(d, r);
     case SPARK_RELATION_WITH_RELATIONS:
         return decode_with_relations(d, r);
+    case SPARK_RELATION_UNRESOLVED_TABLE_VALUED_FUNCTION:
+        return decode_table_function(d, r);
+    case SPARK_RELATION_COLLECT_METRICS:
+        return decode_collect_metrics(d, r);
+    case SPARK_RELATION_TRANSPOSE:
+        return decode_transpose(d, r);
+    case SPARK_RELATION_CACHED_REMOTE_RELATION:
+        return decode_cached_remote(d, r);
     case SPARK_RELATION_HINT:
     case SPARK_RELATION_REPARTITION:
     case SPARK_RELATION_REPARTITION_BY_EXPRESSION:

@@ -29,52 +29,56 @@ typedef struct Collected {
     uint32_t n, max;
 } Collected;
 
+int query_literal(MemArena *arena, const Vector *v, uint32_t row, Literal *ret)
+{
+    uint32_t at = vec_index(v, row);
+    *ret = (Literal){.is_null = vec_row_is_null(v, row)};
+    if (ret->is_null)
+        return 0;
+    switch (v->phys) {
+    case PHYS_BOOL:
+        ret->b = ((const uint8_t *)v->values)[at];
+        break;
+    case PHYS_I8:
+        ret->i = ((const int8_t *)v->values)[at];
+        break;
+    case PHYS_I16:
+        ret->i = ((const int16_t *)v->values)[at];
+        break;
+    case PHYS_I32:
+        ret->i = ((const int32_t *)v->values)[at];
+        break;
+    case PHYS_I64:
+        ret->i = ((const int64_t *)v->values)[at];
+        break;
+    case PHYS_I128:
+        memcpy(&ret->i128, (const char *)v->values + 16 * (size_t)at, 16);
+        break;
+    case PHYS_F32:
+        ret->d = ((const float *)v->values)[at];
+        break;
+    case PHYS_F64:
+        ret->d = ((const double *)v->values)[at];
+        break;
+    default: {
+        const VecString *s = &((const VecString *)v->values)[at];
+        char *copy = mem_arena_strndup(arena, vec_string_data(s), s->length);
+        if (!copy)
+            return mem_arena_error(arena);
+        ret->s = vec_string(copy, s->length);
+    }
+    }
+    return 0;
+}
+
 static int collect_batch(void *userdata, const Batch *batch, QueryError *error)
 {
     Collected *c = userdata;
-    const Vector *v = &batch->columns[0];
-    for (uint32_t i = 0; i < batch->n_selected && c->n < c->max; i++) {
-        uint32_t row = batch->sel ? batch->sel[i] : i;
-        uint32_t at = v->encoding == VEC_CONST ? 0 : v->encoding == VEC_DICT ? v->codes[row] : row;
-        Literal *l = &c->values[c->n++];
-        *l = (Literal){.is_null = vec_row_is_null(v, row)};
-        if (l->is_null)
-            continue;
-        switch (v->phys) {
-        case PHYS_BOOL:
-            l->b = ((const uint8_t *)v->values)[at];
-            break;
-        case PHYS_I8:
-            l->i = ((const int8_t *)v->values)[at];
-            break;
-        case PHYS_I16:
-            l->i = ((const int16_t *)v->values)[at];
-            break;
-        case PHYS_I32:
-            l->i = ((const int32_t *)v->values)[at];
-            break;
-        case PHYS_I64:
-            l->i = ((const int64_t *)v->values)[at];
-            break;
-        case PHYS_I128:
-            memcpy(&l->i128, (const char *)v->values + 16 * (size_t)at, 16);
-            break;
-        case PHYS_F32:
-            l->d = ((const float *)v->values)[at];
-            break;
-        case PHYS_F64:
-            l->d = ((const double *)v->values)[at];
-            break;
-        default: {
-            const VecString *s = &((const VecString *)v->values)[at];
-            char *copy = mem_arena_strndup(c->arena, vec_string_data(s), s->length);
-            if (!copy)
-                return mem_arena_error(c->arena);
-            l->s = vec_string(copy, s->length);
-        }
-        }
-    }
-    return 0;
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < batch->n_selected && c->n < c->max; i++)
+        r = query_literal(c->arena, &batch->columns[0], batch->sel ? batch->sel[i] : i,
+                          &c->values[c->n++]);
+    return r;
 }
 
 int query_collect(Query *q, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n)
@@ -413,7 +417,8 @@ int query_emit_metrics(Query *q, const PlanNode *plan)
     proto_begin(&w, SPARK_RESPONSE_METRICS);
     put_node_metrics(q, &w, plan, -1);
     proto_end(&w);
-    return query_emit(q, &w);
+    int r = query_emit(q, &w);
+    return r ? r : query_emit_observed(q);
 }
 
 int query_emit_plan(Query *q, PlanNode *bound, int64_t tail)
@@ -513,7 +518,8 @@ static int execute_show(Query *q, ProtoReader r, bool html)
         show_table_print(table, truncate, vertical, out);
     if (fclose(out) != 0)
         return -ENOMEM;
-    return emit_text(q, html ? "html_string" : "show_string", buf, n_buf);
+    result = emit_text(q, html ? "html_string" : "show_string", buf, n_buf);
+    return result ? result : query_emit_observed(q);
 }
 
 /* ---- a relation at the root ---- */

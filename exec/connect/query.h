@@ -4,6 +4,7 @@
 /* One operation from bytes to rows: its memory, its trees, its plan, its run. */
 
 #include "exec/connect/decode.h"
+#include "exec/connect/persist.h"
 #include "exec/connect/reply.h"
 #include "exec/connect/service.h"
 #include "exec/op/run.h"
@@ -14,7 +15,8 @@
 struct ServiceSession {
     ServiceHost host;
     PlanSession *plan;
-    ExecTeam *team; /* the threads of all its queries */
+    ExecTeam *team;        /* the threads of all its queries */
+    PersistTable *persist; /* what it was asked to cache */
 };
 
 typedef struct Query {
@@ -54,18 +56,45 @@ int query_run(Query *q, PlanNode *plan, ExecResult result, void *userdata,
 /* The same, into a sink of the caller's. */
 int query_run_sink(Query *q, PlanNode *plan, ExecSinkNew sink_new, void *userdata,
                    PlanNode **ret_optimised);
+/* observe.c: what df.observe() asked for; a run of its own each. */
+int query_emit_observed(Query *q);
+/* One value of a flat vector, in @arena. Return: 0; as mem_charge(). */
+int query_literal(MemArena *arena, const Vector *v, uint32_t row, Literal *ret);
+/* And then query_emit_observed(). */
 int query_emit_metrics(Query *q, const PlanNode *plan);
 /* Schema, batches, metrics of a bound plan. @tail as reply_writer_new(). */
 int query_emit_plan(Query *q, PlanNode *plan, int64_t tail);
 int query_emit(Query *q, ProtoWriter *w);
 /* A spark.connect.Relation as the root of a plan. */
 int query_execute_relation(Query *q, ProtoReader r);
+/* A tree in an arena of its own becomes a view; the arena is the session's afterwards. */
+typedef struct ViewBuilder {
+    MemArena *arena;
+    UBuilder builder;
+    Decoder decoder;
+    const PlanTable *table; /* NULL: a temporary view */
+} ViewBuilder;
+
+/* statement.c. Whoever opened it frees the arena, unless keeping took it (it is NULL then). */
+int view_builder_open(Query *q, ViewBuilder *v);
+int view_builder_keep(Query *q, ViewBuilder *v, const char *name, URel *tree, bool replace);
+/* checkpoint.c: CheckpointCommand, RemoveCachedRemoteRelationCommand. */
+int query_checkpoint(Query *q, ProtoReader r);
+int query_checkpoint_remove(Query *q, ProtoReader r);
 /* write.c: INSERT, INSERT OVERWRITE DIRECTORY, CREATE TABLE AS; a WriteOperation. */
 int query_write_statement(Query *q, const SqlStatement *statement);
 int query_write_operation(Query *q, ProtoReader r);
-/* A table of the session's, from its files: a view under @name. */
-int query_create_table(Query *q, const char *name, const char *format, const char *path,
-                       const UOption *options, uint32_t n_options);
+/* table.c: the session's catalogue. CREATE TABLE by columns or AS query. */
+int query_create_table(Query *q, const SqlStatement *statement);
+/* Also of a view. */
+int query_drop_table(Query *q, const char *name, bool if_exists);
+int query_truncate_table(Query *q, URel *target);
+bool query_has_database(Query *q, const char *name);
+int query_create_database(Query *q, const char *name, bool if_not_exists);
+int query_drop_database(Query *q, const char *name, bool if_exists);
+/* Their errors. Return: QUERY_E_FAILED. */
+int query_no_table(Query *q, const char *name);
+int query_no_database(Query *q, const char *name);
 /* A spark.connect.Command. */
 int query_execute_command(Query *q, ProtoReader r);
 /* A Catalog message; @ret_relation as below. */

@@ -20,6 +20,11 @@ int service_session_new(const ServiceHost *host, ServiceSession **ret_session)
     int r = plan_session_new(host->pool, &s->plan);
     if (r == 0)
         r = exec_team_new(&s->team);
+    s->persist = r == 0 ? persist_table_new() : NULL;
+    if (r == 0 && !s->persist) {
+        (void)exec_team_free(s->team);
+        r = -ENOMEM;
+    }
     if (r < 0) {
         plan_session_free(s->plan);
         free(s);
@@ -34,6 +39,7 @@ ServiceSession *service_session_free(ServiceSession *session)
     if (!session)
         return NULL;
     (void)exec_team_free(session->team);
+    persist_table_free(session->persist);
     plan_session_free(session->plan);
     free(session);
     return NULL;

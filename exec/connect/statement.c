@@ -73,7 +73,7 @@ static int each_view(void *userdata, const char *name)
     ShowTables *s = userdata;
     static const char prefix[] = "global_temp.";
     bool global = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
-    if (name[0] == PLAN_VARIABLE_PREFIX[0])
+    if (plan_name_is_hidden(name))
         return 0;
     if (global)
         name += sizeof(prefix) - 1;
@@ -233,14 +233,7 @@ static int run_explain(Query *q, const SqlStatement *s, ProtoWriter *w)
 
 /* ---- views ---- */
 
-/* A tree in an arena of its own becomes a view; the arena is the session's afterwards. */
-typedef struct ViewBuilder {
-    MemArena *arena;
-    UBuilder builder;
-    Decoder decoder;
-} ViewBuilder;
-
-static int view_builder_open(Query *q, ViewBuilder *v)
+int view_builder_open(Query *q, ViewBuilder *v)
 {
     *v = (ViewBuilder){0};
     int r = mem_arena_new(plan_session_pool(q->session->plan), "view", &v->arena);
@@ -252,12 +245,13 @@ static int view_builder_open(Query *q, ViewBuilder *v)
 }
 
 /* Looks at the tree once, so that a view of something that does not exist is refused here. */
-static int create_view(Query *q, ViewBuilder *v, const char *name, URel *tree, bool replace)
+int view_builder_keep(Query *q, ViewBuilder *v, const char *name, URel *tree, bool replace)
 {
     PlanNode *plan;
     int r = query_bind(q, tree, &plan);
     if (r == 0)
-        r = plan_session_create_view(q->session->plan, name, tree, v->arena, replace, q->error);
+        r = plan_session_create_table(q->session->plan, name, tree, v->table, v->arena, replace,
+                                      q->error);
     if (r == 0) {
         v->arena = NULL;
         q->flags |= DATA_FLAG_REPLAY;
@@ -282,57 +276,20 @@ static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
     SqlStatement own;
     r = query_result(
         q, sql_parse_statement(&v.builder, q->decoder.sql_text, q->decoder.n_sql_text, NULL, &own));
+    static const PlanTable catalogued = {.is_view = true};
+    v.table = s->temporary ? NULL : &catalogued;
     if (r == 0)
-        r = create_view(q, &v, own.name, own.query, own.replace);
+        r = view_builder_keep(q, &v, own.name, own.query, own.replace);
     if (v.arena)
         mem_arena_free(v.arena);
     TextTable none = {.q = q};
     return r ? r : table_put(&none, w);
 }
 
-int query_create_table(Query *q, const char *name, const char *format, const char *path,
-                       const UOption *options, uint32_t n_options)
-{
-    ViewBuilder v;
-    int r = view_builder_open(q, &v);
-    if (r != 0)
-        return r;
-    UBuilder *b = &v.builder;
-    URel *rel = urel_new(b, UREL_FILES);
-    if (rel) {
-        const char *own = ubuilder_strndup(b, path, strlen(path));
-        rel->format = ubuilder_strndup(b, format, strlen(format));
-        rel->paths = ubuilder_dup(b, &own, 1, sizeof(own));
-        rel->n_paths = 1;
-        rel->options = ubuilder_alloc(b, n_options + 1, sizeof(UOption));
-        for (uint32_t i = 0; rel->options && i < n_options; i++) {
-            rel->options[i].key = ubuilder_strndup(b, options[i].key, strlen(options[i].key));
-            rel->options[i].value = ubuilder_strndup(b, options[i].value, strlen(options[i].value));
-        }
-        rel->n_options = n_options;
-        rel = urel_seal(b, rel);
-    }
-    r = rel && b->result == 0 ? create_view(q, &v, name, rel, q->operation->replay)
-                              : query_result(q, b->result);
-    if (v.arena)
-        mem_arena_free(v.arena);
-    return r;
-}
-
 static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
-    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists) {
-        char name[140];
-        snprintf(name, sizeof(name), "`spark_catalog`.`default`.`%.100s`", s->name);
-        query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
-                        "The table or view %s cannot be found. Verify the spelling and correctness "
-                        "of the schema and catalog. To tolerate the error on drop use DROP VIEW IF "
-                        "EXISTS or DROP TABLE IF EXISTS.",
-                        name);
-        query_error_parameters(q->error, "relationName", name, "searchPath",
-                               "[`spark_catalog`.`default`]", NULL);
-        return QUERY_E_FAILED;
-    }
+    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists)
+        return query_no_table(q, s->name);
     q->flags |= DATA_FLAG_REPLAY;
     TextTable none = {.q = q};
     return table_put(&none, w);
@@ -393,7 +350,7 @@ static int keep_variable(Query *q, const char *full, const char *name, Type type
         rel->n_exprs = 1;
         rel = rel->exprs ? urel_seal(b, rel) : NULL;
     }
-    r = rel ? create_view(q, &v, full, rel, replace) : query_result(q, b->result);
+    r = rel ? view_builder_keep(q, &v, full, rel, replace) : query_result(q, b->result);
     if (v.arena)
         mem_arena_free(v.arena);
     return r;
@@ -443,6 +400,28 @@ static int run_variable(Query *q, const SqlStatement *s, ProtoWriter *w)
     return r ? r : table_put(&none, w);
 }
 
+/* Statements without rows. */
+static int run_effect(Query *q, const SqlStatement *s)
+{
+    switch (s->kind) {
+    case SQL_INSERT:
+    case SQL_WRITE_DIRECTORY:
+        return query_write_statement(q, s);
+    case SQL_CREATE_TABLE:
+        return query_create_table(q, s);
+    case SQL_DROP_TABLE:
+        return query_drop_table(q, s->name, s->if_exists);
+    case SQL_TRUNCATE_TABLE:
+        return query_truncate_table(q, s->target);
+    case SQL_CREATE_DATABASE:
+        return query_create_database(q, s->name, s->if_not_exists);
+    case SQL_DROP_DATABASE:
+        return query_drop_database(q, s->name, s->if_exists);
+    default:
+        return 0;
+    }
+}
+
 int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
     TextTable none = {.q = q};
@@ -473,14 +452,10 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
     case SQL_SET_VARIABLE:
     case SQL_DROP_VARIABLE:
         return run_variable(q, s, w);
-    case SQL_INSERT:
-    case SQL_WRITE_DIRECTORY:
-    case SQL_CREATE_TABLE: {
-        int r = query_write_statement(q, s);
+    default: {
+        int r = run_effect(q, s);
         return r ? r : table_put(&none, w);
     }
-    default:
-        return table_put(&none, w);
     }
 }
 
@@ -529,7 +504,7 @@ static int execute_create_view(Query *q, ProtoReader r)
         parts[0] = full;
     }
     if (result == 0)
-        result = create_view(q, &v, parts[0], tree, replace || q->operation->replay);
+        result = view_builder_keep(q, &v, parts[0], tree, replace || q->operation->replay);
     if (v.arena)
         mem_arena_free(v.arena);
     return result;
@@ -643,8 +618,6 @@ static const char *refused_command(uint32_t number)
         return "structured streaming";
     case SPARK_COMMAND_MERGE_INTO_TABLE_COMMAND:
         return "MERGE INTO (MergeIntoTableCommand)";
-    case SPARK_COMMAND_CHECKPOINT_COMMAND:
-        return "checkpoint() (CheckpointCommand)";
     case SPARK_COMMAND_ML_COMMAND:
         return "machine learning (MlCommand)";
     case SPARK_COMMAND_PIPELINE_COMMAND:
@@ -672,6 +645,10 @@ int query_execute_command(Query *q, ProtoReader r)
             return execute_create_view(q, inner);
         if (f.number == SPARK_COMMAND_WRITE_OPERATION)
             return query_write_operation(q, inner);
+        if (f.number == SPARK_COMMAND_CHECKPOINT_COMMAND)
+            return query_checkpoint(q, inner);
+        if (f.number == SPARK_COMMAND_REMOVE_CACHED_REMOTE_RELATION_COMMAND)
+            return query_checkpoint_remove(q, inner);
         decode_unsupported(&q->decoder, refused_command(f.number));
         break;
     }

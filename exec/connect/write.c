@@ -13,21 +13,10 @@
 
 #include "base/cleanup.h"
 #include "connect/proto/spark_command.h"
-#include "exec/connect/query.h"
+#include "exec/connect/write.h"
 #include "exec/plan/source.h"
 #include "exec/vec/nested.h"
-#include "exec/write/commit.h"
 #include "exec/write/write.h"
-
-typedef struct WriteCommand {
-    const char *format, *path;
-    CommitMode mode;
-    const UOption *options;
-    uint32_t n_options;
-    const char *const *partitions;
-    uint32_t n_partitions;
-    URel *input;
-} WriteCommand;
 
 static int unsupported(Query *q, const char *what)
 {
@@ -37,8 +26,7 @@ static int unsupported(Query *q, const char *what)
 
 /* ---- the write itself ---- */
 
-/* Relative paths start where the client stands, as in reading. NULL: no memory. */
-static const char *absolute_path(Query *q, const char *path)
+const char *write_absolute_path(Query *q, const char *path)
 {
     _cleanup_free_ char *directory = NULL;
     if (strncmp(path, "file://", 7) == 0 && path[7] == '/')
@@ -55,14 +43,19 @@ static const char *absolute_path(Query *q, const char *path)
     return joined;
 }
 
+int write_tell_effect(Query *q)
+{
+    if (!q->operation->emit)
+        return 0;
+    return q->operation->emit(q->operation->userdata, NULL, 0, 0, DATA_FLAG_EFFECT);
+}
+
 static int on_step(void *userdata, CommitStep step)
 {
     Query *q = userdata;
     if (step < COMMIT_STEP_VISIBLE && query_cancelled(q))
         return QUERY_E_CANCELLED;
-    if (step != COMMIT_STEP_POINT || !q->operation->emit)
-        return 0;
-    return q->operation->emit(q->operation->userdata, NULL, 0, 0, DATA_FLAG_EFFECT);
+    return step == COMMIT_STEP_POINT ? write_tell_effect(q) : 0;
 }
 
 static bool is_sorted(const PlanNode *plan)
@@ -118,7 +111,7 @@ static bool is_dynamic(Query *q, const WriteCommand *c)
            mode && strcasecmp(mode, "dynamic") == 0;
 }
 
-static int query_write(Query *q, const WriteCommand *command)
+int query_write(Query *q, const WriteCommand *command)
 {
     WriteCommand c = *command;
     WriteSpec spec;
@@ -132,7 +125,7 @@ static int query_write(Query *q, const WriteCommand *command)
                                c.path ? c.path : "");
     if (is_dynamic(q, &c))
         return unsupported(q, "overwriting partitions (partitionOverwriteMode=dynamic)");
-    c.path = absolute_path(q, c.path);
+    c.path = write_absolute_path(q, c.path);
     if (!c.path)
         return query_result(q, mem_arena_error(q->arena));
     int r =
@@ -150,9 +143,21 @@ static int query_write(Query *q, const WriteCommand *command)
 
 /* ---- tables of the session: files under a name ---- */
 
-/* The files that a name means. Return: 0; QUERY_E_FAILED. */
-static int find_target(Query *q, const URel *target, const URel **ret_files)
+static UOption *copy_options(UBuilder *b, const UOption *options, uint32_t n)
 {
+    UOption *copy = ubuilder_alloc(b, n + 1, sizeof(*copy));
+    for (uint32_t i = 0; copy && i < n; i++) {
+        copy[i].key = ubuilder_strndup(b, options[i].key, strlen(options[i].key));
+        copy[i].value = ubuilder_strndup(b, options[i].value, strlen(options[i].value));
+    }
+    return copy;
+}
+
+/* The files that a name means, and the partitions that its table was made with. Return: 0;
+ * QUERY_E_FAILED. */
+static int find_target(Query *q, const URel *target, const URel **ret_files, WriteCommand *c)
+{
+    UBuilder *b = &q->builder;
     *ret_files = target;
     if (target->kind == UREL_FILES)
         return 0;
@@ -176,17 +181,28 @@ static int find_target(Query *q, const URel *target, const URel **ret_files)
                                "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "42809",
                                "'INSERT' expects a table but `%.200s` is a view.", name);
     }
-    URel *copy = urel_new(&q->builder, UREL_FILES);
+    URel *copy = urel_new(b, UREL_FILES);
     if (copy) {
-        const char *path = ubuilder_strndup(&q->builder, tree->paths[0], strlen(tree->paths[0]));
-        copy->format = ubuilder_strndup(&q->builder, tree->format, strlen(tree->format));
-        copy->paths = ubuilder_dup(&q->builder, &path, 1, sizeof(path));
+        const char *path = ubuilder_strndup(b, tree->paths[0], strlen(tree->paths[0]));
+        copy->format = ubuilder_strndup(b, tree->format, strlen(tree->format));
+        copy->paths = ubuilder_dup(b, &path, 1, sizeof(path));
         copy->n_paths = 1;
-        copy = urel_seal(&q->builder, copy);
+        copy->fields = write_copy_fields(b, tree->fields, tree->n_fields);
+        copy->n_fields = tree->n_fields;
+        copy->options = copy_options(b, tree->options, tree->n_options);
+        copy->n_options = tree->n_options;
+        copy = urel_seal(b, copy);
     }
+    uint32_t n = view->table ? view->table->n_partitions : 0;
+    const char **partitions = ubuilder_alloc(b, n + 1, sizeof(*partitions));
+    for (uint32_t i = 0; partitions && i < n; i++)
+        partitions[i] =
+            ubuilder_strndup(b, view->table->partitions[i], strlen(view->table->partitions[i]));
+    c->partitions = partitions;
+    c->n_partitions = n;
     plan_view_unref(view);
     *ret_files = copy;
-    return copy && q->builder.result == 0 ? 0 : query_result(q, q->builder.result);
+    return copy && b->result == 0 ? 0 : query_result(q, b->result);
 }
 
 static const char *target_name(const URel *target, char *buf, size_t size)
@@ -372,14 +388,24 @@ static bool take_partitions(Query *q, const PlanNode *target, WriteCommand *c)
     return names != NULL;
 }
 
+/* PARTITION (name = value): they stand behind the data, as the table has them. */
+static int check_partitions(Query *q, const SqlStatement *s, const WriteCommand *c)
+{
+    bool same = s->n_partitions == 0 || s->n_partitions == c->n_partitions;
+    for (uint32_t i = 0; same && i < s->n_partitions; i++)
+        same = strcasecmp(s->partitions[i], c->partitions[i]) == 0;
+    return same ? 0 : unsupported(q, "PARTITION with other columns than all of the table's");
+}
+
 static int run_insert(Query *q, const SqlStatement *s)
 {
     const URel *files;
     PlanNode *target, *data;
     char table[260];
+    WriteCommand c = {.mode = s->replace ? COMMIT_OVERWRITE : COMMIT_APPEND};
     if (q->operation->replay)
         return 0;
-    int r = find_target(q, s->target, &files);
+    int r = find_target(q, s->target, &files, &c);
     if (r == 0)
         r = query_bind(q, files, &target);
     if (r == 0)
@@ -387,6 +413,9 @@ static int run_insert(Query *q, const SqlStatement *s)
     if (r != 0)
         return r;
     (void)target_name(s->target, table, sizeof(table));
+    r = check_partitions(q, s, &c);
+    if (r != 0)
+        return r;
     int *map = ubuilder_alloc(&q->builder, target->n_fields + 1, sizeof(*map));
     if (!map)
         return query_result(q, q->builder.result);
@@ -396,59 +425,22 @@ static int run_insert(Query *q, const SqlStatement *s)
             r = cannot_assign(q, table, &data->fields[map[i]], &target->fields[i]);
     if (r != 0)
         return r;
-    WriteCommand c = {.format = files->format,
-                      .path = files->paths[0],
-                      .mode = s->replace ? COMMIT_OVERWRITE : COMMIT_APPEND,
-                      .input = assigned(q, s->query, target, data, map)};
+    c.format = files->format;
+    c.path = files->paths[0];
+    c.options = files->options;
+    c.n_options = files->n_options;
+    c.input = assigned(q, s->query, target, data, map);
     if (!c.input)
         return query_result(q, q->builder.result);
-    if (!take_partitions(q, target, &c))
+    if (c.n_partitions == 0 && !take_partitions(q, target, &c))
         return query_result(q, mem_arena_error(q->arena));
     return insert_result(q, query_write(q, &c));
-}
-
-/* ---- CREATE TABLE ... AS ---- */
-
-static int run_create_table(Query *q, const SqlStatement *s)
-{
-    const PlanView *view = plan_session_view(q->session->plan, s->name);
-    bool known = view != NULL;
-    plan_view_unref(view);
-    if (known && !q->operation->replay) {
-        if (s->if_not_exists)
-            return 0;
-        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_ALREADY_EXISTS",
-                               "42P07",
-                               "Cannot create table or view `spark_catalog`.`default`.`%.200s` "
-                               "because it already exists.\nChoose a different name, drop or "
-                               "replace the existing object, or add the IF NOT EXISTS clause to "
-                               "tolerate pre-existing objects.",
-                               s->name);
-    }
-    if (!s->path)
-        return unsupported(q, "tables without a LOCATION (there is no catalogue on disk); say "
-                              "where it is to be");
-    const char *path = absolute_path(q, s->path);
-    if (!path)
-        return query_result(q, mem_arena_error(q->arena));
-    WriteCommand c = {.format = s->format,
-                      .path = path,
-                      .mode = COMMIT_ERROR,
-                      .options = s->options,
-                      .n_options = s->n_options,
-                      .partitions = s->columns,
-                      .n_partitions = s->n_columns,
-                      .input = s->query};
-    int r = query_write(q, &c);
-    return r ? r : query_create_table(q, s->name, s->format, path, s->options, s->n_options);
 }
 
 int query_write_statement(Query *q, const SqlStatement *s)
 {
     if (s->kind == SQL_INSERT)
         return run_insert(q, s);
-    if (s->kind == SQL_CREATE_TABLE)
-        return run_create_table(q, s);
     WriteCommand c = {.format = s->format,
                       .path = s->path,
                       .mode = COMMIT_OVERWRITE,
@@ -521,8 +513,8 @@ static bool decode_field(Decoder *d, const ProtoReader *r, const ProtoField *f, 
         return true;
     case SPARK_WRITE_OPERATION_WITH_SCHEMA_EVOLUTION:
         return !proto_bool(f->value);
-    default: /* sortBy, bucketBy, clusterBy */
-        return false;
+    default: /* sortBy, bucketBy, clusterBy say how rows lie, not which there are */
+        return true;
     }
 }
 
@@ -533,7 +525,7 @@ static int decode_operation(Query *q, ProtoReader r, Operation *op)
     int n;
     while ((n = decode_next(d, &r, &f)) > 0)
         if (!decode_field(d, &r, &f, op))
-            decode_unsupported(d, "bucketBy, sortBy, clusterBy or schema evolution in writing");
+            decode_unsupported(d, "schema evolution in writing");
     if (n == 0 && !op->command.input && d->b->result == 0)
         decode_malformed(d);
     if (d->b->result != 0)
@@ -577,8 +569,8 @@ static int write_table(Query *q, const Operation *op)
                       .path = op->command.path,
                       .options = (UOption *)op->command.options,
                       .n_options = op->command.n_options,
-                      .columns = (const char **)op->partitions.items,
-                      .n_columns = op->partitions.n,
+                      .partitions = (const char **)op->partitions.items,
+                      .n_partitions = op->partitions.n,
                       .if_not_exists = op->command.mode == COMMIT_IGNORE,
                       .replace = op->command.mode == COMMIT_OVERWRITE};
     const PlanView *view = plan_session_view(q->session->plan, s.name);
@@ -586,8 +578,8 @@ static int write_table(Query *q, const Operation *op)
     plan_view_unref(view);
     bool insert = op->save_method == SPARK_TABLE_SAVE_METHOD_INSERT_INTO;
     if (!insert && (!known || op->command.mode == COMMIT_ERROR || s.if_not_exists))
-        return run_create_table(q, &s);
-    s.n_columns = 0;
+        return query_create_table(q, &s);
+    s.n_partitions = 0;
     s.by_name = !insert;
     s.target = urel_new(&q->builder, UREL_TABLE);
     if (!s.target)

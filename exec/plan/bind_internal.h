@@ -369,6 +369,9 @@ Bound *bind_replace(Binder *b, const URel *rel);
 Bound *bind_unpivot(Binder *b, const URel *rel);
 Bound *bind_to_schema(Binder *b, const URel *rel);
 
+/* bind_transpose.c */
+Bound *bind_transpose(Binder *b, const URel *rel);
+
 /* bind_nested.c: s.* of a struct. Return: false after an error. */
 bool bind_star_of_struct(Binder *b, const Bound *input, const UExpr *star, SelectItem *items,
                          uint32_t *n_items);

@@ -128,8 +128,37 @@ static bool plan_id_has(Binder *b, int64_t plan_id, uint64_t attribute)
     return false;
 }
 
-static bool star_includes(Binder *b, const UExpr *star, const BoundColumn *c)
+/* colRegex(): the engine's own RLIKE says it. */
+static bool regex_matches(Binder *b, const Bound *input, const UExpr *star, const char *name)
 {
+    UBuilder builder = {.arena = b->arena, .error = b->context->error};
+    size_t n = strlen(star->text) + 16;
+    char *pattern = bind_alloc(b, n, 1);
+    if (!pattern)
+        return false;
+    (void)snprintf(pattern, n, "%s^(?:%s)$", b->context->settings.case_sensitive ? "" : "(?i)",
+                   star->text);
+    UExpr *call = uexpr_call2(&builder, "rlike", uexpr_string(&builder, name, strlen(name)),
+                              uexpr_string(&builder, pattern, strlen(pattern)));
+    if (!call)
+        return bind_fail(b, builder.result), false;
+    Scope scope = {.bound = input, .clause = "SELECT"};
+    Expr *e = bind_expr(b, &scope, call);
+    Literal matches;
+    if (!e)
+        return false;
+    if (e->kind == EXPR_LITERAL)
+        return e->literal.b;
+    int r = b->context->fold ? b->context->fold(b->arena, e, &matches) : -EOPNOTSUPP;
+    if (r != 0)
+        return bind_unsupported(b, star->position, star->stop, "this regular expression"), false;
+    return !matches.is_null && matches.b;
+}
+
+static bool star_includes(Binder *b, const Bound *input, const UExpr *star, const BoundColumn *c)
+{
+    if (star->text && (c->hidden || !regex_matches(b, input, star, c->name)))
+        return false;
     if (star->plan_id != UNRESOLVED_NO_PLAN_ID && !plan_id_has(b, star->plan_id, c->attribute))
         return false;
     if (star->n_parts == 0)
@@ -177,13 +206,15 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
         }
         uint32_t before = n_items;
         for (uint32_t k = 0; k < input->n_columns; k++)
-            if (star_includes(b, e, &input->columns[k]))
+            if (star_includes(b, input, e, &input->columns[k]))
                 items[n_items++] =
                     (SelectItem){.column = &input->columns[k], .name = input->columns[k].name};
-        if (n_items == before && e->n_parts > 0 &&
+        if (b->result != 0)
+            return NULL;
+        if (n_items == before && e->n_parts > 0 && !e->text &&
             !bind_star_of_struct(b, input, e, items, &n_items))
             return NULL;
-        if (n_items == before && e->n_parts > 0)
+        if (n_items == before && e->n_parts > 0 && !e->text)
             return bind_error(b, e->position, e->stop, "CANNOT_RESOLVE_STAR_EXPAND", "42704",
                               "Cannot resolve `%.100s`.* given input columns. Please check that "
                               "the specified table or struct exists and is accessible in the "
@@ -830,6 +861,8 @@ static Bound *bind_relation_body(Binder *b, const URel *rel)
         return bind_sql_unpivot(b, rel);
     case UREL_TO_SCHEMA:
         return bind_to_schema(b, rel);
+    case UREL_TRANSPOSE:
+        return bind_transpose(b, rel);
     case UREL_TAIL:
         return bind_unsupported(b, rel->position, rel->stop, "tail() below other operations");
     default:
@@ -892,7 +925,7 @@ int plan_wrap_strings(PlanContext *context, PlanNode *plan, int64_t limit, PlanN
     for (uint32_t i = 0; i < plan->n_fields; i++) {
         const PlanField *f = &plan->fields[i];
         Expr *column = bind_check(&b, expr_column(b.arena, i, f->type, f->nullable));
-        exprs[i] = bind_cast_to(&b, column, TYPE(STRING));
+        exprs[i] = bind_show_text(&b, column);
         names[i] = f->name;
         if (!exprs[i])
             return b.result;

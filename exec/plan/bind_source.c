@@ -151,6 +151,16 @@ Bound *bind_table(Binder *b, const URel *rel)
         if (view)
             return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
     }
+    /* The catalogue's one schema; temporary views are in none. */
+    bool of_default = (rel->n_parts == 2 ||
+                       (rel->n_parts == 3 && names_equal(b, rel->parts[0], "spark_catalog"))) &&
+                      names_equal(b, rel->parts[rel->n_parts - 2], "default");
+    if (of_default && b->context->session) {
+        const PlanView *view = plan_session_view(b->context->session, rel->parts[rel->n_parts - 1]);
+        if (view && view->table)
+            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+        plan_view_unref(view);
+    }
     if (rel->n_parts == 2 && strcasecmp(rel->parts[0], "global_temp") == 0 && b->context->session) {
         char name[300];
         snprintf(name, sizeof(name), "global_temp.%.250s", rel->parts[1]);

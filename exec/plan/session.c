@@ -392,6 +392,13 @@ static void name_parameter(QueryError *error, const char *name)
 int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
                              bool replace, QueryError *error)
 {
+    return plan_session_create_table(session, name, tree, NULL, arena, replace, error);
+}
+
+int plan_session_create_table(PlanSession *session, const char *name, URel *tree,
+                              const PlanTable *table, MemArena *arena, bool replace,
+                              QueryError *error)
+{
     PlanView *view = calloc(1, sizeof(*view));
     if (!view)
         return -ENOMEM;
@@ -402,6 +409,7 @@ int plan_session_create_view(PlanSession *session, const char *name, URel *tree,
         return -ENOMEM;
     }
     view->tree = tree;
+    view->table = table;
 
     pthread_mutex_lock(&session->lock);
     int64_t at = view_find(session, name);

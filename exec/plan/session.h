@@ -24,11 +24,34 @@
 /* Before the name of a variable: it is kept as a view. */
 #define PLAN_VARIABLE_PREFIX "\001variable."
 
+/* A database has a name only: a view that nobody reads. */
+#define PLAN_DATABASE_PREFIX "\001database."
+
+/* What no SELECT can name: variables, checkpoints, databases. */
+static inline bool plan_name_is_hidden(const char *name)
+{
+    return name[0] == '\001';
+}
+
 typedef struct PlanSession PlanSession;
 
-/* A temporary view: an unresolved tree in an arena of its own. Ref-counted; const. */
+/*
+ * What a view has that is of the catalogue: a table, whose tree is the files of one folder, or a
+ * view that is not temporary. Both are of schema `default`, and end with the session.
+ */
+typedef struct PlanTable {
+    bool is_view;
+    bool managed; /* its folder goes when it is dropped */
+    const UOption *properties;
+    uint32_t n_properties;
+    const char *const *partitions; /* PARTITIONED BY */
+    uint32_t n_partitions;
+} PlanTable;
+
+/* A view: an unresolved tree in an arena of its own. Ref-counted; const. */
 struct PlanView {
-    uint32_t n_refs; /* atomic */
+    uint32_t n_refs;        /* atomic */
+    const PlanTable *table; /* in @arena; NULL: a temporary view */
     const char *name;
     const URel *tree;
     MemArena *arena;          /* owned */
@@ -76,6 +99,10 @@ void plan_session_settings(PlanSession *session, PlanSettings *ret_settings);
  */
 int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
                              bool replace, QueryError *error);
+/* The same of the catalogue; @table lives in @arena, too. */
+int plan_session_create_table(PlanSession *session, const char *name, URel *tree,
+                              const PlanTable *table, MemArena *arena, bool replace,
+                              QueryError *error);
 /* Return: 1 dropped, 0 there was none. */
 int plan_session_drop_view(PlanSession *session, const char *name);
 /* A reference, or NULL. Names of views compare without case unless caseSensitive is set. */

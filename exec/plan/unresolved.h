@@ -39,7 +39,7 @@ typedef struct PlanView PlanView;
 typedef enum UExprKind {
     UEXPR_LITERAL,
     UEXPR_COLUMN,   /* @parts: a, t.a, `x y`.a; @plan_id */
-    UEXPR_STAR,     /* @parts: qualifier or none; @args: EXCEPT columns; @plan_id */
+    UEXPR_STAR,     /* @parts: qualifier or none; @args: EXCEPT columns; @plan_id; @text */
     UEXPR_CALL,     /* @name(@args), @distinct, @filter */
     UEXPR_ALIAS,    /* args[0] AS @name; of a generator also AS (@parts) */
     UEXPR_CAST,     /* args[0] to @type, @try_cast */
@@ -92,7 +92,9 @@ struct UExpr {
     Type type;             /* LITERAL, CAST */
     Literal literal;
     const URel *query;
-    const char *text; /* LITERAL: as written, where the printed form matters ("1.50"); or NULL */
+    /* LITERAL: as written, where the printed form matters ("1.50"). STAR: a regular expression,
+     * only columns whose whole name it matches. Or NULL. */
+    const char *text;
 };
 
 typedef struct USortKey {
@@ -133,6 +135,7 @@ typedef enum URelKind {
     UREL_REPLACE,      /* @names (none: all), @exprs: old0, new0, old1, new1, ... */
     UREL_UNPIVOT,      /* @exprs: ids, @groups: values (none: all others), @names: two columns */
     UREL_TO_SCHEMA,    /* @fields */
+    UREL_TRANSPOSE,    /* @exprs: the index column, or none: the first one */
     /* LATERAL VIEW: @condition is the generator's call, @all OUTER, @name, @names of its columns.
      * As a table function over ONE_ROW. */
     UREL_GENERATE,

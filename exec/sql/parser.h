@@ -20,7 +20,7 @@
 typedef enum SqlStatementKind {
     SQL_QUERY,
     SQL_EXPLAIN,           /* @query, @mode, @analyze */
-    SQL_CREATE_VIEW,       /* @name, @query, @replace, @if_not_exists */
+    SQL_CREATE_VIEW,       /* @name, @query, @replace, @if_not_exists, @temporary */
     SQL_DROP_VIEW,         /* @name, @if_exists */
     SQL_SHOW_TABLES,       /* @pattern */
     SQL_SHOW_VIEWS,        /* @pattern */
@@ -36,7 +36,12 @@ typedef enum SqlStatementKind {
     SQL_DROP_VARIABLE,     /* @name, @if_exists */
     SQL_INSERT,            /* @target, @columns or @by_name, @query, @replace: OVERWRITE */
     SQL_WRITE_DIRECTORY,   /* @path, @format, @options, @query */
-    SQL_CREATE_TABLE,      /* @name, @format, @options, @columns: partitions, @path, @query */
+    /* @name, @format, @options, @partitions, @path, @properties; @query or @fields */
+    SQL_CREATE_TABLE,
+    SQL_DROP_TABLE,      /* @name, @if_exists */
+    SQL_TRUNCATE_TABLE,  /* @target */
+    SQL_CREATE_DATABASE, /* @name, @if_not_exists */
+    SQL_DROP_DATABASE,   /* @name, @if_exists */
     SQL_NOTHING, /* accepted, does nothing: CACHE, UNCACHE, CLEAR CACHE, REFRESH, USE default */
     _SQL_STATEMENT_KIND_MAX,
 } SqlStatementKind;
@@ -58,11 +63,15 @@ typedef struct SqlStatement {
     SqlExplainMode mode;
     bool analyze, has_type;
     Type type;
-    bool replace, if_exists, if_not_exists, by_name;
+    bool replace, if_exists, if_not_exists, by_name, temporary;
     URel *target; /* a table's name, or files */
     const char *format, *path;
-    UOption *options;
-    uint32_t n_options;
+    UOption *options, *properties;
+    uint32_t n_options, n_properties;
+    const char **partitions; /* CREATE TABLE: PARTITIONED BY; INSERT: PARTITION (name = value) */
+    uint32_t n_partitions;
+    PlanField *fields; /* CREATE TABLE t (name type, ...) */
+    uint32_t n_fields;
 } SqlStatement;
 
 /* Values of :name and ? parameters: literals or expressions over literals. */

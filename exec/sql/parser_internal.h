@@ -137,6 +137,15 @@ UExpr *parse_within_group(Parser *p, UExpr *call);
 URel *parse_relation_name(Parser *p);
 /* (key [=] value, ...): UOptions, and the values of "path". */
 bool parse_options(Parser *p, PtrList *options, PtrList *paths);
-/* write.c; at INSERT, and at TABLE behind CREATE. */
+/* write.c; at INSERT */
 bool parse_insert(Parser *p, SqlStatement *s);
+/* OPTIONS (key [=] value, ...), behind the word */
+bool parse_write_options(Parser *p, SqlStatement *s);
+/* table.c; at TABLE behind CREATE, behind TABLE of DROP, at TRUNCATE, at DATABASE. */
 bool parse_create_table(Parser *p, SqlStatement *s);
+bool parse_drop_table(Parser *p, SqlStatement *s);
+bool parse_truncate(Parser *p, SqlStatement *s);
+bool at_database(Parser *p);
+bool parse_database(Parser *p, SqlStatement *s, bool create);
+/* t, default.t, spark_catalog.default.t */
+const char *parse_table_name(Parser *p);

@@ -29,6 +29,10 @@ static const char *parse_view_name(Parser *p)
         return NULL;
     if (n == 2 && strcasecmp(parts[0], "global_temp") == 0)
         return global_name(p, parts[1]);
+    /* A view of the session's one schema answers to both names. */
+    if (n > 1 && n <= 3 && strcasecmp(parts[n - 2], "default") == 0 &&
+        (n == 2 || strcasecmp(parts[0], "spark_catalog") == 0))
+        return parts[n - 1];
     if (n > 1)
         return unsupported_at(p, t, "a temporary view with a qualified name");
     return parts[0];
@@ -161,11 +165,14 @@ static bool parse_create(Parser *p, SqlStatement *s)
     }
     if (at_word(p, "TABLE") && !s->replace)
         return parse_create_table(p, s);
+    if (at_database(p) && !s->replace)
+        return parse_database(p, s, true);
     bool global = accept_word(p, "GLOBAL");
-    if (!accept_word(p, "TEMPORARY") && !accept_word(p, "TEMP"))
-        return unsupported_at(p, first, "CREATE of anything but temporary views"), false;
-    if (!expect_word(p, "VIEW"))
-        return false;
+    s->temporary = accept_word(p, "TEMPORARY") || accept_word(p, "TEMP");
+    if (!at_word(p, "VIEW") || (global && !s->temporary))
+        return unsupported_at(p, first, "CREATE of anything but tables, views and databases"),
+               false;
+    advance(p);
     if (at_words(p, "IF", "NOT")) {
         advance(p);
         advance(p);
@@ -224,9 +231,12 @@ static bool parse_drop(Parser *p, SqlStatement *s)
         s->name = parse_variable_name(p);
         return s->name != NULL;
     }
-    bool table = accept_word(p, "TABLE"); /* there are none, but views answer to the name */
-    if (!table && !accept_word(p, "VIEW"))
-        return unsupported_at(p, first, "DROP of anything but views"), false;
+    if (accept_word(p, "TABLE"))
+        return parse_drop_table(p, s);
+    if (at_database(p))
+        return parse_database(p, s, false);
+    if (!accept_word(p, "VIEW"))
+        return unsupported_at(p, first, "DROP of anything but tables, views and databases"), false;
     s->kind = SQL_DROP_VIEW;
     if (at_words(p, "IF", "EXISTS")) {
         advance(p);
@@ -316,6 +326,7 @@ static bool parse_cache(Parser *p, SqlStatement *s)
     if (!accept_word(p, "AS") && !at_query(p))
         return s->name != NULL;
     s->kind = SQL_CREATE_VIEW;
+    s->temporary = true;
     s->query = parse_query(p);
     return s->name && s->query;
 }
@@ -566,8 +577,8 @@ static bool parse_reset(Parser *p, SqlStatement *s)
 static bool parse_body(Parser *p, SqlStatement *s)
 {
     static const char *const refused[] = {
-        "UPDATE", "DELETE", "MERGE", "ALTER",  "TRUNCATE", "ANALYZE", "LOAD", "GRANT",   "REVOKE",
-        "MSCK",   "REPAIR", "BEGIN", "COMMIT", "CALL",     "ADD",     "LIST", "EXECUTE", "COMMENT"};
+        "UPDATE", "DELETE", "MERGE",  "ALTER", "ANALYZE", "LOAD", "GRANT",   "REVOKE", "MSCK",
+        "REPAIR", "BEGIN",  "COMMIT", "CALL",  "ADD",     "LIST", "EXECUTE", "COMMENT"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);
@@ -581,6 +592,8 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_insert(p, s);
     if (at_word(p, "DROP"))
         return parse_drop(p, s);
+    if (at_word(p, "TRUNCATE"))
+        return parse_truncate(p, s);
     if (at_word(p, "SHOW"))
         return parse_show(p, s);
     if (at_word(p, "DESCRIBE") || at_word(p, "DESC"))

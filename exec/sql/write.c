@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Statements that write: INSERT, INSERT OVERWRITE DIRECTORY, CREATE TABLE ... AS. */
+/* Statements that write: INSERT, INSERT OVERWRITE DIRECTORY. Tables are in table.c. */
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 #include "exec/sql/parser_internal.h"
 
-/* OPTIONS (key [=] value, ...), behind the word */
-static bool parse_write_options(Parser *p, SqlStatement *s)
+bool parse_write_options(Parser *p, SqlStatement *s)
 {
     PtrList list = {0}, paths = {0};
     if (!parse_options(p, &list, &paths))
@@ -24,7 +21,7 @@ static bool parse_write_options(Parser *p, SqlStatement *s)
     return s->options != NULL;
 }
 
-/* (a, b), when it is no query in parentheses */
+/* (a, b) */
 static bool parse_write_columns(Parser *p, SqlStatement *s)
 {
     PtrList columns = {0};
@@ -60,6 +57,47 @@ static bool parse_directory(Parser *p, SqlStatement *s)
     return s->query && s->format;
 }
 
+/* PARTITION (name = value, ...): each with its value. The names stay in @s, the values behind the
+ * query's columns. */
+static bool parse_partition(Parser *p, SqlStatement *s, PtrList *values)
+{
+    const Token *t = peek(p);
+    PtrList names = {0};
+    advance(p);
+    if (!expect_op(p, OP_LPAREN))
+        return false;
+    do {
+        const char *name = parse_any_identifier(p);
+        if (!accept_op(p, OP_EQ))
+            return unsupported_at(p, t, "INSERT with a PARTITION clause without values"), false;
+        UExpr *e = parse_expression(p);
+        e = e && name ? uexpr_alias(p->b, e, name) : NULL;
+        if (!list_add(p, &names, (void *)name) || !list_add(p, values, e))
+            return false;
+    } while (accept_op(p, OP_COMMA));
+    if (s->replace)
+        return unsupported_at(p, t, "INSERT OVERWRITE with a PARTITION clause"), false;
+    s->partitions = (const char **)names.items;
+    s->n_partitions = names.n;
+    return expect_op(p, OP_RPAREN);
+}
+
+/* SELECT *, values... FROM query */
+static URel *with_values(Parser *p, URel *query, const PtrList *values)
+{
+    URel *rel = urel_new(p->b, UREL_PROJECT);
+    UExpr **exprs = ubuilder_alloc(p->b, values->n + 1, sizeof(*exprs));
+    UExpr *star = uexpr_new(p->b, UEXPR_STAR, NULL, 0);
+    if (!rel || !exprs || !star)
+        return NULL;
+    exprs[0] = star;
+    memcpy(exprs + 1, values->items, values->n * sizeof(*exprs));
+    rel->input = query;
+    rel->exprs = exprs;
+    rel->n_exprs = values->n + 1;
+    return urel_seal(p->b, rel);
+}
+
 bool parse_insert(Parser *p, SqlStatement *s)
 {
     advance(p);
@@ -73,8 +111,9 @@ bool parse_insert(Parser *p, SqlStatement *s)
     accept_word(p, "TABLE");
     s->kind = SQL_INSERT;
     s->target = parse_relation_name(p);
-    if (at_word(p, "PARTITION"))
-        return unsupported_at(p, peek(p), "INSERT with a PARTITION clause"), false;
+    PtrList values = {0};
+    if (at_word(p, "PARTITION") && !parse_partition(p, s, &values))
+        return false;
     if (at_words(p, "IF", "NOT"))
         return unsupported_at(p, peek(p), "INSERT ... IF NOT EXISTS"), false;
     if (at_words(p, "BY", "NAME")) {
@@ -88,60 +127,7 @@ bool parse_insert(Parser *p, SqlStatement *s)
         return false;
     }
     s->query = failed(p) ? NULL : parse_query(p);
+    if (s->query && values.n > 0)
+        s->query = with_values(p, s->query, &values);
     return s->query && s->target;
-}
-
-/* TABLE [IF NOT EXISTS] name [USING format] [OPTIONS (...)] [PARTITIONED BY (...)] [LOCATION 'x']
- * [COMMENT 'x'] AS query */
-bool parse_create_table(Parser *p, SqlStatement *s)
-{
-    size_t n;
-    advance(p);
-    s->kind = SQL_CREATE_TABLE;
-    if (at_words(p, "IF", "NOT")) {
-        advance(p);
-        advance(p);
-        if (!expect_word(p, "EXISTS"))
-            return false;
-        s->if_not_exists = true;
-    }
-    const Token *name = peek(p);
-    const char **parts;
-    uint32_t n_parts;
-    if (!parse_name(p, &parts, &n_parts))
-        return false;
-    if (n_parts > 1 && strcasecmp(parts[n_parts - 2], "default") != 0)
-        return unsupported_at(p, name, "CREATE TABLE in another schema than default"), false;
-    s->name = parts[n_parts - 1];
-    if (at_op(p, OP_LPAREN))
-        return unsupported_at(p, peek(p), "CREATE TABLE with a list of columns"), false;
-    s->format = "parquet";
-    for (;;) {
-        if (accept_word(p, "USING")) {
-            s->format = parse_any_identifier(p);
-        } else if (accept_word(p, "OPTIONS")) {
-            if (!parse_write_options(p, s))
-                return false;
-        } else if (at_words(p, "PARTITIONED", "BY")) {
-            advance(p);
-            advance(p);
-            if (!parse_write_columns(p, s))
-                return false;
-        } else if (accept_word(p, "LOCATION")) {
-            s->path = parse_string(p, &n);
-        } else if (accept_word(p, "COMMENT")) {
-            (void)parse_string(p, &n);
-        } else {
-            break;
-        }
-        if (failed(p))
-            return false;
-    }
-    if (at_word(p, "CLUSTERED") || at_word(p, "CLUSTER") || at_word(p, "TBLPROPERTIES") ||
-        at_word(p, "STORED") || at_word(p, "ROW"))
-        return unsupported_at(p, peek(p), "this clause of CREATE TABLE"), false;
-    if (!accept_word(p, "AS") && !at_query(p))
-        return unsupported_at(p, peek(p), "CREATE TABLE without AS"), false;
-    s->query = parse_query(p);
-    return s->query && s->format;
 }

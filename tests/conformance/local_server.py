@@ -5,6 +5,8 @@ It stands in for the gateway in tests of plans and results; sessions, reattachin
 with the real one.
 """
 import json
+import pathlib
+import re
 import struct
 import subprocess
 import threading
@@ -39,6 +41,11 @@ PARENTS = {"org.apache.spark.sql.catalyst.parser.ParseException": ["org.apache.s
            "org.apache.spark.SparkRuntimeException": ["java.lang.RuntimeException"]}
 
 
+# The gateway's own table.
+CONFIG_C = pathlib.Path(__file__).resolve().parents[2] / "connect" / "gateway" / "config.c"
+DEFAULTS = dict(re.findall(r'^    \{"([^"]+)", "([^"]*)"\},$', CONFIG_C.read_text(), re.M))
+
+
 class Failure(Exception):
     def __init__(self, payload):
         head = struct.unpack_from("<9I", payload)
@@ -49,6 +56,14 @@ class Failure(Exception):
             at += n
         self.error_class, self.state, self.message, self.parameters = texts
         self.line, self.column = head[5], head[6]
+
+
+def no_element(key):
+    failure = Failure.__new__(Failure)
+    failure.kind = "java.util.NoSuchElementException"
+    failure.error_class, failure.state, failure.parameters = "SQL_CONF_NOT_FOUND", "42K0I", "{}"
+    failure.message = f'The SQL config "{key}" cannot be found. Please verify that the config exists.'
+    return failure
 
 
 class Peer:
@@ -83,14 +98,7 @@ class Peer:
 class Service(base_pb2_grpc.SparkConnectServiceServicer):
     def __init__(self, peer):
         self.peer = peer
-        self.conf = {"spark.sql.session.timeZone": "UTC",
-                     "spark.sql.session.localRelationCacheThreshold": "2147483647",
-                     "spark.sql.session.localRelationSizeLimit": "2147483647",
-                     "spark.sql.session.localRelationChunkSizeRows": "10000",
-                     "spark.sql.session.localRelationChunkSizeBytes": "16777216",
-                     "spark.sql.session.localRelationBatchOfChunksSizeBytes": "1073741824",
-                     "spark.sql.timestampType": "TIMESTAMP_LTZ",
-                     "spark.sql.pyspark.inferNestedDictAsStruct.enabled": "false"}
+        self.conf = dict(DEFAULTS)
         self.server_side = str(uuid.uuid4())
 
     def fail(self, context, failure):
@@ -149,9 +157,16 @@ class Service(base_pb2_grpc.SparkConnectServiceServicer):
             for key in operation.unset.keys:
                 send(key, "\x01")
                 self.conf.pop(key, None)
+                if key in DEFAULTS:
+                    self.conf[key] = DEFAULTS[key]
         elif kind == "get":
             for key in operation.get.keys:
-                reply.pairs.add(key=key, value=self.conf.get(key, "false"))
+                if key not in self.conf:
+                    self.fail(context, no_element(key))
+                reply.pairs.add(key=key, value=self.conf[key])
+        elif kind == "is_modifiable":
+            for key in operation.is_modifiable.keys:
+                reply.pairs.add(key=key, value="true" if key in DEFAULTS else "false")
         elif kind == "get_with_default":
             for pair in operation.get_with_default.pairs:
                 reply.pairs.add(key=pair.key, value=self.conf.get(pair.key, pair.value))

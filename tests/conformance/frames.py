@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# bed: host
+# daemon: no
+# needs: venv build
+# timeout: 120
+"""What DataFrames say and SQL does not (observe, transpose, colRegex, checkpoints, spark.tvf, persist), the session's catalogue,
+and show(), through an unmodified PySpark. Expected values are Spark 4's."""
+import contextlib
+import faulthandler
+import io
+import os
+import pathlib
+import sys
+import tempfile
+import traceback
+
+VENV = os.environ.get("BERTH_VENV")
+if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
+    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
+
+from pyspark.sql import Observation, SparkSession, functions as F
+from pyspark.storagelevel import StorageLevel
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import local_server
+
+BUILD = pathlib.Path(os.environ.get("BERTH_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+counts = {True: 0, False: 0}
+
+
+def check(what, seen, wanted):
+    counts[seen == wanted] += 1
+    if seen != wanted:
+        print(f"FAILED  {what}: {seen!r}, wanted {wanted!r}", flush=True)
+
+
+def fails(what, error_class, call):
+    try:
+        seen = repr(call())
+    except Exception as e:  # noqa: BLE001
+        seen = str(e)
+    check(what, error_class if f"[{error_class}]" in seen else seen[:200], error_class)
+
+
+def rows(df):
+    return [tuple(r) for r in df.collect()]
+
+
+def shown(df, *arguments, **options):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        df.show(*arguments, **options)
+    return out.getvalue()
+
+
+def frames(spark):
+    df = spark.createDataFrame([("Alice", 2), ("Bob", 5), ("Carl", None)], "name STRING, age INT")
+    o = Observation("m")
+    watched = df.observe(o, F.count(F.lit(1)).alias("n"), F.max("age"), F.sum(F.col("age").cast("decimal(9,2)")).alias("d"),
+                         F.max("name").alias("s"), F.avg("age").alias("a"), F.max(F.lit(None).cast("int")).alias("none"))
+    check("observed rows", watched.filter("age > 2").count(), 1)
+    got = o.get
+    check("observed", {k: str(v) for k, v in got.items()},
+          {"n": "3", "max(age)": "5", "d": "7.00", "s": "Carl", "a": "3.5", "none": "None"})
+    o = Observation("shown")
+    shown(df.observe(o, F.count("age").alias("n")))
+    check("observed by show", o.get, {"n": 2})
+    fails("observed arrays", "UNSUPPORTED_FEATURE",
+          lambda: df.observe(Observation("x"), F.collect_list("age").alias("l")).collect())
+
+    check("colRegex", df.select(df.colRegex("`n.*e`")).columns, ["name"])
+    check("colRegex, whole names", df.select(df.colRegex("`n`"), "age").columns, ["age"])
+    check("colRegex, no case", df.select(df.colRegex("`NAME|AGE`")).columns, ["name", "age"])
+    check("colRegex, plain", df.select(df.colRegex("name")).columns, ["name"])
+
+    t = spark.createDataFrame([("A", 1, 2.5), ("B", 3, None), (None, 7, 7.5)], "id STRING, x INT, y DOUBLE").transpose()
+    check("transpose", (t.schema.simpleString(), rows(t)),
+          ("struct<key:string,A:double,B:double>", [("x", 1.0, 3.0), ("y", 2.5, None)]))
+    t = spark.createDataFrame([(2, "b"), (1, "a")], "n INT, s STRING").transpose("n")
+    check("transpose, in order", (t.columns, rows(t)), (["key", "1", "2"], [("s", "a", "b")]))
+    check("transpose, index alone", spark.range(2).transpose().columns, ["key", "0", "1"])
+    fails("transpose of many", "TRANSPOSE_EXCEED_ROW_LIMIT", lambda: spark.range(501).transpose().collect())
+    fails("transpose, types", "TRANSPOSE_NO_LEAST_COMMON_TYPE",
+          lambda: spark.sql("select 1 as a, date'2020-01-01' as b, true as c").transpose().collect())
+    fails("transpose, index", "TRANSPOSE_INVALID_INDEX_COLUMN",
+          lambda: spark.sql("select array(1) as a, 1 as b").transpose().collect())
+
+    c = spark.range(3).select((F.rand() * 1e9).alias("r"), F.lit("x").alias("s")).localCheckpoint()
+    check("checkpoint: rows stay", rows(c), rows(c))
+    check("checkpoint: schema", c.schema.simpleString(), "struct<r:double,s:string>")
+    twice = [spark.range(4).localCheckpoint(eager) for eager in (True, False)]
+    check("checkpoints", [d.count() for d in twice], [4, 4])
+    i = spark.sql("select interval '1' year as y, timestamp'2020-01-01 00:00:00' as t").localCheckpoint()
+    check("checkpoint of an interval", i.schema.simpleString(), "struct<y:interval year,t:timestamp>")
+    check("checkpoints are no tables", [t.name for t in spark.catalog.listTables() if "checkpoint" in t.name], [])
+
+    check("tvf", rows(spark.tvf.explode(F.array(F.lit(1), F.lit(2)))), [(1,), (2,)])
+    check("tvf, laterally", rows(df.alias("d").lateralJoin(spark.tvf.range(2)).filter("age = 5")), [("Bob", 5, 0), ("Bob", 5, 1)])
+    fails("tvf that is none", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", lambda: spark.tvf._fn("nothing").collect())
+
+    check("not persisted", df.storageLevel, StorageLevel(False, False, False, False, 1))
+    check("persisted", df.persist(StorageLevel.DISK_ONLY_2).storageLevel, StorageLevel(True, False, False, False, 2))
+    check("unpersisted", df.unpersist().storageLevel, StorageLevel(False, False, False, False, 1))
+
+    check("show: names are not cut", shown(spark.sql("select 'a' as `" + "n" * 25 + "`")).splitlines()[1], "|" + "n" * 25 + "|")
+    check("show: cells are", shown(spark.sql("select repeat('c', 25) as c")).splitlines()[3], "|ccccccccccccccccc...|")
+    check("show: bytes, nested nulls", shown(spark.sql("select X'6142' as b, array(1, null) as a, map('k', X'00') as m")).splitlines()[3],
+          "|[61 42]|[1, NULL]|{k -> [00]}|")
+    check("cast: bytes, nested nulls", rows(spark.sql("select cast(array(1, null) as string)")), [("[1, null]",)])
+
+
+def catalogue(spark, folder):
+    sql, cat = spark.sql, spark.catalog
+    sql("CREATE TABLE t (name STRING, age INT) USING csv TBLPROPERTIES ('k' = 'v')")
+    check("empty", rows(spark.table("t")), [])
+    sql("INSERT INTO t VALUES ('a', 1), ('b', 2)")
+    check("inserted", rows(spark.table("spark_catalog.default.t")), [("a", 1), ("b", 2)])
+    check("its files", os.path.isdir(f"{folder}/spark-warehouse/t"), True)
+    table = cat.getTable("default.t")
+    check("getTable", tuple(table), ("t", "spark_catalog", ["default"], None, "MANAGED", False))
+    check("properties", cat.getTableProperties("t"), {"k": "v"})
+    check("columns", [(c.name, c.dataType) for c in cat.listColumns("t")], [("name", "string"), ("age", "int")])
+    fails("again", "TABLE_OR_VIEW_ALREADY_EXISTS", lambda: sql("CREATE TABLE t (a INT) USING csv"))
+    sql("CREATE TABLE IF NOT EXISTS t (a INT) USING csv")
+    check("cached", (cat.isCached("t"), cat.cacheTable("t"), cat.isCached("default.t"), cat.uncacheTable("t"), cat.isCached("t")),
+          (False, None, True, None, False))
+    sql("TRUNCATE TABLE t")
+    check("truncated", spark.table("t").count(), 0)
+    sql("DROP TABLE t")
+    check("dropped", (cat.tableExists("t"), os.path.exists(f"{folder}/spark-warehouse/t")), (False, False))
+    fails("dropped twice", "TABLE_OR_VIEW_NOT_FOUND", lambda: sql("DROP TABLE t"))
+    fails("nowhere", "TABLE_OR_VIEW_NOT_FOUND", lambda: cat.getTable("t"))
+
+    sql("CREATE TABLE p (q INT, id INT) USING parquet PARTITIONED BY (q)")
+    check("partitions last", spark.table("p").columns, ["id", "q"])
+    sql("INSERT INTO p PARTITION (q = 1) SELECT 7")
+    sql("INSERT INTO p VALUES (8, 2)")
+    check("partitioned", rows(spark.table("p").sort("id")), [(7, 1), (8, 2)])
+    check("listPartitions", sorted(x.partition for x in cat.listPartitions("p")), ["q=1", "q=2"])
+    fails("another partition", "UNSUPPORTED_FEATURE", lambda: sql("INSERT INTO p PARTITION (id = 1) SELECT 7"))
+    check("createtab", cat.getCreateTableString("p").split("\n")[-3:], ["USING parquet", "PARTITIONED BY (q)", ""])
+    sql("DROP TABLE p")
+
+    with tempfile.TemporaryDirectory() as d:
+        sql(f"CREATE TABLE e (a STRING) USING text LOCATION '{d}/e'")
+        sql("INSERT INTO e VALUES ('x')")
+        check("external", cat.getTable("e").tableType, "EXTERNAL")
+        sql("DROP TABLE e")
+        check("external files stay", os.path.isdir(f"{d}/e"), True)
+
+    sql("CREATE VIEW v AS SELECT 1 AS a")
+    spark.range(1).createTempView("w")
+    check("views", sorted((t.name, t.tableType, t.isTemporary, tuple(t.namespace)) for t in cat.listViews()),
+          [("v", "VIEW", False, ("default",)), ("w", "TEMPORARY", True, ())])
+    check("exists", [cat.tableExists(n) for n in ("v", "default.v", "w", "default.w")], [True, True, True, False])
+    check("dropped views", (cat.dropView("v"), cat.dropTempView("w"), cat.dropTempView("w")), (None, True, False))
+    spark.range(1).createGlobalTempView("g")
+    check("global views", (spark.table("global_temp.g").count(), cat.dropGlobalTempView("g"), cat.dropGlobalTempView("g")),
+          (1, True, False))
+
+    cat.createDatabase("d1")
+    check("databases", [d.name for d in cat.listDatabases()], ["default", "d1"])
+    fails("database twice", "SCHEMA_ALREADY_EXISTS", lambda: sql("CREATE DATABASE d1"))
+    sql("DROP DATABASE d1 CASCADE")
+    fails("no database", "SCHEMA_NOT_FOUND", lambda: cat.getDatabase("d1"))
+    check("functions", (cat.functionExists("count"), cat.functionExists("nothing"), cat.getFunction("abs").name,
+                        len(cat.listFunctions("to_*")) > 3), (True, False, "abs", True))
+    fails("no function", "UNRESOLVED_ROUTINE", lambda: cat.getFunction("nothing"))
+    cat.createTable("c", schema=spark.range(1).schema, source="parquet")
+    check("createTable", spark.table("c").schema.simpleString(), "struct<id:bigint>")
+    cat.dropTable("c")
+    spark.range(3).write.bucketBy(2, "id").sortBy("id").saveAsTable("b")
+    spark.range(2).write.insertInto("b")
+    check("saveAsTable, insertInto", spark.table("b").count(), 5)
+    cat.dropTable("b")
+    check("nothing is left", os.listdir(f"{folder}/spark-warehouse"), [])
+
+
+def main():
+    faulthandler.dump_traceback_later(90, exit=True)
+    server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
+    spark = SparkSession.builder.remote(url).getOrCreate()
+    fails("a table without a directory", "UNSUPPORTED_FEATURE", lambda: spark.sql("CREATE TABLE t (a INT) USING csv"))
+    with tempfile.TemporaryDirectory() as folder:
+        spark.conf.set("spark.berth.directory", folder)
+        frames(spark)
+        catalogue(spark, folder)
+    spark.stop()
+    server.stop(None)
+    peer.close()
+    print(f"{counts[True]} passed, {counts[False]} failed", flush=True)
+    os._exit(1 if counts[False] else 0)
+
+
+try:
+    main()
+except BaseException:
+    # An ordinary exit would wait for a server that is gone.
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)
