@@ -51,16 +51,10 @@ int expr_fail_overflow(ExprState *s, const Step *step, const char *what)
 
 int expr_fail_divide(ExprState *s, const Step *step)
 {
-    if (step->function == FN_MODULO)
-        query_error_set(s->error, DATA_ERROR_ARITHMETIC, "REMAINDER_BY_ZERO", "22012",
-                        "Remainder by zero. Use `try_mod` to tolerate divisor being 0 and return "
-                        "NULL instead. If necessary set " ANSI_CONFIG
-                        " to \"false\" to bypass this error.");
-    else
-        query_error_set(s->error, DATA_ERROR_ARITHMETIC, "DIVIDE_BY_ZERO", "22012",
-                        "Division by zero. Use `try_divide` to tolerate divisor being 0 and return "
-                        "NULL instead. If necessary set " ANSI_CONFIG
-                        " to \"false\" to bypass this error.");
+    query_error_set(s->error, DATA_ERROR_ARITHMETIC, "DIVIDE_BY_ZERO", "22012",
+                    "Division by zero. Use `try_divide` to tolerate divisor being 0 and return "
+                    "NULL instead. If necessary set " ANSI_CONFIG
+                    " to \"false\" to bypass this error.");
     parameters(s, "config", ANSI_CONFIG);
     return positioned(s, step, QUERY_E_FAILED);
 }

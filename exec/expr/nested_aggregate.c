@@ -563,6 +563,40 @@ static int do_histogram(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_array(c->arena, record, items, k, &ret->value.s);
 }
 
+#define BITMAP_BYTES 4096u
+
+/* array of positions, or of bitmaps */
+static int do_bitmap(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    Type of = c->types[0].children[0].type;
+    uint32_t n = nested_count(&args[0].value.s);
+    uint8_t *bits = mem_arena_zalloc(c->arena, BITMAP_BYTES, 16);
+    if (!bits)
+        return mem_arena_error(c->arena);
+    for (uint32_t i = 0; i < n; i++) {
+        NestedItem item;
+        nested_element(of, &args[0].value.s, i, &item);
+        if (item.is_null)
+            continue;
+        if (of.kind != TYPE_LONG) {
+            const uint8_t *other = (const uint8_t *)vec_string_data(&item.value.s);
+            for (uint32_t k = 0; k < MIN(item.value.s.length, BITMAP_BYTES); k++)
+                bits[k] |= other[k];
+            continue;
+        }
+        int64_t at = item.value.i64;
+        if (at < 0 || at >= BITMAP_BYTES * 8)
+            return query_error_set(c->s->error, DATA_ERROR_INDEX, "INVALID_BITMAP_POSITION",
+                                   "22003",
+                                   "The 0-indexed bitmap position %lld is out of bounds. The "
+                                   "bitmap has %u bits (%u bytes).",
+                                   (long long)at, BITMAP_BYTES * 8, BITMAP_BYTES);
+        bits[at / 8] |= (uint8_t)(1u << at % 8);
+    }
+    ret->value.s = vec_string((const char *)bits, BITMAP_BYTES);
+    return 0;
+}
+
 NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls)
 {
     *ret_nulls = false;
@@ -583,6 +617,8 @@ NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls)
         return do_listagg;
     case FN_HISTOGRAM:
         return do_histogram;
+    case FN_BITMAP:
+        return do_bitmap;
     default:
         return NULL;
     }

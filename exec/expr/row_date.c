@@ -242,6 +242,14 @@ static int row_time_apart(RowCall *c)
     return row_set_int(c, (row_int(c, 1) - row_int(c, 0)) / row_int(c, 2));
 }
 
+/* time, slide, start, and what is added; sums that wrap are no times any more anyway. */
+static int row_window_edge(RowCall *c)
+{
+    uint64_t time = (uint64_t)row_int(c, 0), start = (uint64_t)row_int(c, 2);
+    uint64_t behind = (uint64_t)civil_floor_mod((int64_t)(time - start), row_int(c, 1));
+    return row_set_int(c, (int64_t)(time - behind + (uint64_t)row_int(c, 3)));
+}
+
 #define AT(f) [FN_##f - FN_ROW_FIRST]
 
 const RowRule row_rules_date[FN_ROW_LAST - FN_ROW_FIRST] = {
@@ -255,5 +263,6 @@ const RowRule row_rules_date[FN_ROW_LAST - FN_ROW_FIRST] = {
     AT(NEXT_DAY) = {.row = row_next_day},
     AT(MONTHS_BETWEEN) = {.row = row_months_between, .flags = ROW_SAFE},
     AT(MONTHS_APART) = {.row = row_months_apart, .flags = ROW_SAFE},
+    AT(WINDOW_EDGE) = {.row = row_window_edge, .flags = ROW_SAFE},
     AT(TIME_APART) = {.row = row_time_apart, .flags = ROW_SAFE},
 };

@@ -28,6 +28,16 @@ static int row_md5(RowCall *c)
     return put_digest(c, DIGEST_MD5);
 }
 
+static int row_bitmap_count(RowCall *c)
+{
+    const VecString *bytes = row_string(c, 0);
+    const char *data = vec_string_data(bytes);
+    int64_t n = 0;
+    for (uint32_t i = 0; i < bytes->length; i++)
+        n += __builtin_popcount((uint8_t)data[i]);
+    return row_set_int(c, n);
+}
+
 static int row_sha1(RowCall *c)
 {
     return put_digest(c, DIGEST_SHA1);
@@ -163,6 +173,7 @@ static int row_hash(RowCall *c)
 #define AT(f) [FN_##f - FN_ROW_FIRST]
 
 const RowRule row_rules_hash[FN_ROW_LAST - FN_ROW_FIRST] = {
+    AT(BITMAP_COUNT) = {.row = row_bitmap_count, .flags = ROW_SAFE},
     AT(MD5) = {.row = row_md5, .flags = ROW_SAFE},
     AT(SHA1) = {.row = row_sha1, .flags = ROW_SAFE},
     AT(SHA2) = {.row = row_sha2, .flags = ROW_SAFE},

@@ -240,13 +240,20 @@ static char *extreme_room(const State *st, Extreme *e, char *held, uint32_t n, M
     return mem_arena_alloc(strings, MAX(n, e->capacity), 1);
 }
 
-static void take_bits(const State *st, uint8_t *state, const void *x)
+/* Bits or a product: two values become one. */
+static void take_into(const State *st, uint8_t *state, const void *x)
 {
     Extreme *e = (Extreme *)(void *)state;
     uint64_t bits = 0;
 
     memcpy(&bits, x, phys_size(st->phys));
-    if (!e->seen)
+    if (st->kind == STATE_PRODUCT && e->seen) {
+        double so_far, factor;
+        memcpy(&so_far, e->value, sizeof(so_far));
+        memcpy(&factor, x, sizeof(factor));
+        so_far *= factor;
+        memcpy(e->value, &so_far, sizeof(so_far));
+    } else if (!e->seen)
         e->value[0] = bits;
     else if (st->kind == STATE_BIT_AND)
         e->value[0] &= bits;
@@ -260,8 +267,9 @@ static void take_bits(const State *st, uint8_t *state, const void *x)
 static int extreme_take(const State *st, uint8_t *state, PhysKind phys, const void *x,
                         MemArena *strings)
 {
-    if (st->kind == STATE_BIT_AND || st->kind == STATE_BIT_OR || st->kind == STATE_BIT_XOR) {
-        take_bits(st, state, x);
+    if (st->kind == STATE_BIT_AND || st->kind == STATE_BIT_OR || st->kind == STATE_BIT_XOR ||
+        st->kind == STATE_PRODUCT) {
+        take_into(st, state, x);
         return 0;
     }
     Extreme e;

@@ -27,6 +27,7 @@ typedef enum StateKind {
     STATE_BIT_AND, /* integers */
     STATE_BIT_OR,
     STATE_BIT_XOR,
+    STATE_PRODUCT,  /* double */
     STATE_VARIANCE, /* those of accumulate_moments.h */
     STATE_MOMENTS,
     STATE_COVARIANCE,

@@ -43,6 +43,9 @@ int state_kind(const Aggregate *g, StateKind *ret)
     case AGG_BIT_XOR:
         *ret = STATE_BIT_XOR;
         return 0;
+    case AGG_PRODUCT:
+        *ret = STATE_PRODUCT;
+        return 0;
     case AGG_SKEWNESS:
     case AGG_KURTOSIS:
         *ret = STATE_MOMENTS;

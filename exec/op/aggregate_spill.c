@@ -55,6 +55,7 @@ int aggregate_spill_init(Aggregation *a, MemArena *arena)
         case STATE_BIT_AND:
         case STATE_BIT_OR:
         case STATE_BIT_XOR:
+        case STATE_PRODUCT:
             break;
         case STATE_MIN:
         case STATE_MAX:

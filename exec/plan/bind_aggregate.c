@@ -56,6 +56,13 @@ static Expr *wrong_argument(Binder *b, const UExpr *e, const char *wanted, const
 static bool type_aggregate(Binder *b, const UExpr *e, Aggregate *a)
 {
     Type t = a->arg->type;
+    /* Points in time are averaged as seconds. */
+    if (t.kind == TYPE_TIMESTAMP && a->id == AGG_AVG) {
+        a->arg = bind_cast_to(b, a->arg, TYPE(DOUBLE));
+        if (!a->arg)
+            return false;
+        t = TYPE(DOUBLE);
+    }
     bool number = type_is_numeric(t) || t.kind == TYPE_NULL || t.kind == TYPE_STRING;
     a->nullable = true;
     switch ((AggregateId)a->id) {
@@ -785,6 +792,9 @@ Bound *bind_aggregate_over(Binder *b, Bound *input, const URel *rel)
 
 Bound *bind_aggregate(Binder *b, const URel *rel)
 {
+    rel = bind_time_windows(b, rel);
+    if (!rel)
+        return NULL;
     bool made;
     Bound *generated = bind_generator_over(b, rel, &made);
     if (made)

@@ -461,12 +461,28 @@ static Expr *bind_ceil(Binder *b, const UExpr *e, FunctionId id, Expr *arg)
     return bind_signed_call(b, id, type, &arg, 1, '?');
 }
 
+/* The first type that is text beside one that is not, or the other way round; n: none. greatest()
+ * and least() do not convert those. */
+static uint32_t text_beside_others(Expr *const *args, uint32_t n)
+{
+    uint32_t first = 0;
+    while (first < n && args[first]->type.kind == TYPE_NULL)
+        first++;
+    for (uint32_t i = first + 1; i < n; i++)
+        if (args[i]->type.kind != TYPE_NULL &&
+            (args[i]->type.kind == TYPE_STRING) != (args[first]->type.kind == TYPE_STRING))
+            return i;
+    return n;
+}
+
 static Expr *bind_same_type(Binder *b, const UExpr *e, FunctionId id, Expr **args, uint32_t n)
 {
     Type type;
-    if (!bind_common_type(b, args, n, &type)) {
+    uint32_t odd = id == FN_GREATEST || id == FN_LEAST ? text_beside_others(args, n) : n;
+    if (odd < n || !bind_common_type(b, args, n, &type)) {
         char a[130], c[130], name[40], types[270];
-        uint32_t odd = 1;
+        if (odd == n)
+            odd = 1;
         while (odd + 1 < n && bind_wider(b, args[0]->type, args[odd]->type, &type))
             odd++;
         bind_type_text(args[0]->type, a);
@@ -892,8 +908,26 @@ Expr *bind_by_name(Binder *b, const UExpr *e, const char *name, Expr **args, uin
     return bind_signed(b, e, function_signed_find(name), args, n);
 }
 
+/* Sums with dates are called after what Spark makes of them; @args as they were bound. */
+static void name_date_sum(Binder *b, const UExpr *e, Expr *const *args)
+{
+    bool swapped =
+        e->name[0] == '+' && (type_is_interval(args[0]->type) || args[1]->type.kind == TYPE_DATE);
+    Type point = args[swapped ? 1 : 0]->type, other = args[swapped ? 0 : 1]->type;
+    bool date = point.kind == TYPE_DATE;
+    if (!date && point.kind != TYPE_TIMESTAMP && point.kind != TYPE_TIMESTAMP_NTZ)
+        return;
+    if (type_is_interval(other))
+        bind_remember_path(b, e, swapped ? PATH_SUM_SWAPPED : PATH_SUM, false);
+    else if (date && type_is_integral(other))
+        bind_remember_path(b, e, swapped ? PATH_DAYS_SWAPPED : PATH_DAYS, false);
+}
+
 Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
 {
+    e = bind_expand_stars(b, scope->bound, e);
+    if (!e)
+        return NULL;
     if (function_is_aggregate(e->name))
         return bind_aggregate_call(b, scope, e);
     if (function_is_generator(e->name))
@@ -944,5 +978,7 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
                      : bind_by_name(b, e, e->name, args, e->n_args);
     if (made && made->kind == EXPR_CALL && b->view_depth == 0)
         made->position = e->position;
+    if (made && e->n_args == 2 && (e->name[0] == '+' || e->name[0] == '-') && e->name[1] == '\0')
+        name_date_sum(b, e, args);
     return made;
 }

@@ -340,6 +340,32 @@ Expr *bind_date_part(Binder *b, const UExpr *e, Expr **args)
                       uexpr_quoted(b, e->args[1]));
 }
 
+/* ---- stretches of time ---- */
+
+static Expr *bind_window_edge(Binder *b, const UExpr *e, Expr **args)
+{
+    if (args[0]->type.kind != TYPE_TIMESTAMP_NTZ)
+        args[0] = bind_coerce(b, e, args[0], 0, TYPE(TIMESTAMP), "TIMESTAMP");
+    return args[0] ? bind_signed_call(b, FN_WINDOW_EDGE, args[0]->type, args, 4, 0) : NULL;
+}
+
+/* The end of a stretch is the first moment behind it. */
+static Expr *bind_window_time(Binder *b, const UExpr *e, Expr **args)
+{
+    Type type = args[0]->type;
+    uint32_t end = 0;
+    while (type.kind == TYPE_STRUCT && end < type.n_children &&
+           strcmp(type.children[end].name, "end") != 0)
+        end++;
+    if (type.kind != TYPE_STRUCT || end == type.n_children ||
+        (type.children[end].type.kind != TYPE_TIMESTAMP &&
+         type.children[end].type.kind != TYPE_TIMESTAMP_NTZ))
+        return bind_unexpected_input(b, e, 0, "STRUCT", args[0]);
+    Expr *made[4] = {bind_field_at(b, args[0], end), long_literal(b, 1), long_literal(b, 0),
+                     long_literal(b, -1)};
+    return bind_window_edge(b, e, made);
+}
+
 Expr *bind_datetime(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **args, uint32_t n)
 {
     switch ((FunctionId)f->id) {
@@ -360,6 +386,8 @@ Expr *bind_datetime(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **a
         return bind_timestamp_diff(b, e, args);
     case FN_CONVERT_ZONE:
         return bind_convert_timezone(b, e, args, n);
+    case FN_WINDOW_EDGE:
+        return n == 1 ? bind_window_time(b, e, args) : bind_window_edge(b, e, args);
     default:
         return bind_months_between(b, e, args, n);
     }

@@ -180,6 +180,14 @@ typedef struct Binder {
     const URel *named_windows; /* the SELECT whose WINDOW clause counts, or NULL */
 } Binder;
 
+/* Instead of FieldPath.n_column, of sums: date + interval, interval + date, date + days, ... */
+enum {
+    PATH_SUM = 1000001,
+    PATH_SUM_SWAPPED,
+    PATH_DAYS,
+    PATH_DAYS_SWAPPED,
+};
+
 /* Notes a failure. Return: NULL. */
 void *bind_fail(Binder *b, int r);
 void *bind_error(Binder *b, uint32_t position, uint32_t stop, const char *error_class,
@@ -254,6 +262,12 @@ Bound *bind_values(Binder *b, const URel *rel);
 
 /* bind_alias.c: what item @i of the select list gives to those behind it. */
 Expr *bind_alias_of_item(Binder *b, Scope *scope, uint32_t i);
+
+/* bind_time_window.c: @rel with window(time, ...) as a column of its input; itself without one. */
+const URel *bind_time_windows(Binder *b, const URel *rel);
+
+/* bind_star.c: @e with the columns of @bound where a call has a star; itself where none has. */
+const UExpr *bind_expand_stars(Binder *b, const Bound *bound, const UExpr *e);
 
 /* bind_recursion.c: a CTE of WITH RECURSIVE, and its name inside its definition. */
 Bound *bind_recursive_cte(Binder *b, const URel *rel, const Cte *cte);

@@ -514,6 +514,8 @@ static Expr *bind_str_to_map(Binder *b, const UExpr *e, const NestedRow *row, Ex
     Expr *all[3];
     Type type;
     for (uint32_t i = 0; i < 3; i++) {
+        if (i < n && args[i]->type.kind != TYPE_STRING && args[i]->type.kind != TYPE_NULL)
+            return bind_unexpected_input(b, e, i, "STRING", args[i]);
         all[i] = i < n ? bind_coerce(b, e, args[i], i, TYPE(STRING), NULL)
                        : bind_check(b, expr_literal(b->arena, TYPE(STRING),
                                                     (Literal){.s = vec_string(defaults[i], 1)}));

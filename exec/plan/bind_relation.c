@@ -192,7 +192,8 @@ SelectItem *bind_select_list(Binder *b, const Bound *input, UExpr *const *exprs,
     for (uint32_t i = 0; i < n; i++) {
         const UExpr *e = exprs[i];
         if (e->kind != UEXPR_STAR) {
-            const char *name = uexpr_name(b, e);
+            e = bind_expand_stars(b, input, e);
+            const char *name = e ? uexpr_name(b, e) : NULL;
             if (!name)
                 return NULL;
             items[n_items++] = (SelectItem){.expr = e, .name = name};
@@ -291,6 +292,9 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
 
 static Bound *bind_project(Binder *b, const URel *rel)
 {
+    rel = bind_time_windows(b, rel);
+    if (!rel)
+        return NULL;
     Bound *input = bind_relation(b, rel->input);
     if (!input)
         return NULL;
@@ -313,6 +317,9 @@ static Bound *bind_project(Binder *b, const URel *rel)
 /* Output columns with one added or replaced each. */
 static Bound *bind_with_columns(Binder *b, const URel *rel)
 {
+    rel = bind_time_windows(b, rel);
+    if (!rel)
+        return NULL;
     Bound *input = bind_relation(b, rel->input);
     if (!input)
         return NULL;

@@ -216,7 +216,11 @@ Expr *bind_signed(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **arg
     if (f->signature[0] == '*')
         return bind_special(b, e, f, args, n);
     const char *letter = f->signature;
+    /* These take texts and nothing that might become one. */
+    bool strict = strcmp(f->name, "soundex") == 0 || strcmp(f->name, "parse_url") == 0;
     for (uint32_t i = 0; i < n; i++) {
+        if (strict && args[i]->type.kind != TYPE_STRING && args[i]->type.kind != TYPE_NULL)
+            return bind_unexpected_input(b, e, i, "STRING", args[i]);
         letter += *letter == '|';
         args[i] = by_letter(b, e, args[i], i, *letter);
         if (!args[i])

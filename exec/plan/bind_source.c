@@ -326,14 +326,19 @@ Bound *bind_values(Binder *b, const URel *rel)
     }
     for (uint32_t k = 0; k < n; k++) {
         Type type = cells[k]->type;
-        for (uint32_t row = 1; row < n_rows; row++)
-            if (!bind_wider(b, type, cells[row * n + k]->type, &type))
+        for (uint32_t row = 1; row < n_rows; row++) {
+            Type here = cells[row * n + k]->type;
+            /* Texts and numbers do not meet here. */
+            bool mixed = type.kind != TYPE_NULL && here.kind != TYPE_NULL &&
+                         (type.kind == TYPE_STRING) != (here.kind == TYPE_STRING);
+            if (mixed || !bind_wider(b, type, here, &type))
                 return bind_error(b, rel->position, rel->stop,
                                   "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
                                   "42000",
                                   "Invalid inline table. Found incompatible types in the column "
                                   "`col%u` for inline table.",
                                   k + 1);
+        }
         for (uint32_t row = 0; row < n_rows; row++)
             cells[row * n + k] = bind_cast_to(b, cells[row * n + k], type);
         char *name = bind_alloc(b, 1, 16);

@@ -556,6 +556,7 @@ Expr *bind_special(Binder *b, const UExpr *e, const FunctionSigned *f, Expr **ar
     case FN_TIMESTAMP_ADD:
     case FN_TIME_APART:
     case FN_CONVERT_ZONE:
+    case FN_WINDOW_EDGE:
     case FN_MONTHS_BETWEEN:
         return bind_datetime(b, e, f, args, n);
     case FN_RAND:

@@ -538,6 +538,18 @@ static bool bind_count_distinct(Call *c)
     return collect_values(c, bind_normalised(c->b, c->args[0]), FN_ARRAY_DISTINCT, TYPE(LONG));
 }
 
+/* Bitmaps of 4096 bytes: of positions, or what is set in one of several. */
+static bool bind_bitmap(Call *c)
+{
+    bool positions = is(c, "bitmap_construct_agg");
+    Type type = positions ? TYPE(LONG) : TYPE(BINARY);
+    Expr *x = c->args[0];
+    if (!positions && x->type.kind != TYPE_BINARY && x->type.kind != TYPE_NULL)
+        return unexpected(c, 0, "BINARY");
+    x = bind_coerce(c->b, c->e, x, 0, type, positions ? "BIGINT" : "BINARY");
+    return x && collect_values(c, x, FN_BITMAP, TYPE(BINARY));
+}
+
 static bool bind_refused(Call *c)
 {
     bind_unsupported(c->b, c->e->position, c->e->stop, c->e->name);
@@ -559,6 +571,8 @@ static const struct Family {
     {"bit_and", 1, 1, bind_bits, false, false},
     {"bit_or", 1, 1, bind_bits, false, false},
     {"bit_xor", 1, 1, bind_bits, false, false},
+    {"bitmap_construct_agg", 1, 1, bind_bitmap, false, false},
+    {"bitmap_or_agg", 1, 1, bind_bitmap, false, false},
     {"corr", 2, 2, bind_pair, false, false},
     {"count_min_sketch", 0, ARGS_MAX, bind_refused, false, false},
     {"covar_pop", 2, 2, bind_pair, false, false},
@@ -574,6 +588,7 @@ static const struct Family {
     {"percentile_approx", 2, 3, bind_percentile_approx, false, false},
     {"percentile_cont", 1, 1, bind_percentile_within, true, true},
     {"percentile_disc", 1, 1, bind_percentile_within, true, true},
+    {"product", 1, 1, bind_moment, false, false},
     {"regr_avgx", 2, 2, bind_pair, false, false},
     {"regr_avgy", 2, 2, bind_pair, false, false},
     {"regr_count", 2, 2, bind_pair, false, false},

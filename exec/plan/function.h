@@ -108,6 +108,7 @@ typedef enum FunctionId {
     FN_PERCENTILE_APPROX, /* the same; double: the error */
     FN_LISTAGG,           /* array of structs, delimiter, orders */
     FN_HISTOGRAM,         /* array, int */
+    FN_BITMAP,            /* array of positions or of bitmaps */
     FN_MAP_FROM_ARRAYS,
     FN_MAP_FROM_ENTRIES,
     FN_MAP_KEYS,
@@ -282,7 +283,9 @@ typedef enum FunctionId {
     FN_MONTHS_APART,   /* two clocks on the wall, months of a unit */
     FN_TIME_APART,     /* two instants or clocks, microseconds of a unit */
     FN_TIMESTAMP_ADD,  /* becomes a sum */
-    FN_CONVERT_ZONE,   /* becomes FN_ZONE_* */
+    FN_BITMAP_COUNT,
+    FN_WINDOW_EDGE,  /* time, slide, start: the last multiple before; and a number added */
+    FN_CONVERT_ZONE, /* becomes FN_ZONE_* */
     /* No two rows alike; the last argument of the first five is the seed, a literal. */
     FN_VOLATILE_FIRST,
     FN_RAND = FN_VOLATILE_FIRST,

@@ -52,7 +52,6 @@ static const struct {
     {"variant_explode", "there is no type VARIANT"},
     {"variant_explode_outer", "there is no type VARIANT"},
     {"variant_get", "there is no type VARIANT"},
-    {"window_time", "it is for streams"},
     {"xpath", "XML is not read"},
     {"xpath_boolean", "XML is not read"},
     {"xpath_double", "XML is not read"},

@@ -491,8 +491,66 @@ static bool put_mode(Name *name, const UExpr *e)
     return true;
 }
 
+/* x LIKE ANY (...) of constants shows x alone; LIKE ... ESCAPE; TRIM(LEADING a FROM x). */
+static bool put_like_or_trim(Name *name, const UExpr *e)
+{
+    bool and = strcmp(e->name, "and") == 0;
+    if (e->parameter && (and || strcmp(e->name, "or") == 0)) {
+        const UExpr *like = e->parameter == 2 ? e->args[0]->args[0] : e->args[0];
+        put(name, e->parameter == 2 ? "not" : "");
+        put(name, and? "likeall(" : "likeany(");
+        put_expr(name, like->args[0]);
+        put(name, ")");
+        return true;
+    }
+    if (strcmp(e->name, "like") == 0 && e->n_args == 3) {
+        put_expr(name, e->args[0]);
+        put(name, " LIKE ");
+        put_expr(name, e->args[1]);
+        put(name, " ESCAPE '");
+        put_expr(name, e->args[2]);
+        put(name, "'");
+        return true;
+    }
+    const char *side = strcmp(e->name, "trim") == 0    ? "BOTH "
+                       : strcmp(e->name, "ltrim") == 0 ? "LEADING "
+                       : strcmp(e->name, "rtrim") == 0 ? "TRAILING "
+                                                       : NULL;
+    if (!side || e->n_args != 2)
+        return false;
+    put(name, "TRIM(");
+    put(name, side);
+    put_expr(name, e->args[0]);
+    put(name, " FROM ");
+    put_expr(name, e->args[1]);
+    put(name, ")");
+    return true;
+}
+
+/* date + interval has no parentheses, date + days is date_add(). */
+static bool put_date_sum(Name *name, const UExpr *e)
+{
+    uint32_t how = 0;
+    for (uint32_t i = 0; e->n_args == 2 && i < name->b->n_paths; i++)
+        if (name->b->paths[i].e == e)
+            how = name->b->paths[i].n_column;
+    if (how < PATH_SUM || how > PATH_DAYS_SWAPPED)
+        return false;
+    bool days = how >= PATH_DAYS;
+    uint32_t first = how == PATH_SUM_SWAPPED || how == PATH_DAYS_SWAPPED;
+    if (days)
+        put(name, e->name[0] == '+' ? "date_add(" : "date_sub(");
+    put_expr(name, e->args[first]);
+    put(name, days ? ", " : e->name[0] == '+' ? " + " : " - ");
+    put_expr(name, e->args[1 - first]);
+    put(name, days ? ")" : "");
+    return true;
+}
+
 static void put_call(Name *name, const UExpr *e)
 {
+    if (put_like_or_trim(name, e) || put_date_sum(name, e))
+        return;
     static const struct {
         const char *name, *op;
     } infix[] = {{"+", "+"},    {"-", "-"},     {"*", "*"},     {"/", "/"},   {"%", "%"},
@@ -800,6 +858,12 @@ static void put_expr(Name *name, const UExpr *e)
         put(name, ")");
         break;
     case UEXPR_SUBQUERY:
+        if (e->subquery_kind == USUBQUERY_IN && e->n_args == 1) {
+            put(name, "(");
+            put_expr(name, e->args[0]);
+            put(name, " IN (listquery()))");
+            break;
+        }
         put(name, e->subquery_kind == USUBQUERY_SCALAR   ? "scalarsubquery()"
                   : e->subquery_kind == USUBQUERY_EXISTS ? "exists()"
                                                          : "in()");

@@ -89,6 +89,7 @@ typedef enum AggregateId {
     AGG_BIT_AND,
     AGG_BIT_OR,
     AGG_BIT_XOR,
+    AGG_PRODUCT,
     AGG_TRY_SUM, /* null instead of an overflow */
     AGG_TRY_AVG,
     AGG_BOOL_AND,

@@ -85,21 +85,40 @@ static UExpr *parse_in(Parser *p, UExpr *value)
     return failed(p) ? NULL : e;
 }
 
-static UExpr *parse_like(Parser *p, UExpr *value, const char *name)
+/* LIKE ANY (a, b) and LIKE ALL (a, b). NOT belongs to each pattern: NOT LIKE ANY is true when one
+ * of them does not match. */
+static UExpr *parse_like_list(Parser *p, UExpr *value, const char *name, bool all, bool negated)
+{
+    PtrList list = {0};
+    bool constant = strcmp(name, "like") == 0;
+    if (!expect_op(p, OP_LPAREN))
+        return NULL;
+    do {
+        UExpr *pattern = parse_expression(p);
+        UExpr *e = pattern ? uexpr_call2(p->b, name, value, pattern) : NULL;
+        constant &= pattern && pattern->kind == UEXPR_LITERAL;
+        constant &= pattern && pattern->type.kind == TYPE_STRING;
+        list_add(p, &list, negated && e ? uexpr_call1(p->b, "not", e) : e);
+    } while (accept_op(p, OP_COMMA));
+    if (!expect_op(p, OP_RPAREN))
+        return NULL;
+    if (list.n == 1 && constant)
+        list_add(p, &list, list.items[0]);
+    UExpr *made = list.n == 1 ? list.items[0]
+                              : uexpr_call(p->b, all ? "and" : "or", (UExpr **)list.items, list.n);
+    if (made && constant) /* named otherwise then */
+        made->parameter = negated ? 2 : 1;
+    return made;
+}
+
+static UExpr *parse_like(Parser *p, UExpr *value, const char *name, bool *negated)
 {
     PtrList list = {0};
     const Token *t = peek(p);
     if (accept_word(p, "ANY") || accept_word(p, "SOME") || accept_word(p, "ALL")) {
-        bool all = token_is_word(p, t, "ALL");
-        if (!expect_op(p, OP_LPAREN))
-            return NULL;
-        do {
-            list_add(p, &list, uexpr_call2(p->b, name, value, parse_expression(p)));
-        } while (accept_op(p, OP_COMMA));
-        if (!expect_op(p, OP_RPAREN))
-            return NULL;
-        return list.n == 1 ? list.items[0]
-                           : uexpr_chain(p->b, all ? "and" : "or", (UExpr **)list.items, list.n);
+        bool each = *negated;
+        *negated = false;
+        return parse_like_list(p, value, name, token_is_word(p, t, "ALL"), each);
     }
     list_add(p, &list, value);
     list_add(p, &list, parse_value(p, 0));
@@ -165,11 +184,11 @@ static UExpr *parse_predicate(Parser *p)
         else if (accept_word(p, "IN"))
             made = parse_in(p, e);
         else if (accept_word(p, "LIKE"))
-            made = parse_like(p, e, "like");
+            made = parse_like(p, e, "like", &negated);
         else if (accept_word(p, "ILIKE"))
-            made = parse_like(p, e, "ilike");
+            made = parse_like(p, e, "ilike", &negated);
         else if (accept_word(p, "RLIKE") || accept_word(p, "REGEXP"))
-            made = parse_like(p, e, "rlike");
+            made = parse_like(p, e, "rlike", &negated);
         else if (!negated && accept_word(p, "IS"))
             made = parse_is(p, e);
         else {

@@ -379,7 +379,10 @@ char *sql_unquote(UBuilder *b, const char *text, const Token *token, size_t *ret
             s += 1 + unescape(s + 1, end, out + n, &added);
             n += added;
         } else if (*s == quote && !raw) {
-            out[n++] = quote; /* doubled */
+            /* A name's quote; two texts without a blank between them are one text, as Spark 4.0
+             * has it. */
+            if (quote == '`')
+                out[n++] = quote;
             s += 2;
         } else {
             out[n++] = *s++;

@@ -227,8 +227,18 @@ static const char *const reserved[] = {
     "WHERE",    "WINDOW", "WITH",
 };
 
+/* WINDOW is a name, too, where no clause of that word begins: WINDOW name AS (...). */
+static bool begins_window_clause(const Parser *p, const Token *t)
+{
+    uint32_t at = (uint32_t)(t - p->tokens);
+    return at + 2 < p->n_tokens && (t[1].kind == TOKEN_WORD || t[1].kind == TOKEN_QUOTED) &&
+           token_is_word(p, &t[2], "AS");
+}
+
 static bool is_reserved(const Parser *p, const Token *t)
 {
+    if (token_is_word(p, t, "WINDOW"))
+        return begins_window_clause(p, t);
     size_t low = 0, high = ARRAY_SIZE(reserved);
     while (low < high) {
         size_t mid = (low + high) / 2;

@@ -769,15 +769,21 @@ static bool parse_sort_keys(Parser *p, URel *rel)
 URel *parse_query_tail(Parser *p, URel *rel)
 {
     uint32_t first = p->at;
-    if (at_words(p, "ORDER", "BY") || at_words(p, "SORT", "BY")) {
+    /* Which partition a row goes to shows in nothing: all rows of a result are one. */
+    if (at_words(p, "DISTRIBUTE", "BY")) {
+        PtrList ignored = {0};
+        advance(p);
+        advance(p);
+        if (!parse_expression_list(p, &ignored))
+            return NULL;
+    }
+    if (at_words(p, "ORDER", "BY") || at_words(p, "SORT", "BY") || at_words(p, "CLUSTER", "BY")) {
         rel = over(p, UREL_SORT, rel);
         advance(p);
         advance(p);
         if (!rel || !parse_sort_keys(p, rel))
             return NULL;
         rel = seal_marked(p, rel, first);
-    } else if (at_words(p, "CLUSTER", "BY") || at_words(p, "DISTRIBUTE", "BY")) {
-        return unsupported_at(p, peek(p), "CLUSTER BY and DISTRIBUTE BY");
     }
     UExpr *limit = NULL, *offset = NULL;
     uint32_t limit_at = p->at;

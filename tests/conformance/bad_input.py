@@ -175,7 +175,7 @@ def conditions(spark):
     path = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]"
     for text, kind, condition, state, parameters in (
         ("SELECT 1 / 0", ArithmeticException, "DIVIDE_BY_ZERO", "22012", {"config": config}),
-        ("SELECT 1 % 0", ArithmeticException, "REMAINDER_BY_ZERO", "22012", {"config": config}),
+        ("SELECT 1 % 0", ArithmeticException, "DIVIDE_BY_ZERO", "22012", {"config": config}),
         ("SELECT 2147483647 + 1", ArithmeticException, "ARITHMETIC_OVERFLOW", "22003",
          {"message": "overflow", "config": config,
           "alternative": " Use 'try_add' to tolerate overflow and return NULL instead."}),

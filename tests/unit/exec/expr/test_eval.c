@@ -438,7 +438,7 @@ static void test_errors(void **state)
     Expr *max = build_literal(&b, TYPE(LONG), INT64_MAX), *one_ = build_literal(&b, TYPE(LONG), 1);
     Expr *zero = build_literal(&b, TYPE(LONG), 0);
     expect_error(&b, build_call(&b, FN_ADD, TYPE(LONG), max, one_), "ARITHMETIC_OVERFLOW");
-    expect_error(&b, build_call(&b, FN_MODULO, TYPE(LONG), max, zero), "REMAINDER_BY_ZERO");
+    expect_error(&b, build_call(&b, FN_MODULO, TYPE(LONG), max, zero), "DIVIDE_BY_ZERO");
     expect_error(&b,
                  build_call(&b, FN_DIVIDE, TYPE(DOUBLE), build_double(&b, 1), build_double(&b, 0)),
                  "DIVIDE_BY_ZERO");

@@ -715,7 +715,7 @@ static void test_first_error(void **state)
                          build_column(&b, 0, TYPE(LONG)));
     p->project.exprs = &e;
     assert_int_equal(run_plan(p, b.pool, 3, &got, &error), QUERY_E_FAILED);
-    assert_string_equal(error.error_class, "REMAINDER_BY_ZERO");
+    assert_string_equal(error.error_class, "DIVIDE_BY_ZERO");
     build_rows_free(&got);
     build_done(&b);
 }
