@@ -61,7 +61,10 @@ typedef struct Worker {
     bool keep_reserve;         /* who asks now would rather go another way */
     bool can_retry;            /* who asks now handles a refusal itself */
     void *spill_buffer, *spill_order;
-    uint32_t n_batches; /* into sinks; for tests */
+    /* Writes to disk what the source holds for this worker, on its thread. Return: less is held. */
+    bool (*give)(void *userdata);
+    void *give_userdata; /* or NULL */
+    uint32_t n_batches;  /* into sinks; for tests */
 } Worker;
 
 /* Shared by all workers of a query. Const while pipelines run, except the atomics. */

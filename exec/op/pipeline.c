@@ -273,7 +273,7 @@ static int build_window(Query *q, const PlanNode *node, Operator *next, uint32_t
 {
     PlanNode *order = mem_arena_new_of(q->context.arena, PlanNode);
     Operator *sink;
-    Source *sorted, *source;
+    Source *source;
     int r;
 
     if (!order)
@@ -291,9 +291,7 @@ static int build_window(Query *q, const PlanNode *node, Operator *next, uint32_t
     if (r == 0)
         r = build_node(q, node->input, sink, depth + 1, true);
     if (r == 0)
-        r = sort_source_new(q, sink, &sorted);
-    if (r == 0)
-        r = window_source_new(q, node, sorted, &source);
+        r = window_source_new(q, node, sink, &source);
     return r ? r : query_add_pipeline(q, source, next, finishes);
 }
 

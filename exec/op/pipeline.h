@@ -105,8 +105,8 @@ int sort_new(Query *query, const PlanNode *node, Operator **ret);
 /* The filter is narrowed as a top-N gets on. Return: false when the sort keeps all rows. */
 bool sort_set_bound(Operator *sort, RuntimeFilter *filter);
 int sort_source_new(Query *query, Operator *sort, Source **ret);
-/* Over rows that come sorted by partition and order; takes @sorted. */
-int window_source_new(Query *query, const PlanNode *node, Source *sorted, Source **ret);
+/* Over the rows of a sort by partition and order. */
+int window_source_new(Query *query, const PlanNode *node, Operator *sort, Source **ret);
 int join_build_new(Query *query, const PlanNode *node, Operator **ret);
 int join_probe_new(Query *query, const PlanNode *node, Operator *build, Operator *next,
                    Operator **ret);

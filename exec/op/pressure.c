@@ -110,6 +110,8 @@ static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attem
             return MEM_RELIEF_COVERED;
         return spill_others(q, self, WAIT_IN_SINK_NSEC);
     }
+    if (self->give_userdata && self->give(self->give_userdata))
+        return MEM_RELIEF_RETRY;
     if (self->sink) {
         pthread_mutex_lock(&self->sink_lock);
         bool done = spill_locked(self, self);

@@ -8,10 +8,10 @@
  * of the limit is free. A charge that is refused anywhere, in a scan or a join probe, comes to
  * pressure_relieve() before it fails.
  *
- * Who spills: the sink of the worker that needs memory, else the sinks of others. A sink's local is
- * touched under its worker's sink_lock: by the worker while a batch is in the sink, by anybody who
- * needs memory while it is not. Nobody waits for another's sink without a bound, and who is inside
- * a sink, whom others may be waiting for, hardly at all.
+ * Who spills: the source of the worker that needs memory, its sink, else the sinks of others. A
+ * sink's local is touched under its worker's sink_lock: by the worker while a batch is in the sink,
+ * by anybody who needs memory while it is not. Nobody waits for another's sink without a bound, and
+ * who is inside a sink, whom others may be waiting for, hardly at all.
  *
  * What cannot stop half-way is covered by the worker's reserve, charged when the query begins and
  * filled up again at the next batch.

@@ -1,72 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/window.h"
 
-#include "exec/op/sort_run.h"
+#include "exec/op/sort_spill.h"
 
 /*
- * Window functions: rows come sorted by partition and order (the sort may have been on disk) and
- * are collected until some whole partitions are there; all functions are then computed for those,
- * one partition after the other, and the rows go out with the results behind them. A partition must
- * fit in memory, the input need not.
+ * Window functions: rows come sorted by partition and order, and go out in batches of pieces of
+ * partitions. Of a partition no more is read than its functions look ahead, and nothing is kept
+ * that none of them looks back to. When the sort was in memory its rows are used where they lie;
+ * when it was on disk they are kept in blocks, which go to disk again when a function must see more
+ * of a partition than fits.
  */
-
-#define CHUNK_ROWS VEC_ROWS_MAX /* partitions are put together up to this */
 
 typedef struct WindowSource {
     Source source;
-    Source *sorted;
-    Sort hold; /* only its layout counts: rows are kept as a sort keeps them */
-    uint32_t n_in;
+    Sort *sort;
+    uint64_t ahead; /* rows that its functions look at behind a row */
 } WindowSource;
 
 typedef struct WindowLocal {
     MemArena *arena;
-    void *sorted; /* the local of the sorted source */
-    SortRun *run;
-    const uint8_t **rows;
-    uint32_t rows_capacity;
-    uint32_t *starts; /* of partitions among the rows */
-    uint32_t n_starts, starts_capacity;
-    uint32_t n_seen; /* rows that have been looked at for borders */
-    bool ended;
-    /* What is being put out. */
-    WindowChunk chunk;
-    WindowOutput *outputs;
-    bool has_chunk;
-    uint32_t at;
+    Worker *worker;
+    WindowState state;
+    /* Input: a list of all rows, or a merge, whose next row is @pending. */
+    SortMerge merge;
+    bool opened, input_over;
+    SortEntry *list; /* our own, or NULL */
+    uint64_t n_list;
+    const uint8_t *pending;
+    /* The partition: rows [first, end) are there, row @at comes next; @whole: those are all. */
+    bool inside, whole;
+    uint64_t first, at, end;
+    WindowCursor current, look;
     /* One batch. */
     Batch batch;
     Vector *columns;
     void **values;
     uint64_t **valid;
-    uint16_t *sel;
-    uint64_t *prefixes;
+    const uint8_t **rows;
 } WindowLocal;
 
 static void window_local_free(Source *source, void *local)
 {
-    WindowSource *w = (WindowSource *)source;
     WindowLocal *l = local;
     MemPool *pool = source->context->pool;
 
-    if (l->sorted)
-        w->sorted->class->local_free(w->sorted, l->sorted);
-    sort_run_free(l->run);
-    if (l->rows)
-        mem_block_free(pool, l->rows, sizeof(*l->rows) * l->rows_capacity);
-    if (l->starts)
-        mem_block_free(pool, l->starts, sizeof(*l->starts) * l->starts_capacity);
-    mem_arena_free(l->chunk.arena);
+    l->worker->give_userdata = NULL;
+    for (uint32_t i = 0; l->state.evals && i < source->node->window.n_functions; i++)
+        window_eval_done(&l->state, &l->state.evals[i]);
+    if (l->state.context)
+        window_rows_done(&l->state.rows);
+    sort_merge_close(&l->merge);
+    if (l->list)
+        mem_block_free(pool, l->list, sizeof(*l->list) * l->n_list);
+    mem_arena_free(l->state.batch);
     mem_arena_free(l->arena);
+}
+
+static int state_init(WindowSource *w, WindowState *s, MemArena *arena)
+{
+    const PlanNode *node = w->source.node;
+    uint32_t n = node->window.n_functions;
+
+    s->node = node;
+    s->layout = &w->sort->layout;
+    s->arena = arena;
+    int r = window_rows_init(&s->rows, w->source.context, &w->sort->op, s->layout, arena);
+    if (r)
+        return r;
+    s->context = w->source.context;
+    r = mem_arena_new(s->context->pool, "window", &s->batch);
+    if (r)
+        return r;
+    s->low = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
+    s->high = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
+    s->peers.first = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
+    s->peers.end = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
+    s->results = mem_arena_alloc(arena, (size_t)WINDOW_STATE_BYTES * VEC_ROWS_MAX, 64);
+    s->result_rows = mem_arena_new_array(arena, const uint8_t *, VEC_ROWS_MAX);
+    s->result_values = mem_arena_alloc(arena, (size_t)VEC_ROWS_MAX * 16, 64);
+    s->result_valid = mem_arena_alloc(arena, VEC_VALID_WORDS * 8, 64);
+    s->scratch = mem_arena_alloc(arena, (size_t)VEC_ROWS_MAX * 16, 64);
+    WindowEval *evals = mem_arena_new_array(arena, WindowEval, n + 1);
+    if (!s->low || !s->high || !s->peers.first || !s->peers.end || !s->results || !s->result_rows ||
+        !s->result_values || !s->result_valid || !s->scratch || !evals)
+        return mem_arena_error(arena);
+    s->evals = evals;
+    window_peers_init(s);
+    for (uint32_t i = 0; r == 0 && i < n; i++)
+        r = window_eval_init(s, &evals[i], &node->window.functions[i]);
+    return r;
 }
 
 static int window_local_new(Source *source, Worker *worker, void **ret_local)
 {
     WindowSource *w = (WindowSource *)source;
-    MemPool *pool = source->context->pool;
+    const RowLayout *layout = &w->sort->layout;
     uint32_t n = source->node->n_fields;
     MemArena *arena;
-    int r = mem_arena_new(pool, "window", &arena);
+    int r = mem_arena_new(source->context->pool, "window", &arena);
     if (r)
         return r;
     WindowLocal *l = mem_arena_new_of(arena, WindowLocal);
@@ -77,270 +108,328 @@ static int window_local_new(Source *source, Worker *worker, void **ret_local)
     }
     *ret_local = l;
     l->arena = arena;
-    l->outputs = mem_arena_new_array(arena, WindowOutput, n - w->n_in + 1);
+    l->worker = worker;
     l->columns = mem_arena_new_array(arena, Vector, n + 1);
     l->values = mem_arena_new_array(arena, void *, n + 1);
     l->valid = mem_arena_new_array(arena, uint64_t *, n + 1);
-    l->sel = mem_arena_new_array(arena, uint16_t, VEC_ROWS_MAX);
-    l->prefixes = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
-    if (!l->outputs || !l->columns || !l->values || !l->valid || !l->sel || !l->prefixes)
+    l->rows = mem_arena_new_array(arena, const uint8_t *, VEC_ROWS_MAX);
+    if (!l->columns || !l->values || !l->valid || !l->rows)
         return mem_arena_error(arena);
-    for (uint32_t c = 0; c < w->n_in; c++) {
-        l->values[c] = mem_arena_alloc(arena, phys_size(w->hold.layout.phys[c]) * VEC_ROWS_MAX, 64);
+    for (uint32_t c = 0; c < w->sort->n_columns; c++) {
+        l->values[c] = mem_arena_alloc(arena, phys_size(layout->phys[c]) * VEC_ROWS_MAX, 64);
         l->valid[c] = mem_arena_alloc(arena, VEC_VALID_WORDS * 8, 64);
         if (!l->values[c] || !l->valid[c])
             return mem_arena_error(arena);
     }
-    for (uint32_t i = 0; i < VEC_ROWS_MAX; i++)
-        l->sel[i] = (uint16_t)i;
-    r = mem_arena_new(pool, "window", &l->chunk.arena);
-    if (r == 0)
-        r = sort_run_new(&w->hold, pool, &l->run);
-    return r ? r : w->sorted->class->local_new(w->sorted, worker, &l->sorted);
-}
-
-/* --- collecting --- */
-
-static int grow(MemPool *pool, void **list, size_t size, uint32_t *capacity, uint64_t wanted)
-{
-    uint64_t larger = *capacity ? *capacity : 8192;
-    void *block;
-
-    if (wanted <= *capacity)
-        return 0;
-    while (larger < wanted)
-        larger *= 2;
-    if (larger > UINT32_MAX / 2)
-        return -E2BIG;
-    int r = mem_block_alloc(pool, size * larger, "window", &block);
+    r = state_init(w, &l->state, arena);
     if (r)
         return r;
-    if (*list) {
-        memcpy(block, *list, size * *capacity);
-        mem_block_free(pool, *list, size * *capacity);
-    }
-    *list = block;
-    *capacity = (uint32_t)larger;
+    window_cursor_init(&l->current, &l->state.rows);
+    window_cursor_init(&l->look, &l->state.rows);
+    l->state.rows.worker = worker;
+    l->state.error = &worker->error;
+    worker->give = window_rows_give;
+    worker->give_userdata = &l->state.rows;
     return 0;
 }
 
-/* Rows of @columns in the order of @sel are kept. */
-static int keep_rows(WindowSource *w, WindowLocal *l, const Vector *columns, const uint16_t *sel,
-                     uint32_t n)
+/* --- input --- */
+
+/* The rows of runs in memory, in order. Return: 0; MEM_E_* when there is no room for the list. */
+static int list_rows(WindowSource *w, WindowLocal *l, Worker *worker)
 {
-    uint32_t done;
-    return sort_run_append(&w->hold, l->run, columns, NULL, sel, l->prefixes, n, &done);
+    Sort *sort = w->sort;
+    WindowRows *rows = &l->state.rows;
+    void *list;
+    int r;
+
+    for (uint32_t i = 0; i < sort->n_runs; i++)
+        rows->n += sort->runs[i]->n;
+    l->n_list = rows->n;
+    if (sort->n_runs == 1) {
+        rows->list = sort->runs[0]->entries;
+        return 0;
+    }
+    worker->can_retry = sort->op.context->spill;
+    r = rows->n
+            ? mem_block_alloc(sort->op.context->pool, sizeof(SortEntry) * rows->n, "window", &list)
+            : 0;
+    worker->can_retry = false;
+    if (r || rows->n == 0) {
+        rows->n = 0;
+        return r;
+    }
+    l->list = list;
+    r = sort_merge_open(sort, worker, &l->merge);
+    if (r) {
+        rows->n = 0;
+        return r;
+    }
+    for (uint64_t i = 0; i < rows->n; i++) {
+        if ((i & 0xffff) == 0 && context_stopped(sort->op.context))
+            return QUERY_E_CANCELLED;
+        l->list[i].row = sort_merge_next(&l->merge);
+    }
+    rows->list = l->list;
+    return 0;
 }
 
-static int note_start(WindowSource *w, WindowLocal *l, uint32_t row)
+static int open_input(WindowSource *w, WindowLocal *l, Worker *worker)
 {
-    int r = grow(w->source.context->pool, (void **)&l->starts, sizeof(*l->starts),
-                 &l->starts_capacity, (uint64_t)l->n_starts + 1);
-    if (r == 0)
-        l->starts[l->n_starts++] = row;
-    return r;
+    Sort *sort = w->sort;
+    int r = sort->n_spilled == 0 ? list_rows(w, l, worker) : MEM_E_SPILL;
+
+    l->opened = true;
+    if (!sort->op.context->spill || (r != MEM_E_SPILL && r != MEM_E_REFUSED))
+        return r;
+    if (l->list)
+        mem_block_free(sort->op.context->pool, l->list, sizeof(*l->list) * l->n_list);
+    l->list = NULL;
+    /* Rows in memory would stand in the way of those that are kept. */
+    for (uint32_t i = 0; i < sort->n_runs; i++) {
+        r = sort_spill_run(sort, sort->runs[i], worker);
+        if (r)
+            return r;
+    }
+    return sort_merge_open(sort, worker, &l->merge);
 }
 
-/* Where partitions begin among the rows that are new. */
-static int find_starts(WindowSource *w, WindowLocal *l)
+/* The next row of the merge is at l->pending, or NULL: there is none. */
+static int pull(WindowLocal *l, Worker *worker)
 {
-    const PlanNode *node = w->source.node;
-    WindowChunk c = {.node = node, .layout = &w->hold.layout};
-    SortRun *run = l->run;
-
-    for (; l->n_seen < run->n; l->n_seen++) {
-        uint32_t i = l->n_seen;
-        if (i > 0 && window_compare(&c, run->entries[i - 1].row, run->entries[i].row, 0,
-                                    node->window.n_partition) == 0)
-            continue;
-        int r = note_start(w, l, i);
+    while (!l->pending && !l->input_over) {
+        l->pending = sort_merge_next(&l->merge);
+        if (l->pending)
+            break;
+        l->input_over = sort_merge_ended(&l->merge);
+        int r = context_stopped(l->state.context) ? QUERY_E_CANCELLED
+                : l->input_over                   ? 0
+                                                  : sort_merge_begin(&l->merge, worker);
         if (r)
             return r;
     }
     return 0;
 }
 
-/* Until whole partitions of enough rows are there, or all rows. */
-static int collect(WindowSource *w, WindowLocal *l, Worker *worker)
+static int take_pending(WindowLocal *l)
 {
-    while (!l->ended && (l->n_starts < 2 || l->starts[l->n_starts - 1] < CHUNK_ROWS)) {
-        Batch *batch;
-        if (context_stopped(w->source.context))
-            return QUERY_E_CANCELLED;
-        int r = w->sorted->class->next(w->sorted, l->sorted, worker, &batch);
-        if (r == OP_E_END) {
-            l->ended = true;
+    int r = window_rows_append(&l->state.rows, l->pending);
+    if (r)
+        return r;
+    l->pending = NULL;
+    l->end++;
+    return 0;
+}
+
+/* Until rows in front of @wanted are there, or all of the partition. */
+static int extend(WindowLocal *l, uint64_t wanted, Worker *worker)
+{
+    WindowState *s = &l->state;
+    uint32_t n = s->node->window.n_partition;
+
+    if (s->rows.list) {
+        const SortEntry *list = s->rows.list;
+        for (; !l->whole && l->end < wanted; l->end += !l->whole)
+            l->whole = l->end == s->rows.n ||
+                       !window_same(s, list[l->end - 1].row, list[l->end].row, 0, n);
+        return 0;
+    }
+    while (!l->whole && l->end < wanted) {
+        int r = pull(l, worker);
+        if (r)
+            return r;
+        if (!l->pending || !window_same(s, s->rows.last, l->pending, 0, n)) {
+            l->whole = true;
             break;
         }
-        uint32_t n = r == 0 ? batch_rows(batch) : 0;
-        if (r == 0 && n > 0)
-            r = keep_rows(w, l, batch->columns, batch->sel ? batch->sel : l->sel, n);
-        if (r == 0)
-            r = find_starts(w, l);
+        r = take_pending(l);
         if (r)
             return r;
     }
     return 0;
 }
 
-/* The rows behind the chunk, of a partition that is not whole, begin the next one. */
-static int carry_over(WindowSource *w, WindowLocal *l)
-{
-    SortRun *old = l->run;
-    uint64_t from = l->chunk.n_rows, n = old->n - from;
-    const uint8_t *rows[64];
+/* --- partitions --- */
 
-    l->run = NULL;
-    int r = sort_run_new(&w->hold, w->source.context->pool, &l->run);
-    for (uint64_t at = 0; r == 0 && at < n;) {
-        uint32_t k = (uint32_t)MIN(n - at, (uint64_t)64);
-        for (uint32_t i = 0; i < k; i++)
-            rows[i] = old->entries[from + at + i].row;
-        for (uint32_t c = 0; c < w->n_in; c++)
-            row_gather(&w->hold.layout, c, rows, k, NULL, l->values[c], l->valid[c],
-                       &l->columns[c]);
-        r = keep_rows(w, l, l->columns, l->sel, k);
-        at += k;
+/* Return: 0; OP_E_END: there is none; an error. */
+static int begin_partition(WindowLocal *l, Worker *worker)
+{
+    WindowState *s = &l->state;
+
+    l->first = l->at = l->end;
+    if (s->rows.list) {
+        if (l->end == s->rows.n)
+            return OP_E_END;
+        l->end++;
+    } else {
+        int r = pull(l, worker);
+        if (r)
+            return r;
+        if (!l->pending)
+            return OP_E_END;
+        r = take_pending(l);
+        if (r)
+            return r;
     }
-    sort_run_free(old);
-    l->n_starts = 0;
-    l->n_seen = 0;
-    return r ? r : find_starts(w, l);
+    l->inside = true;
+    l->whole = false;
+    return 0;
 }
 
-/* --- computing --- */
-
-static int make_outputs(WindowSource *w, WindowLocal *l)
+static const uint8_t *last_row(const WindowLocal *l)
 {
-    WindowChunk *c = &l->chunk;
+    const WindowRows *rows = &l->state.rows;
+    return rows->list ? rows->list[l->end - 1].row : rows->last;
+}
 
-    for (uint32_t i = 0; i < w->source.node->window.n_functions; i++) {
-        WindowOutput *out = &l->outputs[i];
-        *out = (WindowOutput){.phys = (uint8_t)type_phys(w->source.node->window.functions[i].type)};
-        size_t words = ((size_t)c->n_rows + 63) / 64 + 1;
-        out->values = mem_arena_alloc(c->arena, phys_size(out->phys) * c->n_rows + 64, 64);
-        out->valid = mem_arena_alloc(c->arena, words * 8, 64);
-        if (!out->values || !out->valid)
-            return mem_arena_error(c->arena);
-        memset(out->valid, 0xff, words * 8);
+/* Until all frames of row @row, and so of those in front of it, end among the rows that are there.
+ */
+static int extend_frames(WindowSource *w, WindowLocal *l, uint64_t row, Worker *worker)
+{
+    const PlanNode *node = w->source.node;
+
+    for (uint32_t i = 0; i < node->window.n_functions; i++) {
+        const WindowFunction *f = &node->window.functions[i];
+        while (!l->whole &&
+               !window_frame_ends(&l->state, f, window_row(&l->look, row), last_row(l))) {
+            int r = extend(l, l->end + VEC_ROWS_MAX / 4, worker);
+            if (r)
+                return r;
+        }
     }
     return 0;
 }
 
-/* The next whole partitions and their results. Return: OP_E_END: there is none. */
-static int next_chunk(WindowSource *w, WindowLocal *l, Worker *worker)
+/* Some rows of the partition behind @to that are in the batch already. @ret_n: 0: no more. */
+static int next_piece(WindowSource *w, WindowLocal *l, uint32_t to, Worker *worker, uint32_t *ret_n)
+{
+    WindowState *s = &l->state;
+    uint64_t wanted = l->at + VEC_ROWS_MAX - to, n = VEC_ROWS_MAX - to;
+    int r;
+
+    *ret_n = 0;
+    /* The batch's rows must stay where they are: one block. */
+    if (to > 0 && window_cursor_room(&l->current, l->at) == 0)
+        return 0;
+    r = extend(l, w->ahead > UINT64_MAX - wanted ? UINT64_MAX : wanted + w->ahead, worker);
+    if (r)
+        return r;
+    n = MIN(n, l->end - l->at - (l->whole ? 0 : w->ahead));
+    (void)window_row(&l->current, l->at);
+    n = MIN(n, window_cursor_room(&l->current, l->at));
+    r = s->rows.result ? s->rows.result : extend_frames(w, l, l->at + n - 1, worker);
+    if (r)
+        return r;
+    s->piece =
+        (WindowPiece){.first = l->first, .at = l->at, .end = l->end, .n = (uint32_t)n, .to = to};
+    for (uint32_t i = 0; i < n; i++)
+        l->rows[to + i] = window_row(&l->current, l->at + i);
+    window_find_peers(s);
+    for (uint32_t i = 0; r == 0 && i < s->node->window.n_functions; i++)
+        r = window_evaluate(s, &s->evals[i]);
+    l->at += n;
+    l->inside = !l->whole || l->at < l->end;
+    *ret_n = (uint32_t)n;
+    return r ? r : s->rows.result;
+}
+
+/* The batch before this one has been used. */
+static int begin_batch(WindowLocal *l)
+{
+    WindowState *s = &l->state;
+    uint64_t keep = l->at > l->first ? l->at - 1 : l->at; /* compared with the next one */
+
+    for (uint32_t i = 0; i < s->node->window.n_functions; i++) {
+        WindowEval *e = &s->evals[i];
+        int r = window_eval_carry(s, e);
+        if (r)
+            return r;
+        memset(e->out.valid, 0xff, VEC_VALID_WORDS * 8);
+        e->out.has_nulls = false;
+        if (l->inside)
+            keep = MIN(keep, e->keep);
+    }
+    if (l->inside || l->end > 0)
+        window_rows_forget(&s->rows, l->inside ? keep : l->end);
+    mem_arena_reset(s->batch);
+    return 0;
+}
+
+static void fill_batch(WindowSource *w, WindowLocal *l, uint32_t n)
 {
     const PlanNode *node = w->source.node;
-    WindowChunk *c = &l->chunk;
-    int r = 0;
+    uint32_t n_in = w->sort->n_columns;
 
-    if (l->has_chunk)
-        r = carry_over(w, l);
-    l->has_chunk = false;
-    if (r == 0)
-        r = collect(w, l, worker);
-    if (r)
-        return r;
-    if (l->run->n == 0)
-        return OP_E_END;
-    uint32_t n_partitions = l->ended ? l->n_starts : l->n_starts - 1;
-    mem_arena_reset(c->arena);
-    *c = (WindowChunk){.node = node,
-                       .context = w->source.context,
-                       .arena = c->arena,
-                       .layout = &w->hold.layout,
-                       .n_rows = l->ended ? (uint32_t)l->run->n : l->starts[l->n_starts - 1]};
-    r = grow(w->source.context->pool, (void **)&l->rows, sizeof(*l->rows), &l->rows_capacity,
-             c->n_rows);
-    if (r)
-        return r;
-    for (uint32_t i = 0; i < c->n_rows; i++)
-        l->rows[i] = l->run->entries[i].row;
-    c->rows = l->rows;
-    r = make_outputs(w, l);
-    for (uint32_t k = 0; r == 0 && k < n_partitions; k++) {
-        WindowPartition p = {c, l->starts[k], k + 1 < l->n_starts ? l->starts[k + 1] : c->n_rows};
-        for (uint32_t i = 0; r == 0 && i < node->window.n_functions; i++)
-            r = window_evaluate(&p, &node->window.functions[i], &l->outputs[i], &worker->error);
+    for (uint32_t c = 0; c < n_in; c++)
+        row_gather(&w->sort->layout, c, l->rows, n, NULL, l->values[c], l->valid[c],
+                   &l->columns[c]);
+    for (uint32_t i = 0; i < node->window.n_functions; i++) {
+        const WindowOutput *out = &l->state.evals[i].out;
+        l->columns[n_in + i] = (Vector){
+            .type = node->window.functions[i].type,
+            .phys = out->phys,
+            .encoding = VEC_FLAT,
+            .has_nulls = out->has_nulls,
+            .values = out->values,
+            .valid = out->has_nulls ? out->valid : NULL,
+        };
     }
-    l->has_chunk = true;
-    l->at = 0;
-    return r;
+    l->batch =
+        (Batch){.n_rows = n, .n_selected = n, .n_columns = node->n_fields, .columns = l->columns};
 }
 
 static int window_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
 {
     WindowSource *w = (WindowSource *)source;
     WindowLocal *l = local;
-    const PlanNode *node = source->node;
+    uint32_t n = 0;
+    int r = 0;
 
-    if (!l->has_chunk || l->at == l->chunk.n_rows) {
-        int r = next_chunk(w, l, worker);
-        if (r)
-            return r;
+    if (!l->opened)
+        r = open_input(w, l, worker);
+    if (r == 0)
+        r = begin_batch(l);
+    for (uint32_t k = 1; r == 0 && k > 0 && n < VEC_ROWS_MAX; n += k) {
+        if (!l->inside)
+            r = begin_partition(l, worker);
+        k = 0;
+        if (r == 0)
+            r = next_piece(w, l, n, worker, &k);
     }
-    /* Batches begin at multiples of 64 rows, where the bitmaps of results have a word. */
-    uint32_t n = MIN(l->chunk.n_rows - l->at, VEC_ROWS_MAX);
-    for (uint32_t c = 0; c < w->n_in; c++)
-        row_gather(&w->hold.layout, c, l->chunk.rows + l->at, n, NULL, l->values[c], l->valid[c],
-                   &l->columns[c]);
-    for (uint32_t i = 0; i < node->window.n_functions; i++) {
-        WindowOutput *out = &l->outputs[i];
-        l->columns[w->n_in + i] = (Vector){
-            .type = node->window.functions[i].type,
-            .phys = out->phys,
-            .encoding = VEC_FLAT,
-            .has_nulls = out->has_nulls,
-            .values = out->values + (size_t)l->at * phys_size(out->phys),
-            .valid = out->has_nulls ? out->valid + l->at / 64 : NULL,
-        };
-    }
-    l->batch =
-        (Batch){.n_rows = n, .n_selected = n, .n_columns = node->n_fields, .columns = l->columns};
-    l->at += n;
+    if (r && (r != OP_E_END || n == 0))
+        return r;
+    fill_batch(w, l, n);
     *ret_batch = &l->batch;
     return 0;
 }
 
-static int window_open(Source *source)
-{
-    WindowSource *w = (WindowSource *)source;
-    return w->sorted->class->open ? w->sorted->class->open(w->sorted) : 0;
-}
+/* --- the source --- */
 
 static void window_close(Source *source)
 {
-    WindowSource *w = (WindowSource *)source;
-    w->sorted->class->close(w->sorted);
+    Sort *sort = ((WindowSource *)source)->sort;
+
+    for (uint32_t i = 0; i < sort->n_runs; i++)
+        sort_run_free(sort->runs[i]);
+    sort->n_runs = 0;
 }
 
 static const SourceClass window_class = {
     .name = "window",
-    .open = window_open,
     .local_new = window_local_new,
     .next = window_next,
     .local_free = window_local_free,
     .close = window_close,
 };
 
-int window_source_new(Query *q, const PlanNode *node, Source *sorted, Source **ret)
+int window_source_new(Query *q, const PlanNode *node, Operator *sort, Source **ret)
 {
-    MemArena *arena = q->context.arena;
-    uint32_t n = node->input->n_fields;
-    WindowSource *w = mem_arena_new_of(arena, WindowSource);
-    Type *types = mem_arena_new_array(arena, Type, n + 1);
+    WindowSource *w = mem_arena_new_of(q->context.arena, WindowSource);
 
-    if (!w || !types)
-        return mem_arena_error(arena);
-    for (uint32_t i = 0; i < n; i++)
-        types[i] = node->input->fields[i].type;
-    w->sorted = sorted;
-    w->n_in = n;
-    w->hold.n_columns = n;
-    w->hold.op.context = &q->context;
-    int r = row_layout_make(arena, types, n, 0, &w->hold.layout);
-    if (r)
-        return r;
+    if (!w)
+        return mem_arena_error(q->context.arena);
+    w->sort = (Sort *)sort;
+    w->ahead = window_rows_ahead(node);
     w->source = (Source){
         .class = &window_class,
         .context = &q->context,

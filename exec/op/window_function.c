@@ -1,145 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/window.h"
 
-int window_compare(const WindowChunk *c, const uint8_t *a, const uint8_t *b, uint32_t from,
-                   uint32_t to)
+/* --- an evaluation --- */
+
+int window_eval_init(WindowState *s, WindowEval *e, const WindowFunction *f)
 {
-    for (uint32_t k = from; k < to; k++) {
-        const SortKey *key = &c->node->window.keys[k];
-        uint32_t column = key->expr->column;
-        bool null_a = row_is_null(c->layout, a, column), null_b = row_is_null(c->layout, b, column);
-        if (null_a || null_b) {
-            if (null_a != null_b)
-                return null_a == key->nulls_first ? -1 : 1;
-            continue;
+    *e = (WindowEval){.f = f, .held_row = UINT64_MAX};
+    e->out.phys = (uint8_t)type_phys(f->type);
+    e->out.values = mem_arena_alloc(s->arena, phys_size(e->out.phys) * VEC_ROWS_MAX, 64);
+    e->out.valid = mem_arena_alloc(s->arena, VEC_VALID_WORDS * 8, 64);
+    if (!e->out.values || !e->out.valid)
+        return mem_arena_error(s->arena);
+    window_cursor_init(&e->edge, &s->rows);
+    window_cursor_init(&e->low_cursor, &s->rows);
+    window_cursor_init(&e->high_cursor, &s->rows);
+    window_cursor_init(&e->here, &s->rows);
+    window_cursor_init(&e->pick, &s->rows);
+    window_cursor_init(&e->known.counting, &s->rows);
+    window_cursor_init(&e->known.seeking, &s->rows);
+    return f->id == WINDOW_AGGREGATE ? window_sum_init(s, e) : 0;
+}
+
+void window_eval_done(WindowState *s, WindowEval *e)
+{
+    if (e->held_bytes)
+        mem_block_free(s->context->pool, e->held_bytes, e->n_held_bytes);
+    e->held_bytes = NULL;
+    window_sum_done(s, e);
+}
+
+/* A partition begins. */
+static void forget(WindowState *s, WindowEval *e)
+{
+    uint64_t first = s->piece.first;
+
+    e->dense = 0;
+    e->held_row = UINT64_MAX;
+    e->held_in_batch = false;
+    e->known.at = e->known.seek = first;
+    e->known.count = e->known.seek_count = 0;
+    e->known.found = e->known.found_number = e->known.last = UINT64_MAX;
+}
+
+int window_eval_carry(WindowState *s, WindowEval *e)
+{
+    VecString held;
+
+    if (e->held_in_batch) {
+        memcpy(&held, e->held, sizeof(held));
+        if (e->n_held_bytes < held.length) {
+            void *bytes;
+            size_t n = ALIGN_UP((size_t)held.length, (size_t)64);
+            int r = mem_block_alloc(s->context->pool, n, "window", &bytes);
+            if (r)
+                return r;
+            if (e->held_bytes)
+                mem_block_free(s->context->pool, e->held_bytes, e->n_held_bytes);
+            e->held_bytes = bytes;
+            e->n_held_bytes = n;
         }
-        uint64_t x[2] __attribute__((aligned(16))), y[2] __attribute__((aligned(16)));
-        size_t size = phys_size(c->layout->phys[column]);
-        memcpy(x, a + c->layout->offsets[column], size);
-        memcpy(y, b + c->layout->offsets[column], size);
-        int order = vec_value_compare(c->layout->phys[column], x, y);
-        if (order)
-            return key->descending ? -order : order;
+        memcpy(e->held_bytes, held.ptr, held.length);
+        held.ptr = e->held_bytes;
+        memcpy(e->held, &held, sizeof(held));
+        e->held_in_batch = false;
     }
-    return 0;
-}
-
-/* --- peers --- */
-
-static int find_peers(const WindowPartition *p)
-{
-    WindowChunk *c = p->chunk;
-    uint32_t from = c->node->window.n_partition, to = c->node->window.n_keys, first = p->first;
-
-    if (!c->peer_first) {
-        c->peer_first = mem_arena_alloc(c->arena, sizeof(uint32_t) * c->n_rows, 4);
-        c->peer_end = mem_arena_zalloc(c->arena, sizeof(uint32_t) * c->n_rows, 4);
-        if (!c->peer_first || !c->peer_end)
-            return mem_arena_error(c->arena);
-    }
-    if (c->peer_end[p->first])
-        return 0;
-    for (uint32_t i = p->first + 1; i <= p->end; i++) {
-        if (i < p->end && window_compare(c, c->rows[i - 1], c->rows[i], from, to) == 0)
-            continue;
-        for (uint32_t k = first; k < i; k++) {
-            c->peer_first[k] = first;
-            c->peer_end[k] = i;
-        }
-        first = i;
-    }
-    return 0;
-}
-
-/* --- frames --- */
-
-static bool needs_peers(const WindowFunction *f)
-{
-    return f->range && (f->start.kind == WINDOW_CURRENT_ROW || f->end.kind == WINDOW_CURRENT_ROW ||
-                        f->start.value || f->end.value);
-}
-
-/* A row moved by some rows, held inside of the partition. */
-static uint32_t move(const WindowPartition *p, uint32_t row, int64_t by)
-{
-    int64_t at = 0;
-    if (__builtin_add_overflow((int64_t)row, by, &at))
-        return by < 0 ? p->first : p->end;
-    return at < p->first ? p->first : at > p->end ? p->end : (uint32_t)at;
-}
-
-/* Does the order key of row @at stand in front of @value (@or_equal: or where it is)? */
-static bool key_before(const WindowChunk *c, uint32_t at, const uint8_t *value, bool or_equal)
-{
-    const SortKey *key = &c->node->window.keys[c->node->window.n_partition];
-    uint64_t x[2] __attribute__((aligned(16))), y[2] __attribute__((aligned(16)));
-    PhysKind phys = c->layout->phys[key->expr->column];
-
-    if (window_is_null(c, key->expr, at))
-        return key->nulls_first;
-    memcpy(x, window_value(c, key->expr, at), phys_size(phys));
-    memcpy(y, value, phys_size(phys));
-    int order = vec_value_compare(phys, x, y);
-    order = key->descending ? -order : order;
-    return order < 0 || (or_equal && order == 0);
-}
-
-/* One edge of all rows; the values of an order are an order, so one pointer goes along. */
-static void edges(const WindowPartition *p, const WindowFunction *f, const WindowEdge *edge,
-                  bool is_end, uint32_t *out)
-{
-    const WindowChunk *c = p->chunk;
-    uint32_t at = p->first;
-
-    for (uint32_t i = p->first; i < p->end; i++) {
-        uint32_t *to = &out[i - p->first];
-        switch (edge->kind) {
-        case WINDOW_UNBOUNDED_PRECEDING:
-            *to = p->first;
-            continue;
-        case WINDOW_UNBOUNDED_FOLLOWING:
-            *to = p->end;
-            continue;
-        case WINDOW_CURRENT_ROW:
-            *to = f->range ? (is_end ? c->peer_end[i] : c->peer_first[i]) : i + is_end;
-            continue;
-        default:
-            break;
-        }
-        if (!f->range) {
-            int64_t by = edge->kind == WINDOW_PRECEDING ? -edge->offset : edge->offset;
-            *to = move(p, i, is_end && by < INT64_MAX ? by + 1 : by);
-        } else if (window_is_null(c, edge->value, i)) {
-            *to = is_end ? c->peer_end[i] : c->peer_first[i];
-        } else {
-            const uint8_t *value = window_value(c, edge->value, i);
-            while (at < p->end && key_before(c, at, value, is_end))
-                at++;
-            *to = at;
-        }
-    }
-}
-
-int window_frames(const WindowPartition *p, const WindowFunction *f, uint32_t **ret_low,
-                  uint32_t **ret_high)
-{
-    MemArena *arena = p->chunk->arena;
-    uint32_t n = p->end - p->first;
-    uint32_t *low = mem_arena_alloc(arena, sizeof(uint32_t) * n, 4);
-    uint32_t *high = mem_arena_alloc(arena, sizeof(uint32_t) * n, 4);
-
-    if (!low || !high)
-        return mem_arena_error(arena);
-    int r = needs_peers(f) ? find_peers(p) : 0;
-    if (r)
-        return r;
-    edges(p, f, &f->start, false, low);
-    edges(p, f, &f->end, true, high);
-    for (uint32_t i = 0; i < n; i++)
-        high[i] = high[i] < low[i] ? low[i] : high[i];
-    *ret_low = low;
-    *ret_high = high;
-    return 0;
+    return e->sum ? window_sum_carry(s, e) : 0;
 }
 
 /* --- functions of the place of a row --- */
@@ -154,183 +79,300 @@ static void put_double(WindowOutput *out, uint32_t row, double value)
     memcpy(out->values + (size_t)row * 8, &value, 8);
 }
 
-static void number_rows(const WindowPartition *p, const WindowFunction *f, WindowOutput *out)
+static void number_rows(const WindowState *s, WindowEval *e)
 {
-    const WindowChunk *c = p->chunk;
-    double n = p->end - p->first;
-    int32_t dense = 0;
+    const WindowPiece *p = &s->piece;
+    const WindowPeers *peers = &s->peers;
+    WindowOutput *out = &e->out;
+    double n = (double)(p->end - p->first);
 
-    for (uint32_t i = p->first; i < p->end; i++) {
-        int32_t number = (int32_t)(i - p->first) + 1;
-        bool ranks = f->id != WINDOW_ROW_NUMBER;
-        uint32_t first = ranks ? c->peer_first[i] : i;
-        dense += first == i;
-        switch (f->id) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t row = p->at + i;
+        bool ranks = e->f->id != WINDOW_ROW_NUMBER;
+        uint64_t first = ranks ? peers->first[i] : row;
+        uint32_t to = p->to + i;
+        switch (e->f->id) {
         case WINDOW_ROW_NUMBER:
-            put_int(out, i, number);
-            break;
         case WINDOW_RANK:
-            put_int(out, i, (int32_t)(first - p->first) + 1);
+            put_int(out, to, (int32_t)(first - p->first) + 1);
             break;
         case WINDOW_DENSE_RANK:
-            put_int(out, i, dense);
+            e->dense += first == row;
+            put_int(out, to, e->dense);
             break;
         case WINDOW_PERCENT_RANK:
-            put_double(out, i, n > 1 ? (first - p->first) / (n - 1) : 0);
+            put_double(out, to, n > 1 ? (double)(first - p->first) / (n - 1) : 0);
             break;
         default: /* CUME_DIST */
-            put_double(out, i, (c->peer_end[i] - p->first) / n);
+            put_double(out, to, (double)(peers->end[i] - p->first) / n);
         }
     }
 }
 
 /* Buckets that differ by one row at most, the larger ones first. */
-static void number_buckets(const WindowPartition *p, const WindowFunction *f, WindowOutput *out)
+static void number_buckets(const WindowState *s, WindowEval *e)
 {
-    uint64_t n = p->end - p->first, buckets = (uint64_t)f->offset, size = n / buckets;
+    const WindowPiece *p = &s->piece;
+    uint64_t n = p->end - p->first, buckets = (uint64_t)e->f->offset, size = n / buckets;
     uint64_t n_larger = n % buckets, in_larger = n_larger * (size + 1);
 
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t bucket = i < in_larger ? i / (size + 1) : n_larger + (i - in_larger) / size;
-        put_int(out, p->first + (uint32_t)i, (int32_t)bucket + 1);
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t k = p->at + i - p->first;
+        uint64_t bucket = k < in_larger ? k / (size + 1) : n_larger + (k - in_larger) / size;
+        put_int(&e->out, p->to + i, (int32_t)bucket + 1);
     }
 }
 
 /* --- functions that pick a row --- */
 
-static void put_value(const WindowChunk *c, const Expr *column, uint32_t from, WindowOutput *out,
-                      uint32_t row)
+/* A long string of a block that its cursor may leave; in a list of rows it stays where it is. */
+static bool must_copy(const WindowState *s, PhysKind phys, const void *value)
 {
-    size_t size = phys_size(out->phys);
-    uint8_t *to = out->values + (size_t)row * size;
+    uint32_t length;
 
-    if (window_is_null(c, column, from)) {
-        memset(to, 0, size);
-        window_set_null(out, row);
+    if (phys != PHYS_STRING || s->rows.list)
+        return false;
+    memcpy(&length, value, sizeof(length));
+    return length > VEC_STRING_INLINE;
+}
+
+static void copy_string(WindowState *s, void *value)
+{
+    VecString string;
+
+    memcpy(&string, value, sizeof(string));
+    char *bytes = mem_arena_alloc(s->batch, string.length, 1);
+    if (!bytes) {
+        s->rows.result = s->rows.result ? s->rows.result : mem_arena_error(s->batch);
+        string = vec_string("", 0);
     } else {
-        memcpy(to, window_value(c, column, from), size);
+        memcpy(bytes, string.ptr, string.length);
+        string.ptr = bytes;
     }
+    memcpy(value, &string, sizeof(string));
 }
 
-static void put_null(WindowOutput *out, uint32_t row)
+static void put_value(WindowState *s, WindowEval *e, const Expr *column, const uint8_t *row,
+                      uint32_t to)
+{
+    WindowOutput *out = &e->out;
+    size_t size = phys_size(out->phys);
+    uint8_t *value = out->values + to * size;
+
+    if (window_is_null(s, column, row)) {
+        memset(value, 0, size);
+        window_set_null(out, to);
+        return;
+    }
+    memcpy(value, window_value(s, column, row), size);
+    if (must_copy(s, out->phys, value))
+        copy_string(s, value);
+}
+
+static void put_null(WindowOutput *out, uint32_t to)
 {
     size_t size = phys_size(out->phys);
-    memset(out->values + (size_t)row * size, 0, size);
-    window_set_null(out, row);
+    memset(out->values + to * size, 0, size);
+    window_set_null(out, to);
 }
 
-/* Rows whose argument is not null: their numbers, and how many stand in front of each row. */
-static int count_values(const WindowPartition *p, const Expr *column, uint32_t **ret_rows,
-                        uint32_t **ret_before)
+static void hold(WindowState *s, WindowEval *e, uint64_t row, WindowCursor *cursor)
 {
-    MemArena *arena = p->chunk->arena;
-    uint32_t n = p->end - p->first, k = 0;
-    uint32_t *rows = mem_arena_alloc(arena, sizeof(uint32_t) * n, 4);
-    uint32_t *before = mem_arena_alloc(arena, sizeof(uint32_t) * (n + 1), 4);
-
-    if (!rows || !before)
-        return mem_arena_error(arena);
-    for (uint32_t i = 0; i < n; i++) {
-        before[i] = k;
-        rows[k] = p->first + i;
-        k += !window_is_null(p->chunk, column, p->first + i);
+    if (e->held_row == row)
+        return;
+    const uint8_t *from = window_row(cursor, row);
+    e->held_row = row;
+    e->held_in_batch = false;
+    e->held_null = window_is_null(s, e->f->arg, from);
+    if (e->held_null)
+        return;
+    memcpy(e->held, window_value(s, e->f->arg, from), phys_size(e->out.phys));
+    if (must_copy(s, e->out.phys, e->held)) {
+        copy_string(s, e->held);
+        e->held_in_batch = s->rows.result == 0;
     }
-    before[n] = k;
-    *ret_rows = rows;
-    *ret_before = before;
-    return 0;
 }
 
-static void put_otherwise(const WindowPartition *p, const WindowFunction *f, WindowOutput *out,
-                          uint32_t row)
+static void put_held(WindowEval *e, uint32_t to)
 {
-    if (f->otherwise)
-        put_value(p->chunk, f->otherwise, row, out, row);
+    size_t size = phys_size(e->out.phys);
+
+    if (e->held_null)
+        put_null(&e->out, to);
     else
-        put_null(out, row);
+        memcpy(e->out.values + to * size, e->held, size);
 }
 
-static int shift(const WindowPartition *p, const WindowFunction *f, WindowOutput *out)
-{
-    uint32_t *rows = NULL, *before = NULL;
-    int r = f->ignore_nulls ? count_values(p, f->arg, &rows, &before) : 0;
+/* --- rows whose argument is not null --- */
 
-    for (uint32_t i = p->first; r == 0 && i < p->end; i++) {
-        int64_t at;
-        if (!f->ignore_nulls) {
-            bool inside = !__builtin_add_overflow((int64_t)i, f->offset, &at) && at >= p->first &&
-                          at < p->end;
-            if (inside)
-                put_value(p->chunk, f->arg, (uint32_t)at, out, i);
-            else
-                put_otherwise(p, f, out, i);
+static void count_to(const WindowState *s, WindowEval *e, uint64_t row)
+{
+    WindowKnown *k = &e->known;
+
+    for (; k->at < row; k->at++)
+        if (!window_is_null(s, e->f->arg, window_row(&k->counting, k->at))) {
+            k->count++;
+            k->last = k->at;
+        }
+}
+
+/* The row in front of @end that has value number @number, from 0; numbers never fall. */
+static bool find_known(const WindowState *s, WindowEval *e, uint64_t number, uint64_t end)
+{
+    WindowKnown *k = &e->known;
+
+    for (; k->found_number != number && k->seek < end; k->seek++) {
+        if (window_is_null(s, e->f->arg, window_row(&k->seeking, k->seek)))
+            continue;
+        if (k->seek_count++ == number) {
+            k->found = k->seek;
+            k->found_number = number;
+        }
+    }
+    return k->found_number == number && k->found < end;
+}
+
+static void put_otherwise(WindowState *s, WindowEval *e, uint32_t i)
+{
+    const WindowPiece *p = &s->piece;
+
+    if (e->f->otherwise)
+        put_value(s, e, e->f->otherwise, window_row(&e->here, p->at + i), p->to + i);
+    else
+        put_null(&e->out, p->to + i);
+}
+
+static void shift(WindowState *s, WindowEval *e)
+{
+    const WindowPiece *p = &s->piece;
+    int64_t by = e->f->offset;
+    uint64_t back = by < 0 ? (uint64_t)0 - (uint64_t)by : 0;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t row = p->at + i;
+        bool inside = by < 0 ? row - p->first >= back : p->end - row > (uint64_t)by;
+        if (inside)
+            put_value(s, e, e->f->arg, window_row(&e->pick, row + (uint64_t)by), p->to + i);
+        else
+            put_otherwise(s, e, i);
+    }
+    uint64_t next = p->at + p->n;
+    e->keep = by >= 0 ? next : next - p->first >= back ? next - back : p->first;
+}
+
+/* The |offset|-th value in front of the row, or behind it. */
+static void shift_known(WindowState *s, WindowEval *e)
+{
+    const WindowPiece *p = &s->piece;
+    int64_t by = e->f->offset;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t row = p->at + i, back = by < 0 ? (uint64_t)0 - (uint64_t)by : 0;
+        count_to(s, e, by > 0 ? row + 1 : row);
+        bool inside = by < 0 ? e->known.count >= back : true;
+        uint64_t number = by < 0 ? e->known.count - back : e->known.count + (uint64_t)by - 1;
+        if (by == 0)
+            put_value(s, e, e->f->arg, window_row(&e->pick, row), p->to + i);
+        else if (inside && find_known(s, e, number, p->end)) {
+            hold(s, e, e->known.found, &e->pick);
+            put_held(e, p->to + i);
+        } else {
+            put_otherwise(s, e, i);
+        }
+    }
+    e->keep = by == 0 ? p->at + p->n : MIN(e->known.at, e->known.seek);
+}
+
+static void pick(WindowState *s, WindowEval *e)
+{
+    const WindowPiece *p = &s->piece;
+    uint64_t nth = e->f->id == WINDOW_NTH_VALUE ? (uint64_t)e->f->offset - 1 : 0;
+
+    window_frames(s, e);
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint64_t low = s->low[i], high = s->high[i];
+        if (high - low <= nth) {
+            put_null(&e->out, p->to + i);
             continue;
         }
-        /* The |offset|-th value in front of the row, or behind it. */
-        uint32_t local = i - p->first, n = before[p->end - p->first];
-        int64_t k = f->offset == 0  ? -1
-                    : f->offset < 0 ? (int64_t)before[local] + f->offset
-                                    : (int64_t)before[local + 1] + f->offset - 1;
-        if (f->offset == 0)
-            put_value(p->chunk, f->arg, i, out, i);
-        else if (k >= 0 && k < n)
-            put_value(p->chunk, f->arg, rows[k], out, i);
-        else
-            put_otherwise(p, f, out, i);
+        hold(s, e, e->f->id == WINDOW_LAST_VALUE ? high - 1 : low + nth, &e->pick);
+        put_held(e, p->to + i);
     }
-    return r;
 }
 
-static int pick(const WindowPartition *p, const WindowFunction *f, WindowOutput *out)
+static void pick_last_known(WindowState *s, WindowEval *e)
 {
-    uint32_t *low, *high, *rows = NULL, *before = NULL;
-    int r = window_frames(p, f, &low, &high);
+    const WindowPiece *p = &s->piece;
 
-    if (r == 0 && f->ignore_nulls)
-        r = count_values(p, f->arg, &rows, &before);
-    for (uint32_t i = p->first; r == 0 && i < p->end; i++) {
-        uint64_t from = low[i - p->first], to = high[i - p->first];
-        if (f->ignore_nulls) {
-            from = before[from - p->first];
-            to = before[to - p->first];
+    for (uint32_t i = 0; i < p->n; i++) {
+        count_to(s, e, s->high[i]);
+        if (e->known.last != UINT64_MAX)
+            hold(s, e, e->known.last, &e->known.counting);
+        if (e->known.last != UINT64_MAX && e->known.last >= s->low[i] && s->high[i] > s->low[i])
+            put_held(e, p->to + i);
+        else
+            put_null(&e->out, p->to + i);
+    }
+    e->keep = e->known.at;
+}
+
+static void pick_known(WindowState *s, WindowEval *e)
+{
+    const WindowPiece *p = &s->piece;
+    uint64_t nth = e->f->id == WINDOW_NTH_VALUE ? (uint64_t)e->f->offset - 1 : 0;
+
+    window_frames(s, e);
+    if (e->f->id == WINDOW_LAST_VALUE) {
+        pick_last_known(s, e);
+        return;
+    }
+    for (uint32_t i = 0; i < p->n; i++) {
+        count_to(s, e, s->low[i]);
+        if (find_known(s, e, e->known.count + nth, s->high[i])) {
+            hold(s, e, e->known.found, &e->pick);
+            put_held(e, p->to + i);
+        } else {
+            put_null(&e->out, p->to + i);
         }
-        uint64_t at = f->id == WINDOW_FIRST_VALUE  ? from
-                      : f->id == WINDOW_LAST_VALUE ? to - 1
-                                                   : from + (uint64_t)f->offset - 1;
-        if (from >= to || at < from || at >= to)
-            put_null(out, i);
-        else
-            put_value(p->chunk, f->arg, f->ignore_nulls ? rows[at] : (uint32_t)at, out, i);
     }
-    return r;
+    /* In frames that begin with the partition it is found once. */
+    if (e->f->start.kind != WINDOW_UNBOUNDED_PRECEDING) {
+        e->keep = MIN(e->keep, e->known.at);
+        e->keep = MIN(e->keep, e->known.seek);
+    } else if (e->held_row == UINT64_MAX) {
+        e->keep = e->known.seek;
+    }
 }
 
-int window_evaluate(const WindowPartition *p, const WindowFunction *f, WindowOutput *out,
-                    QueryError *error)
+int window_evaluate(WindowState *s, WindowEval *e)
 {
-    int r = 0;
-
-    switch (f->id) {
+    e->keep = s->piece.at + s->piece.n;
+    if (s->piece.at == s->piece.first)
+        forget(s, e);
+    switch (e->f->id) {
     case WINDOW_AGGREGATE:
-        return window_aggregate(p, f, out, error);
+        return window_aggregate(s, e);
+    case WINDOW_ROW_NUMBER:
     case WINDOW_RANK:
     case WINDOW_DENSE_RANK:
     case WINDOW_PERCENT_RANK:
     case WINDOW_CUME_DIST:
-        r = find_peers(p);
-        if (r)
-            return r;
-        number_rows(p, f, out);
-        return 0;
-    case WINDOW_ROW_NUMBER:
-        number_rows(p, f, out);
+        number_rows(s, e);
         return 0;
     case WINDOW_NTILE:
-        number_buckets(p, f, out);
+        number_buckets(s, e);
         return 0;
     case WINDOW_SHIFT:
-        return shift(p, f, out);
+        if (e->f->ignore_nulls)
+            shift_known(s, e);
+        else
+            shift(s, e);
+        return 0;
     default:
-        return pick(p, f, out);
+        if (e->f->ignore_nulls)
+            pick_known(s, e);
+        else
+            pick(s, e);
+        return 0;
     }
 }
