@@ -11,19 +11,7 @@
 #include "base/cleanup.h"
 #include "connect/proto/spark_expression.h"
 #include "connect/proto/spark_relation.h"
-#include "exec/connect/decode.h"
-
-static URel *enter_relation(Decoder *d, const ProtoReader *r, const ProtoField *f)
-{
-    ProtoReader inner;
-    return decode_enter(d, r, f, &inner) ? decode_relation(d, inner) : NULL;
-}
-
-static UExpr *enter_expression(Decoder *d, const ProtoReader *r, const ProtoField *f)
-{
-    ProtoReader inner;
-    return decode_enter(d, r, f, &inner) ? decode_expression(d, inner) : NULL;
-}
+#include "exec/connect/decode_parts.h"
 
 /* ---- spark.tvf ---- */
 
@@ -57,7 +45,7 @@ URel *decode_table_function(Decoder *d, ProtoReader r)
         if (f.number == SPARK_UNRESOLVED_TABLE_VALUED_FUNCTION_FUNCTION_NAME)
             name = decode_string(d, &f);
         else if (f.number == SPARK_UNRESOLVED_TABLE_VALUED_FUNCTION_ARGUMENTS &&
-                 !decode_add(d, &args, enter_expression(d, &r, &f)))
+                 !decode_add(d, &args, decode_enter_expression(d, &r, &f)))
             return NULL;
     }
     if (n < 0 || d->b->result != 0)
@@ -87,11 +75,11 @@ URel *decode_collect_metrics(Decoder *d, ProtoReader r)
     *o = (DecodeObservation){0};
     while ((n = decode_next(d, &r, &f)) > 0) {
         if (f.number == SPARK_COLLECT_METRICS_INPUT)
-            o->input = enter_relation(d, &r, &f);
+            o->input = decode_enter_relation(d, &r, &f);
         else if (f.number == SPARK_COLLECT_METRICS_NAME)
             o->name = decode_string(d, &f);
         else if (f.number == SPARK_COLLECT_METRICS_METRICS &&
-                 !decode_add(d, &o->metrics, enter_expression(d, &r, &f)))
+                 !decode_add(d, &o->metrics, decode_enter_expression(d, &r, &f)))
             return NULL;
     }
     if (n < 0 || d->b->result != 0)
@@ -111,9 +99,9 @@ URel *decode_transpose(Decoder *d, ProtoReader r)
     int n;
     while ((n = decode_next(d, &r, &f)) > 0) {
         if (f.number == SPARK_TRANSPOSE_INPUT)
-            input = enter_relation(d, &r, &f);
+            input = decode_enter_relation(d, &r, &f);
         else if (f.number == SPARK_TRANSPOSE_INDEX_COLUMNS &&
-                 !decode_add(d, &columns, enter_expression(d, &r, &f)))
+                 !decode_add(d, &columns, decode_enter_expression(d, &r, &f)))
             return NULL;
     }
     if (n < 0 || d->b->result != 0)
