@@ -8,20 +8,15 @@
 #include "exec/expr/row.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/zone.h"
-#include "exec/kernel/json.h"
+#include "exec/text/json_value.h"
 
 /* Functions on JSON text. A text that is none is null, never an error. */
 
-typedef struct Json {
-    const char *text;
-    const JsonNode *nodes;
-} Json;
-
 /* The text's first value. Return: 0 with ret->nodes NULL when it is malformed; MEM_E_*. */
-static int parse(NestedCall *c, const VecString *s, bool whole, Json *ret)
+static int parse(NestedCall *c, const VecString *s, bool whole, JsonText *ret)
 {
     uint32_t capacity = 64, n, end;
-    *ret = (Json){.text = vec_string_data(s)};
+    *ret = (JsonText){.text = vec_string_data(s), .arena = c->arena, .zone = c->zone};
     for (;;) {
         JsonNode *nodes = mem_arena_alloc(c->arena, sizeof(*nodes) * (size_t)capacity, 8);
         if (!nodes)
@@ -34,21 +29,6 @@ static int parse(NestedCall *c, const VecString *s, bool whole, Json *ret)
         /* No text has more nodes than bytes. */
         capacity = MIN(capacity * 4, s->length + 1);
     }
-}
-
-/* The text of a STRING node. */
-static int node_string(NestedCall *c, const Json *j, const JsonNode *node, VecString *ret)
-{
-    const char *text = j->text + node->start;
-    if (!node->escaped) {
-        *ret = vec_string(text, node->n);
-        return 0;
-    }
-    char *bytes = mem_arena_alloc(c->arena, node->n + 4u, 1);
-    if (!bytes)
-        return mem_arena_error(c->arena);
-    *ret = vec_string(bytes, json_unescape(text, node->n, bytes));
-    return 0;
 }
 
 /* ---- writing ---- */
@@ -101,7 +81,7 @@ static void put_quoted(JsonOut *out, const char *text, uint32_t n)
     out->n += bytes + 2;
 }
 
-static void put_number(JsonOut *out, const Json *j, const JsonNode *node)
+static void put_number(JsonOut *out, const JsonText *j, const JsonNode *node)
 {
     char digits[64], text[96];
     if (node->kind == JSON_INTEGER || node->n >= sizeof(digits)) {
@@ -115,13 +95,13 @@ static void put_number(JsonOut *out, const Json *j, const JsonNode *node)
 }
 
 /* The value again, without spaces. */
-static void put_node(JsonOut *out, const Json *j, uint32_t at)
+static void put_node(JsonOut *out, const JsonText *j, uint32_t at)
 {
     const JsonNode *node = &j->nodes[at];
     VecString s = {0};
     switch (node->kind) {
     case JSON_STRING:
-        out->result = out->result ? out->result : node_string(out->c, j, node, &s);
+        out->result = out->result ? out->result : json_node_string(j, node, &s);
         put_quoted(out, vec_string_data(&s), s.length);
         return;
     case JSON_INTEGER:
@@ -148,7 +128,7 @@ static void put_node(JsonOut *out, const Json *j, uint32_t at)
 }
 
 /* A value as the string that get_json_object() and json_tuple() give: strings without quotes. */
-static int node_text(NestedCall *c, const Json *j, uint32_t at, NestedItem *ret)
+static int node_text(NestedCall *c, const JsonText *j, uint32_t at, NestedItem *ret)
 {
     const JsonNode *node = &j->nodes[at];
     if (node->kind == JSON_NULL) {
@@ -156,7 +136,7 @@ static int node_text(NestedCall *c, const Json *j, uint32_t at, NestedItem *ret)
         return 0;
     }
     if (node->kind == JSON_STRING)
-        return node_string(c, j, node, &ret->value.s);
+        return json_node_string(j, node, &ret->value.s);
     JsonOut out = {.c = c};
     put_node(&out, j, at);
     ret->value.s = vec_string(out.result ? "" : out.text, out.result ? 0 : (uint32_t)out.n);
@@ -165,21 +145,11 @@ static int node_text(NestedCall *c, const Json *j, uint32_t at, NestedItem *ret)
 
 /* ---- get_json_object ---- */
 
-static bool key_is(NestedCall *c, const Json *j, const JsonNode *key, const char *name, uint32_t n)
-{
-    VecString s;
-    if (!key->escaped)
-        return key->n == n && memcmp(j->text + key->start, name, n) == 0;
-    return node_string(c, j, key, &s) == 0 && s.length == n &&
-           memcmp(vec_string_data(&s), name, n) == 0;
-}
-
 /* The value of a key of an object; 0: there is none. */
-static uint32_t find_key(NestedCall *c, const Json *j, uint32_t object, const char *name,
-                         uint32_t n)
+static uint32_t find_key(const JsonText *j, uint32_t object, const char *name, uint32_t n)
 {
     for (uint32_t i = object + 1; i < j->nodes[object].next; i = j->nodes[i + 1].next)
-        if (key_is(c, j, &j->nodes[i], name, n))
+        if (json_key_is(j, &j->nodes[i], name, n))
             return i + 1;
     return 0;
 }
@@ -196,9 +166,8 @@ typedef struct Matches {
 } Matches;
 
 /* What the rest of the path finds in node @at. Return: false for a path that is none. */
-static bool walk(Matches *m, const Json *j, JsonPath p, uint32_t at, uint32_t depth)
+static bool walk(Matches *m, const JsonText *j, JsonPath p, uint32_t at, uint32_t depth)
 {
-    NestedCall *c = m->out.c;
     while (p.at < p.end) {
         const JsonNode *node = &j->nodes[at];
         const char *name = p.at + 1, *stop;
@@ -212,7 +181,7 @@ static bool walk(Matches *m, const Json *j, JsonPath p, uint32_t at, uint32_t de
             if (n == 0)
                 return false;
             p.at = stop;
-            at = node->kind == JSON_OBJECT ? find_key(c, j, at, name, n) : 0;
+            at = node->kind == JSON_OBJECT ? find_key(j, at, name, n) : 0;
             if (at == 0)
                 return true;
             continue;
@@ -225,7 +194,7 @@ static bool walk(Matches *m, const Json *j, JsonPath p, uint32_t at, uint32_t de
                 return false;
             n = (uint32_t)(stop - name - 1);
             p.at = stop + 2;
-            at = node->kind == JSON_OBJECT ? find_key(c, j, at, name + 1, n) : 0;
+            at = node->kind == JSON_OBJECT ? find_key(j, at, name + 1, n) : 0;
             if (at == 0)
                 return true;
             continue;
@@ -263,7 +232,7 @@ static bool walk(Matches *m, const Json *j, JsonPath p, uint32_t at, uint32_t de
 
 static int do_get(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    Json j;
+    JsonText j;
     const char *path = vec_string_data(&args[1].value.s);
     Matches m = {.out.c = c};
     int r = parse(c, &args[0].value.s, false, &j);
@@ -291,7 +260,7 @@ static int do_get(NestedCall *c, const NestedItem *args, NestedItem *ret)
 
 static int do_array_length(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    Json j;
+    JsonText j;
     int r = parse(c, &args[0].value.s, false, &j);
     ret->is_null = r || !j.nodes || j.nodes[0].kind != JSON_ARRAY;
     if (!ret->is_null)
@@ -301,7 +270,7 @@ static int do_array_length(NestedCall *c, const NestedItem *args, NestedItem *re
 
 static int do_object_keys(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    Json j;
+    JsonText j;
     int r = parse(c, &args[0].value.s, false, &j);
     ret->is_null = r || !j.nodes || j.nodes[0].kind != JSON_OBJECT;
     if (ret->is_null)
@@ -312,7 +281,7 @@ static int do_object_keys(NestedCall *c, const NestedItem *args, NestedItem *ret
         return mem_arena_error(c->arena);
     for (uint32_t i = 1; r == 0 && i < j.nodes[0].next; i = j.nodes[i + 1].next) {
         items[n] = (NestedItem){0};
-        r = node_string(c, &j, &j.nodes[i], &items[n++].value.s);
+        r = json_node_string(&j, &j.nodes[i], &items[n++].value.s);
     }
     return r ? r : nested_array(c->arena, TYPE(STRING), items, n, &ret->value.s);
 }
@@ -322,7 +291,7 @@ static int do_tuple(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     Type record = c->step->type.children[0].type;
     NestedItem *fields = nested_items(c, record.n_children), row = {0};
-    Json j = {0};
+    JsonText j = {0};
     int r = 0;
     if (!fields)
         return mem_arena_error(c->arena);
@@ -333,7 +302,7 @@ static int do_tuple(NestedCall *c, const NestedItem *args, NestedItem *ret)
         uint32_t at = 0;
         fields[i] = (NestedItem){.is_null = true};
         if (j.nodes && j.nodes[0].kind == JSON_OBJECT && !args[i + 1].is_null)
-            at = find_key(c, &j, 0, vec_string_data(name), name->length);
+            at = find_key(&j, 0, vec_string_data(name), name->length);
         if (at == 0)
             continue;
         fields[i].is_null = false;
@@ -346,121 +315,31 @@ static int do_tuple(NestedCall *c, const NestedItem *args, NestedItem *ret)
 
 /* ---- from_json ---- */
 
-static int convert(NestedCall *c, const Json *j, uint32_t at, Type type, NestedItem *ret);
+typedef struct JsonAgain {
+    NestedCall *c;
+    const JsonText *json;
+} JsonAgain;
 
-static int convert_array(NestedCall *c, const Json *j, uint32_t at, Type element, NestedItem *ret)
+/* JsonText.write: numbers and nested values are written again. */
+static int write_again(void *userdata, uint32_t at, VecString *ret)
 {
-    const JsonNode *node = &j->nodes[at];
-    NestedItem *items = nested_items(c, node->count);
-    uint32_t n = 0;
-    if (!items)
-        return mem_arena_error(c->arena);
-    for (uint32_t i = at + 1; i < node->next; i = j->nodes[i].next) {
-        int r = convert(c, j, i, element, &items[n++]);
-        if (r)
-            return r;
-    }
-    return nested_array(c->arena, element, items, n, &ret->value.s);
+    const JsonAgain *again = userdata;
+    NestedItem item = {0};
+    int r = node_text(again->c, again->json, at, &item);
+    *ret = item.value.s;
+    return r;
 }
 
-static int convert_map(NestedCall *c, const Json *j, uint32_t at, Type type, NestedItem *ret)
-{
-    const JsonNode *node = &j->nodes[at];
-    NestedItem *halves = nested_items(c, 2ull * node->count);
-    VecString arrays[2];
-    uint32_t n = 0, count = node->count;
-    if (!halves)
-        return mem_arena_error(c->arena);
-    for (uint32_t i = at + 1; i < node->next; i = j->nodes[i + 1].next, n++) {
-        halves[n] = (NestedItem){0};
-        int r = node_string(c, j, &j->nodes[i], &halves[n].value.s);
-        if (r == 0)
-            r = convert(c, j, i + 1, type.children[1].type, &halves[count + n]);
-        if (r)
-            return r;
-    }
-    for (uint32_t i = 0; i < 2; i++) {
-        int r = nested_array(c->arena, type.children[i].type, halves + (size_t)i * count, n,
-                             &arrays[i]);
-        if (r)
-            return r;
-    }
-    return nested_map_of(c->arena, &arrays[0], &arrays[1], &ret->value.s);
-}
-
-/* @at UINT32_MAX: no object, so all fields are null. */
-static int convert_struct(NestedCall *c, const Json *j, uint32_t at, Type type, NestedItem *ret)
+/* What is no such record is a record that says nothing. */
+static int empty_record(NestedCall *c, Type type, NestedItem *ret)
 {
     NestedItem *fields = nested_items(c, type.n_children);
     if (!fields)
         return mem_arena_error(c->arena);
-    for (uint32_t k = 0; k < type.n_children; k++) {
-        const char *name = type.children[k].name;
-        uint32_t value = 0;
-        fields[k] = (NestedItem){.is_null = true};
-        if (at != UINT32_MAX)
-            for (uint32_t i = at + 1; i < j->nodes[at].next; i = j->nodes[i + 1].next)
-                if (key_is(c, j, &j->nodes[i], name, (uint32_t)strlen(name)))
-                    value = i + 1; /* of several the last counts */
-        int r = value ? convert(c, j, value, type.children[k].type, &fields[k]) : 0;
-        if (r)
-            return r;
-    }
+    for (uint32_t i = 0; i < type.n_children; i++)
+        fields[i] = (NestedItem){.is_null = true};
+    *ret = (NestedItem){0};
     return nested_record(c->arena, type, fields, &ret->value.s);
-}
-
-static int convert_scalar(NestedCall *c, const Json *j, uint32_t at, Type type, NestedItem *ret)
-{
-    const JsonNode *node = &j->nodes[at];
-    VecString text = vec_string(j->text + node->start, node->n);
-    bool number = node->kind == JSON_INTEGER || node->kind == JSON_NUMBER;
-    bool ok;
-    if (type.kind == TYPE_STRING) {
-        ret->is_null = false;
-        return node_text(c, j, at, ret);
-    }
-    if (type.kind == TYPE_BOOLEAN) {
-        ret->is_null = node->kind != JSON_TRUE && node->kind != JSON_FALSE;
-        ret->value.b = node->kind == JSON_TRUE;
-        return 0;
-    }
-    if (type_is_integral(type))
-        ok = node->kind == JSON_INTEGER;
-    else if (type.kind == TYPE_DECIMAL)
-        ok = number || node->kind == JSON_STRING;
-    else if (type.kind == TYPE_DOUBLE || type.kind == TYPE_FLOAT)
-        ok = number ||
-             (node->kind == JSON_STRING && node->n > 2 && memchr("NI+-", text.prefix[0], 4));
-    else
-        ok = node->kind == JSON_STRING;
-    if (ok && type.kind == TYPE_TIMESTAMP)
-        ok = zone_parse_instant(c->zone, vec_string_data(&text), text.length, &ret->value.i64);
-    else if (ok)
-        ok = expr_parse_value(type, &text, &ret->value);
-    ret->is_null = !ok;
-    return 0;
-}
-
-static int convert(NestedCall *c, const Json *j, uint32_t at, Type type, NestedItem *ret)
-{
-    uint8_t kind = j->nodes[at].kind;
-    *ret = (NestedItem){.is_null = true};
-    if (kind == JSON_NULL)
-        return 0;
-    bool nested = type_is_nested(type);
-    if (nested && kind != (type.kind == TYPE_ARRAY ? JSON_ARRAY : JSON_OBJECT))
-        return 0;
-    ret->is_null = false;
-    switch (type.kind) {
-    case TYPE_ARRAY:
-        return convert_array(c, j, at, type.children[0].type, ret);
-    case TYPE_MAP:
-        return convert_map(c, j, at, type, ret);
-    case TYPE_STRUCT:
-        return convert_struct(c, j, at, type, ret);
-    default:
-        return convert_scalar(c, j, at, type, ret);
-    }
 }
 
 /* Where timestamps are at stake the session's zone is the second argument. */
@@ -480,20 +359,20 @@ static int take_zone(NestedCall *c, const NestedItem *args)
 static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     Type type = c->step->type;
-    Json j;
+    JsonText j;
+    JsonAgain again = {c, &j};
+    bool bad = false;
     int r = take_zone(c, args);
     if (r == 0)
         r = parse(c, &args[0].value.s, true, &j);
     ret->is_null = true;
     if (r || json_at_end(vec_string_data(&args[0].value.s), args[0].value.s.length, 0))
         return r;
+    j.write = write_again;
+    j.userdata = &again;
     if (j.nodes)
-        r = convert(c, &j, 0, type, ret);
-    if (r || !ret->is_null || type.kind != TYPE_STRUCT)
-        return r;
-    /* What is no such record is a record that says nothing. */
-    *ret = (NestedItem){0};
-    return convert_struct(c, &j, UINT32_MAX, type, ret);
+        r = json_value(&j, 0, type, ret, &bad);
+    return r || !ret->is_null || type.kind != TYPE_STRUCT ? r : empty_record(c, type, ret);
 }
 
 /* ---- to_json ---- */

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <strings.h>
 
-#include "exec/expr/date_pattern.h"
+#include "exec/kernel/date_pattern.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/zone.h"
 #include "exec/vec/ops.h"

@@ -256,9 +256,7 @@ static Expr *bind_schema_of(Binder *b, const UExpr *e, const NestedRow *row, Exp
 
 static bool supported(Type type)
 {
-    if (type.kind == TYPE_BINARY || type.kind == TYPE_INTERVAL_YM ||
-        type.kind == TYPE_INTERVAL_DT ||
-        (type.kind == TYPE_MAP && type.children[0].type.kind != TYPE_STRING))
+    if (type.kind == TYPE_MAP && type.children[0].type.kind != TYPE_STRING)
         return false;
     for (uint32_t i = 0; i < type.n_children; i++)
         if (!supported(type.children[i].type))
@@ -314,7 +312,7 @@ static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
                           uexpr_quoted(b, schema));
     if (!supported(type))
         return bind_unsupported(b, e->position, e->stop,
-                                "from_json with binary, intervals, or maps whose keys are no "
+                                "from_json with maps whose keys are no "
                                 "strings");
     if (!strings(b, e, args, 1) || !as_nullable(b, type, &type))
         return NULL;

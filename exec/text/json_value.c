@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/decimal.h"
+#include "exec/vec/interval.h"
 
 int json_node_string(const JsonText *json, const JsonNode *node, VecString *ret)
 {
@@ -33,8 +34,12 @@ bool json_key_is(const JsonText *json, const JsonNode *key, const char *name, ui
 
     if (!key->escaped)
         return key->n == n && memcmp(json->text + key->start, name, n) == 0;
-    if (key->n > sizeof(buf))
-        return false;
+    if (key->n > sizeof(buf)) {
+        VecString s;
+
+        return json_node_string(json, key, &s) == 0 && s.length == n &&
+               memcmp(vec_string_data(&s), name, n) == 0;
+    }
     length = json_unescape(json->text + key->start, key->n, buf);
     return length == n && memcmp(buf, name, n) == 0;
 }
@@ -71,13 +76,15 @@ static int base64_value(const JsonText *json, const VecString *s, NestedItem *re
     return 0;
 }
 
-/* A node's text as a STRING: what is none is written as it stands, without white space. */
+/* A node's text as a STRING. */
 static int text_value(const JsonText *json, uint32_t at, NestedItem *ret)
 {
     const JsonNode *node = &json->nodes[at];
 
     if (node->kind == JSON_STRING)
         return json_node_string(json, node, &ret->value.s);
+    if (json->write)
+        return json->write(json->userdata, at, &ret->value.s);
     ret->value.s = vec_string(json->text + node->start, node->n);
     return 0;
 }
@@ -104,22 +111,21 @@ static bool whole_value(Type type, const char *text, uint32_t n, NestedValue *re
     }
 }
 
-static bool float_value(Type type, const JsonNode *node, const char *text, NestedValue *ret)
+static bool float_value(Type type, bool is_string, const char *text, uint32_t n, NestedValue *ret)
 {
     double d;
 
-    if (node->kind == JSON_STRING) { /* only what is no number otherwise */
+    if (is_string) { /* only what is no number otherwise */
         static const char *const words[] = {"NaN",      "+INF", "+Infinity",
                                             "Infinity", "-INF", "-Infinity"};
         uint32_t k = 0;
 
-        while (k < ARRAY_SIZE(words) &&
-               !(strlen(words[k]) == node->n && memcmp(words[k], text, node->n) == 0))
+        while (k < ARRAY_SIZE(words) && !(strlen(words[k]) == n && memcmp(words[k], text, n) == 0))
             k++;
         if (k == ARRAY_SIZE(words))
             return false;
         d = k == 0 ? (double)NAN : k >= 4 ? -(double)INFINITY : (double)INFINITY;
-    } else if (!text_double(text, node->n, &d)) {
+    } else if (!text_double(text, n, &d)) {
         return false;
     }
     if (type.kind == TYPE_FLOAT)
@@ -149,6 +155,18 @@ static bool time_value(const JsonText *json, Type type, const char *text, uint32
     bool offset;
 
     switch (type.kind) {
+    case TYPE_INTERVAL_YM:
+    case TYPE_INTERVAL_DT: {
+        int64_t x;
+
+        if (!interval_parse(type, text, n, &x))
+            return false;
+        if (type.kind == TYPE_INTERVAL_YM)
+            ret->i32 = (int32_t)x;
+        else
+            ret->i64 = x;
+        return true;
+    }
     case TYPE_DATE:
         if (!json->date)
             return civil_parse_date(text, n, &ret->i32);
@@ -198,13 +216,6 @@ static int scalar_value(const JsonText *json, uint32_t at, Type type, NestedItem
     case TYPE_LONG:
         *ok = node->kind == JSON_INTEGER && whole_value(type, text, n, &ret->value);
         return 0;
-    case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        *ok = (number || is_string) && float_value(type, node, text, &ret->value);
-        return 0;
-    case TYPE_DECIMAL:
-        *ok = (number || is_string) && decimal_value(type, text, n, &ret->value);
-        return 0;
     default:
         break;
     }
@@ -213,15 +224,27 @@ static int scalar_value(const JsonText *json, uint32_t at, Type type, NestedItem
               !__builtin_mul_overflow(ret->value.i64, INT64_C(1000000), &ret->value.i64);
         return 0;
     }
-    *ok = is_string;
-    if (!is_string)
+    *ok = is_string || (number && (type_is_numeric(type)));
+    if (!*ok)
         return 0;
-    r = json_node_string(json, node, &s);
+    r = is_string ? json_node_string(json, node, &s) : 0;
     if (r != 0)
         return r;
+    if (is_string) {
+        text = vec_string_data(&s);
+        n = s.length;
+    }
+    if (type.kind == TYPE_FLOAT || type.kind == TYPE_DOUBLE) {
+        *ok = float_value(type, is_string, text, n, &ret->value);
+        return 0;
+    }
+    if (type.kind == TYPE_DECIMAL) {
+        *ok = decimal_value(type, text, n, &ret->value);
+        return 0;
+    }
     if (type.kind == TYPE_BINARY)
         return base64_value(json, &s, ret, ok);
-    *ok = time_value(json, type, vec_string_data(&s), s.length, &ret->value);
+    *ok = time_value(json, type, text, n, &ret->value);
     return 0;
 }
 

@@ -18,6 +18,9 @@ typedef struct JsonText {
     MemArena *arena; /* of what is made */
     const Zone *zone;
     const TextPattern *date, *timestamp; /* or NULL: Spark's own forms */
+    /* What is no string, as one: node @at. NULL: as it stands in the text. Return: 0; arena's. */
+    int (*write)(void *userdata, uint32_t at, VecString *ret);
+    void *userdata;
 } JsonText;
 
 /* The text of a STRING node; it points into the text where it can. Return: 0; mem_arena_error(). */

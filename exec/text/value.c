@@ -141,134 +141,44 @@ bool text_has_shape(const char *text, uint32_t n, const char *shape)
 
 /* --- patterns --------------------------------------------------------------------------------- */
 
+/* Quotes and brackets are closed, and no zone is read by its name: that would be looked up for each
+ * value. */
+static bool is_whole(const char *text)
+{
+    bool quoted = false;
+    int depth = 0;
+
+    for (; *text && depth >= 0; text++) {
+        quoted ^= *text == '\'';
+        if (quoted)
+            continue;
+        depth += (*text == '[') - (*text == ']');
+        if (strchr("VzO", *text))
+            return false;
+    }
+    return !quoted && depth == 0;
+}
+
 bool text_pattern_parse(const char *text, TextPattern *ret)
 {
-    *ret = (TextPattern){0};
-    if (strlen(text) > TEXT_PATTERN_MAX)
+    size_t n = strlen(text);
+
+    if (n == 0 || n > TEXT_PATTERN_MAX || !is_whole(text) ||
+        date_pattern_check(text, (uint32_t)n) != DATE_PATTERN_OK)
         return false;
-    while (*text) {
-        struct TextPatternPart *part = &ret->parts[ret->n];
-        char letter = *text;
-        bool quoted = letter == '\'';
-
-        if (ret->n++ == ARRAY_SIZE(ret->parts))
-            return false;
-        if (quoted || !((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z'))) {
-            text += quoted;
-            while (*text && part->n_literal < sizeof(part->literal)) {
-                if (quoted ? *text == '\'' && text[1] != '\''
-                           : *text == '\'' || (*text >= 'a' && *text <= 'z') ||
-                                 (*text >= 'A' && *text <= 'Z'))
-                    break;
-                part->literal[part->n_literal++] = *text;
-                text += *text == '\'' ? 2 : 1;
-            }
-            if (quoted && *text++ != '\'')
-                return false;
-            if (strpbrk(part->literal, "[]{}#"))
-                return false;
-            continue;
-        }
-        if (!strchr("yMdHmsSXxu", letter))
-            return false;
-        part->letter = letter == 'u' ? 'y' : letter;
-        for (; *text == letter; text++)
-            part->width++;
-        if (part->letter == 'M' && part->width > 2)
-            return false;
-    }
-    return ret->n > 0;
-}
-
-/* "Z", "+01", "+0130", "+01:30" */
-static bool read_offset(const char *text, uint32_t n, uint32_t *at, int64_t *ret)
-{
-    bool negative;
-    int64_t hours, minutes = 0;
-    uint32_t i = *at;
-
-    if (i < n && text[i] == 'Z') {
-        *at = i + 1;
-        *ret = 0;
-        return true;
-    }
-    if (i + 3 > n || (text[i] != '+' && text[i] != '-') || !is_digit(text[i + 1]) ||
-        !is_digit(text[i + 2]))
-        return false;
-    negative = text[i] == '-';
-    hours = (text[i + 1] - '0') * 10 + (text[i + 2] - '0');
-    i += 3;
-    if (i + 2 < n && text[i] == ':' && is_digit(text[i + 1]))
-        i++;
-    if (i + 2 <= n && is_digit(text[i]) && is_digit(text[i + 1])) {
-        minutes = (text[i] - '0') * 10 + (text[i + 1] - '0');
-        i += 2;
-    }
-    *at = i;
-    *ret = (hours * 60 + minutes) * INT64_C(60000000) * (negative ? -1 : 1);
-    return hours <= 18 && minutes < 60;
-}
-
-/* Two letters mean two digits, one letter one or two; a year of four at least. */
-static bool read_number(const struct TextPatternPart *part, const char *text, uint32_t n,
-                        uint32_t *at, int64_t *ret)
-{
-    uint32_t least = part->letter == 'y' && part->width != 2 ? MAX(part->width, 1u) : part->width;
-    uint32_t most = part->letter == 'S' ? 9
-                    : part->width == 1  ? (part->letter == 'y' ? 10 : 2)
-                                        : part->width;
-    uint32_t i = *at;
-
-    if (part->letter == 'S')
-        least = 1;
-    *ret = 0;
-    while (i < n && i - *at < most && is_digit(text[i]))
-        *ret = *ret * 10 + (text[i++] - '0');
-    if (i - *at < least)
-        return false;
-    if (part->letter == 'S')
-        for (uint32_t k = i - *at; k < 9; k++)
-            *ret *= 10;
-    if (part->letter == 'y' && part->width == 2)
-        *ret += 2000;
-    *at = i;
+    memcpy(ret->text, text, n + 1);
+    ret->n = (uint32_t)n;
     return true;
 }
 
 bool text_by_pattern(const TextPattern *pattern, const char *text, uint32_t n, int64_t *ret_micros,
                      bool *ret_has_offset)
 {
-    int64_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, nanos = 0;
-    int64_t offset = 0;
-    uint32_t at = 0;
+    DatePatternTime time;
 
-    *ret_has_offset = false;
-    for (uint32_t i = 0; i < pattern->n; i++) {
-        const struct TextPatternPart *part = &pattern->parts[i];
-        int64_t *into = part->letter == 'y'   ? &year
-                        : part->letter == 'M' ? &month
-                        : part->letter == 'd' ? &day
-                        : part->letter == 'H' ? &hour
-                        : part->letter == 'm' ? &minute
-                        : part->letter == 's' ? &second
-                                              : &nanos;
-
-        if (part->letter == 0) {
-            if (n - at < part->n_literal || memcmp(text + at, part->literal, part->n_literal) != 0)
-                return false;
-            at += part->n_literal;
-        } else if (part->letter == 'X' || part->letter == 'x') {
-            *ret_has_offset = true;
-            if (!read_offset(text, n, &at, &offset))
-                return false;
-        } else if (!read_number(part, text, n, &at, into)) {
-            return false;
-        }
-    }
-    if (at != n || !civil_valid(year, month, day) || hour > 23 || minute > 59 || second > 59)
+    if (date_pattern_read(pattern->text, pattern->n, text, n, &time) != DATE_PATTERN_OK)
         return false;
-    *ret_micros = (int64_t)civil_to_days((int32_t)year, (uint32_t)month, (uint32_t)day) *
-                      INT64_C(86400000000) +
-                  (hour * 3600 + minute * 60 + second) * INT64_C(1000000) + nanos / 1000 - offset;
+    *ret_has_offset = time.has_offset;
+    *ret_micros = time.wall - (time.has_offset ? time.offset : 0);
     return true;
 }

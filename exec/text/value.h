@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exec/kernel/date_pattern.h"
 #include "exec/kernel/zone.h"
 
 /* [+-]digits, within int64_t. */
@@ -22,22 +23,14 @@ bool text_whole(const char *text, uint32_t n, uint32_t *ret_precision, __int128 
 /* 'd' in @shape is a digit, anything else itself. */
 bool text_has_shape(const char *text, uint32_t n, const char *shape);
 
-/*
- * A java.time pattern of numbers: letters y M d H m s S and X, x (offsets), texts in quotes,
- * everything else itself.
- */
+/* A pattern of exec/kernel/date_pattern.h without names of zones. */
 #define TEXT_PATTERN_MAX 128u
 typedef struct TextPattern {
-    struct TextPatternPart {
-        char letter; /* 0: @n_literal bytes stand here */
-        uint8_t width;
-        uint8_t n_literal;
-        char literal[14];
-    } parts[32];
+    char text[TEXT_PATTERN_MAX + 1];
     uint32_t n;
 } TextPattern;
 
-/* False: a letter that is not read, or too long. */
+/* False: it is none, or too long. */
 bool text_pattern_parse(const char *text, TextPattern *ret);
 /* Microseconds on the wall; *ret_has_offset: an offset was there and is taken off. */
 bool text_by_pattern(const TextPattern *pattern, const char *text, uint32_t n, int64_t *ret_micros,

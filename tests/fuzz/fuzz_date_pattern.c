@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exec/expr/date_pattern.h"
+#include "exec/kernel/date_pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

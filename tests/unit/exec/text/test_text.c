@@ -143,7 +143,11 @@ static void test_patterns(void **state)
     assert_int_equal(micros, INT64_C(93845678000));
     assert_false(text_by_pattern(&p, "31/02/1970T03:04:05.678Z", 24, &micros, &offset));
     assert_false(text_by_pattern(&p, "02/01/1970", 10, &micros, &offset));
-    assert_false(text_pattern_parse("MMM", &p) || text_pattern_parse("'open", &p) ||
+    assert_true(text_pattern_parse("d MMM yyyy[ HH:mm]", &p));
+    assert_true(text_by_pattern(&p, "2 Jan 1970", 10, &micros, &offset));
+    assert_true(micros == INT64_C(86400000000) && !offset);
+    assert_false(text_pattern_parse("VV", &p) || text_pattern_parse("'open", &p) ||
+                 text_pattern_parse("yyyy[MM", &p) || text_pattern_parse("YYYY", &p) ||
                  text_pattern_parse("", &p));
 }
 

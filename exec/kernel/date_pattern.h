@@ -37,5 +37,11 @@ typedef struct DatePatternTime {
     int64_t offset;
 } DatePatternTime;
 
+/* Is it a pattern to read by? */
+DatePatternError date_pattern_check(const char *pattern, uint32_t n);
+/* Of a pattern that was checked. */
+DatePatternError date_pattern_read(const char *pattern, uint32_t n, const char *text,
+                                   uint32_t n_text, DatePatternTime *ret);
+/* Both. */
 DatePatternError date_pattern_parse(const char *pattern, uint32_t n, const char *text,
                                     uint32_t n_text, DatePatternTime *ret);

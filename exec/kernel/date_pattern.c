@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exec/expr/date_pattern.h"
+#include "exec/kernel/date_pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -606,9 +606,11 @@ static bool resolve(const Fields *f, int64_t *ret_wall)
 }
 
 /* A pattern is wrong whatever the text is. */
-static DatePatternError check_pattern(const char *p, uint32_t n)
+DatePatternError date_pattern_check(const char *p, uint32_t n)
 {
     static const char letters[] = "yMLdDHhKkmsSaGXxZVzO", most[] = "64423222222914335244";
+    if (n > DATE_PATTERN_MAX)
+        return DATE_PATTERN_ILLEGAL;
     for (uint32_t i = 0, count; i < n; i += count) {
         count = 1;
         if (p[i] == '\'') {
@@ -627,8 +629,8 @@ static DatePatternError check_pattern(const char *p, uint32_t n)
     return DATE_PATTERN_OK;
 }
 
-DatePatternError date_pattern_parse(const char *pattern, uint32_t n, const char *text,
-                                    uint32_t n_text, DatePatternTime *ret)
+DatePatternError date_pattern_read(const char *pattern, uint32_t n, const char *text,
+                                   uint32_t n_text, DatePatternTime *ret)
 {
     Reader r = {.p = pattern, .n = n, .text = text, .n_text = n_text, .out = ret};
     Fields *f = &r.f;
@@ -636,13 +638,16 @@ DatePatternError date_pattern_parse(const char *pattern, uint32_t n, const char 
     *ret = (DatePatternTime){0};
     f->month = f->day = f->day_of_year = f->hour = f->hour_of_half = f->half = f->minute =
         f->second = -1;
-    if (n > DATE_PATTERN_MAX)
-        return DATE_PATTERN_ILLEGAL;
-    DatePatternError error = check_pattern(pattern, n);
-    if (error)
-        return error;
     bool ok = read_items(&r, 0);
     if (r.error)
         return r.error;
     return ok && r.at == n_text && resolve(f, &ret->wall) ? DATE_PATTERN_OK : DATE_PATTERN_NO_MATCH;
+}
+
+DatePatternError date_pattern_parse(const char *pattern, uint32_t n, const char *text,
+                                    uint32_t n_text, DatePatternTime *ret)
+{
+    DatePatternError error = date_pattern_check(pattern, n);
+    *ret = (DatePatternTime){0};
+    return error ? error : date_pattern_read(pattern, n, text, n_text, ret);
 }
