@@ -124,7 +124,7 @@ int query_write(Query *q, const WriteCommand *command)
                                "Expected exactly one path to be specified, but got: %s.",
                                c.path ? c.path : "");
     if (is_dynamic(q, &c))
-        return unsupported(q, "overwriting partitions (partitionOverwriteMode=dynamic)");
+        c.mode = COMMIT_REPLACE;
     c.path = write_absolute_path(q, c.path);
     if (!c.path)
         return query_result(q, mem_arena_error(q->arena));

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "exec/io/io.h"
+#include "exec/write/commit_replace.h"
 #include "exec/write/commit_tree.h"
 #include "exec/write/write.h"
 
@@ -113,8 +114,7 @@ static int make_id(Commit *c)
         return -EIO;
     for (uint32_t i = 0; i < sizeof(random); i++)
         (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", random[i]);
-    (void)snprintf(c->id, sizeof(c->id), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-                   hex + 16, hex + 20);
+    tree_uuid(hex, c->id);
     (void)snprintf(c->staging, sizeof(c->staging), TREE_STAGING "%s", hex);
     return 0;
 }
@@ -148,7 +148,7 @@ static int look_at_target(Commit *c)
     struct stat st;
     if (fstatat(c->parent_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (c->mode == COMMIT_APPEND) {
+    if (c->mode == COMMIT_APPEND || c->mode == COMMIT_REPLACE) {
         c->target_fd = openat(c->parent_fd, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->target_fd < 0)
             return -errno;
@@ -228,6 +228,20 @@ static int end_whole(Commit *c)
     return 0;
 }
 
+/* Now what is in the staging directory counts, under another name of it. */
+static int rename_staging(Commit *c, const char *prefix)
+{
+    char name[TREE_NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s%s", prefix, c->staging + strlen(TREE_STAGING));
+    if (renameat2(c->target_fd, c->staging, c->target_fd, name, RENAME_NOREPLACE) < 0)
+        return -errno;
+    memcpy(c->staging, name, sizeof(name));
+    c->ended = true;
+    (void)step(c, COMMIT_STEP_VISIBLE);
+    (void)fsync(c->target_fd);
+    return 0;
+}
+
 /*
  * Files are added to those of a directory. One file is moved and that is all. Of several, the
  * rename to a name that readers look into is what counts; then they are moved up one by one.
@@ -235,15 +249,9 @@ static int end_whole(Commit *c)
 static int end_append(Commit *c, uint64_t n_files)
 {
     if (n_files > 1) {
-        char committed[TREE_NAME_BYTES];
-        (void)snprintf(committed, sizeof(committed), TREE_COMMITTED "%s",
-                       c->staging + strlen(TREE_STAGING));
-        if (renameat2(c->target_fd, c->staging, c->target_fd, committed, RENAME_NOREPLACE) < 0)
-            return -errno;
-        memcpy(c->staging, committed, sizeof(committed));
-        c->ended = true;
-        (void)step(c, COMMIT_STEP_VISIBLE);
-        (void)fsync(c->target_fd);
+        int r = rename_staging(c, TREE_COMMITTED);
+        if (r < 0)
+            return r;
     }
     int r = tree_move_up(c->staging_fd, c->target_fd, 0, on_moved, c);
     if (r < 0 && !c->ended)
@@ -254,6 +262,31 @@ static int end_append(Commit *c, uint64_t n_files)
     return 0;
 }
 
+/*
+ * Partitions take their places one by one, each by a rename. Of several, one that says so comes
+ * first: whoever writes here next goes on where a dead writer ended.
+ */
+static int end_replace(Commit *c)
+{
+    uint32_t n = 0;
+    int r = replace_partitions(c->staging_fd, c->target_fd, c->id, true, &n, NULL, NULL);
+    if (r == 0 && n > 1)
+        r = rename_staging(c, TREE_REPLACING);
+    if (r == 0)
+        r = replace_partitions(c->staging_fd, c->target_fd, c->id, false, &n, on_moved, c);
+    if (r < 0) /* once it counts, the rest stays for the next writer */
+        return r;
+    c->ended = true;
+    (void)renameat2(c->staging_fd, "_SUCCESS", c->target_fd, "_SUCCESS", RENAME_NOREPLACE);
+    (void)tree_remove(c->target_fd, c->staging); /* what was there before */
+    return 0;
+}
+
+static int end_within(Commit *c, uint64_t n_files)
+{
+    return c->mode == COMMIT_REPLACE ? end_replace(c) : end_append(c, n_files);
+}
+
 static int write_success(Commit *c)
 {
     _cleanup_close_ int fd =
@@ -262,7 +295,7 @@ static int write_success(Commit *c)
 }
 
 /* Somebody has made the target since we looked. */
-static int append_after_all(Commit *c, uint64_t n_files)
+static int within_after_all(Commit *c, uint64_t n_files)
 {
     int fd = openat(c->parent_fd, c->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -273,7 +306,7 @@ static int append_after_all(Commit *c, uint64_t n_files)
         return r;
     }
     c->target_fd = fd;
-    return end_append(c, n_files);
+    return end_within(c, n_files);
 }
 
 int commit_end(Commit *c, QueryError *error)
@@ -291,9 +324,9 @@ int commit_end(Commit *c, QueryError *error)
         r = step(c, COMMIT_STEP_POINT);
     if (r != 0)
         return r;
-    r = c->target_fd >= 0 ? end_append(c, n_files) : end_whole(c);
-    if (r == -EEXIST && c->target_fd < 0 && c->mode == COMMIT_APPEND)
-        r = append_after_all(c, n_files);
+    r = c->target_fd >= 0 ? end_within(c, n_files) : end_whole(c);
+    if (r == -EEXIST && c->target_fd < 0 && (c->mode == COMMIT_APPEND || c->mode == COMMIT_REPLACE))
+        r = within_after_all(c, n_files);
     if (r == -EEXIST && c->mode == COMMIT_IGNORE)
         r = 0; /* somebody was faster: that is what was asked for */
     if (r == -EEXIST)

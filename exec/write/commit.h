@@ -20,6 +20,7 @@ typedef enum CommitMode {
     COMMIT_IGNORE,
     COMMIT_OVERWRITE,
     COMMIT_APPEND,
+    COMMIT_REPLACE, /* of a target that is there only the partitions that are written */
 } CommitMode;
 
 /* Between which two of them a process may die. */
@@ -28,7 +29,7 @@ typedef enum CommitStep {
     COMMIT_STEP_SYNCED,  /* its files are on disk */
     COMMIT_STEP_POINT,   /* the rename that counts is next */
     COMMIT_STEP_VISIBLE, /* it has been done */
-    COMMIT_STEP_MOVED,   /* append: one more file is where it belongs */
+    COMMIT_STEP_MOVED,   /* append, replace: one more file or partition is where it belongs */
     COMMIT_STEP_DONE,    /* nothing is left over */
 } CommitStep;
 
@@ -46,6 +47,7 @@ typedef struct Commit Commit;
 
 /**
  * commit_begin() - make a place for files
+ * Of COMMIT_REPLACE the name of each file has commit_id() in it.
  * @path:  absolute; what is missing above it is made
  * @step:  nullable
  * Sweeps what writers that died have left beside and in the target, and completes what they had
@@ -61,7 +63,8 @@ const char *commit_id(const Commit *commit);
 /**
  * commit_end() - make it visible
  * Return: 0: it is there, whatever happens from now on; QUERY_E_FAILED; -ENOMEM; what the step
- * gave. After a failure nothing is visible.
+ * gave. After a failure nothing is visible; of COMMIT_REPLACE some partitions may be, when the file
+ * system refused one of several.
  */
 int commit_end(Commit *commit, QueryError *error);
 /* Accepts NULL. */

@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "exec/write/commit_replace.h"
 
 #define ID_DIGITS 32u
 #define SWEEP_ENTRIES_MAX 100000u /* of a directory that is looked through for what others left */
 
-static void closedirp(DIR **dir)
+void tree_streamp(DIR **dir)
 {
     if (*dir)
         (void)closedir(*dir);
 }
 
-/* A stream over a directory whose descriptor stays the caller's. */
-static DIR *open_stream(int fd)
+DIR *tree_stream(int fd)
 {
     int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = own >= 0 ? fdopendir(own) : NULL;
@@ -36,7 +36,7 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static bool is_directory(int fd, const struct dirent *entry)
+bool tree_is_directory(int fd, const struct dirent *entry)
 {
     struct stat st;
     if (entry->d_type != DT_UNKNOWN)
@@ -64,7 +64,7 @@ int tree_lock(int fd)
 
 int tree_sync(int fd, uint32_t depth, uint64_t *n_files)
 {
-    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    _cleanup_(tree_streamp) DIR *dir = tree_stream(fd);
     struct dirent *entry;
     if (!dir)
         return -errno;
@@ -73,7 +73,7 @@ int tree_sync(int fd, uint32_t depth, uint64_t *n_files)
     while ((entry = readdir(dir))) {
         if (is_dot(entry->d_name))
             continue;
-        if (!is_directory(fd, entry)) {
+        if (!tree_is_directory(fd, entry)) {
             *n_files += entry->d_name[0] != '_';
             continue;
         }
@@ -87,7 +87,7 @@ int tree_sync(int fd, uint32_t depth, uint64_t *n_files)
 
 static int remove_below(int fd, uint32_t depth)
 {
-    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    _cleanup_(tree_streamp) DIR *dir = tree_stream(fd);
     struct dirent *entry;
     int result = 0;
     if (!dir)
@@ -98,7 +98,7 @@ static int remove_below(int fd, uint32_t depth)
         int r = 0;
         if (is_dot(entry->d_name))
             continue;
-        bool folder = is_directory(fd, entry);
+        bool folder = tree_is_directory(fd, entry);
         if (folder) {
             _cleanup_close_ int below = tree_open(fd, entry->d_name);
             r = below < 0 ? below : remove_below(below, depth + 1);
@@ -147,7 +147,7 @@ static int move_folder(int from_fd, int to_fd, const char *name, uint32_t depth,
 int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *userdata),
                  void *userdata)
 {
-    _cleanup_(closedirp) DIR *dir = open_stream(from_fd);
+    _cleanup_(tree_streamp) DIR *dir = tree_stream(from_fd);
     struct dirent *entry;
     if (!dir)
         return -errno;
@@ -158,7 +158,7 @@ int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *use
         int r = 0;
         if (is_dot(name))
             continue;
-        if (is_directory(from_fd, entry))
+        if (tree_is_directory(from_fd, entry))
             r = move_folder(from_fd, to_fd, name, depth, moved, userdata);
         else if (renameat2(from_fd, name, to_fd, name, RENAME_NOREPLACE) < 0)
             r = errno == EEXIST && name[0] == '_' ? unlink_one(from_fd, name) : -errno;
@@ -182,24 +182,45 @@ static bool is_only_ours(int fd, int below, uid_t own)
            ((folder.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (folder.st_mode & S_ISVTX));
 }
 
-static void sweep_one(int fd, const char *name, bool committed, uid_t own)
+void tree_uuid(const char *digits, char *buf)
+{
+    (void)snprintf(buf, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12,
+                   digits + 16, digits + 20);
+}
+
+/* Exchanging folders is as much as removing them. */
+static void sweep_replacing(int fd, int below, const char *name, uid_t own)
+{
+    char id[37];
+    uint32_t n;
+
+    tree_uuid(name + strlen(TREE_REPLACING), id);
+    if (is_only_ours(fd, below, own) &&
+        replace_partitions(below, fd, id, false, &n, NULL, NULL) == 0)
+        (void)tree_remove(fd, name);
+}
+
+static void sweep_one(int fd, const char *name, uid_t own)
 {
     _cleanup_close_ int below = tree_open(fd, name);
     if (below < 0 || tree_lock(below) < 0)
         return;
-    if (!committed && is_only_ours(fd, below, own))
+    if (tree_is_named(name, TREE_REPLACING))
+        sweep_replacing(fd, below, name, own);
+    else if (tree_is_named(name, TREE_COMMITTED)) {
+        if (tree_move_up(below, fd, 0, NULL, NULL) == 0)
+            (void)unlinkat(fd, name, AT_REMOVEDIR);
+    } else if (is_only_ours(fd, below, own))
         (void)tree_remove(fd, name);
-    else if (committed && tree_move_up(below, fd, 0, NULL, NULL) == 0)
-        (void)unlinkat(fd, name, AT_REMOVEDIR);
 }
 
 void tree_sweep(int fd, uid_t own)
 {
-    _cleanup_(closedirp) DIR *dir = open_stream(fd);
+    _cleanup_(tree_streamp) DIR *dir = tree_stream(fd);
     struct dirent *entry;
-    for (uint32_t i = 0; dir && i < SWEEP_ENTRIES_MAX && (entry = readdir(dir)); i++) {
-        bool committed = tree_is_named(entry->d_name, TREE_COMMITTED);
-        if (committed || tree_is_named(entry->d_name, TREE_STAGING))
-            sweep_one(fd, entry->d_name, committed, own);
-    }
+    for (uint32_t i = 0; dir && i < SWEEP_ENTRIES_MAX && (entry = readdir(dir)); i++)
+        if (tree_is_named(entry->d_name, TREE_COMMITTED) ||
+            tree_is_named(entry->d_name, TREE_REPLACING) ||
+            tree_is_named(entry->d_name, TREE_STAGING))
+            sweep_one(fd, entry->d_name, own);
 }

@@ -3,12 +3,14 @@
 
 /* Directories of files, as commits need them: synced, moved, removed, locked. */
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define TREE_STAGING "_temporary-"   /* and 32 hexadecimal digits: being written */
 #define TREE_COMMITTED "_committed-" /* and the same: counts, and is being moved up */
+#define TREE_REPLACING "_replacing-" /* and the same: its partitions are taking their places */
 #define TREE_DEPTH_MAX 32u
 #define TREE_NAME_BYTES 64u
 
@@ -35,6 +37,13 @@ int tree_remove(int parent_fd, const char *name);
  */
 int tree_move_up(int from_fd, int to_fd, uint32_t depth, void (*moved)(void *userdata),
                  void *userdata);
-/* Removes staging directories of user @own in @fd that nobody is at work in, and moves up what is
- * committed. */
+/* A stream over a directory whose descriptor stays the caller's. NULL: errno says why. */
+DIR *tree_stream(int fd);
+void tree_streamp(DIR **dir);
+bool tree_is_directory(int fd, const struct dirent *entry);
+/* The identifier in the form that names of files have it, of the 32 digits in a directory's name.
+ * @buf has 37 bytes. */
+void tree_uuid(const char *digits, char *buf);
+/* Removes staging directories of user @own in @fd that nobody is at work in, moves up what is
+ * committed, and puts partitions in their places. */
 void tree_sweep(int fd, uid_t own);

@@ -177,6 +177,12 @@ def partitions(spark, folder):
     spark.range(20000).selectExpr("id", "id % 50 AS k").write.mode("overwrite").partitionBy("k").parquet(path)
     check("one file each", len(data_files(path)) == 50, len(data_files(path)))
     check("all rows", spark.read.parquet(path).groupBy("k").count().where("count = 400").count() == 50)
+    some = spark.range(3).selectExpr("id", "id + 48 AS k").write.mode("overwrite").partitionBy("k")
+    some.option("partitionOverwriteMode", "dynamic").parquet(path)
+    back = {r.k: r["count"] for r in spark.read.parquet(path).groupBy("k").count().collect()}
+    check("only the partitions that are written", back == {**{k: 400 for k in range(48)}, 48: 1, 49: 1, 50: 1}, back)
+    some.parquet(path)
+    check("and then all", spark.read.parquet(path).count() == 3)
     fails("all columns", "ALL_PARTITION_COLUMNS_NOT_ALLOWED", lambda: spark.range(1).write.partitionBy("id").parquet(f"{folder}/x"))
     fails("a column that is not there", "not found in", lambda: spark.range(1).write.partitionBy("y").parquet(f"{folder}/x"))
 

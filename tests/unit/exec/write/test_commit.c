@@ -33,8 +33,9 @@ typedef struct Plan {
     CommitMode mode;
     const char *prefix; /* of the files that it writes */
     uint32_t n_files;
-    bool folders; /* in partitions of two */
-    int die_at;   /* number of the step; -1: lives */
+    bool folders;           /* in partitions of two */
+    const uint32_t *places; /* of each file, in place of those two; names have the commit's id */
+    int die_at;             /* number of the step; -1: lives */
     int refuse_at;
     int at;
 } Plan;
@@ -68,12 +69,13 @@ static int commit(const char *target, Plan *plan, QueryError *error)
         int fd = commit_directory(c);
         _cleanup_close_ int below = -EBADF;
         if (plan->folders) {
-            (void)snprintf(name, sizeof(name), "k=%u", i % 2);
+            (void)snprintf(name, sizeof(name), "k=%u", plan->places ? plan->places[i] : i % 2);
             (void)mkdirat(fd, name, 0777);
             below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             assert_true(below >= 0);
         }
-        (void)snprintf(name, sizeof(name), "%s%u", plan->prefix, i);
+        (void)snprintf(name, sizeof(name), "%s%u%s", plan->prefix, i,
+                       plan->places ? commit_id(c) : "");
         put_file(below >= 0 ? below : fd, name, plan->prefix);
     }
     return commit_end(c, error);
@@ -104,7 +106,8 @@ static uint32_t left_over(const char *folder)
     (void)snprintf(path, sizeof(path), "%s/%s", root, folder);
     DIR *dir = opendir(path);
     for (struct dirent *e; dir && (e = readdir(dir));)
-        n += tree_is_named(e->d_name, TREE_STAGING) || tree_is_named(e->d_name, TREE_COMMITTED);
+        n += tree_is_named(e->d_name, TREE_STAGING) || tree_is_named(e->d_name, TREE_COMMITTED) ||
+             tree_is_named(e->d_name, TREE_REPLACING);
     if (dir)
         (void)closedir(dir);
     return n;
@@ -203,6 +206,109 @@ static void test_killed_while_adding(void **state)
     kill_everywhere(COMMIT_APPEND, 2, 1, false);
     kill_everywhere(COMMIT_APPEND, 2, 4, false);
     kill_everywhere(COMMIT_APPEND, 3, 5, true);
+}
+
+/* The partitions of t that hold files of @letter, as bits; each holds files of one writer only. */
+static uint32_t partitions(char letter)
+{
+    uint32_t bits = 0;
+    for (uint32_t k = 0; k < 8; k++) {
+        char folder[32];
+        uint32_t all, n;
+        (void)snprintf(folder, sizeof(folder), "t/k=%u", k);
+        n = count(folder, letter, &all);
+        assert_true(n == 0 || n == all);
+        bits |= n > 0 ? 1u << k : 0;
+    }
+    return bits;
+}
+
+/* Old ones in 0, 1, 2; new ones in some: each partition is old or new at each step, none is lost,
+ * and whoever writes next completes what had begun. */
+static void kill_partitions(const uint32_t *places, uint32_t n_new)
+{
+    static const uint32_t old_places[] = {0, 1, 2};
+    uint32_t wanted = 0;
+    bool killed = true, seen_part = false;
+    for (uint32_t i = 0; i < n_new; i++)
+        wanted |= 1u << places[i];
+    for (int at = 0; killed; at++) {
+        assert_true(at < 100);
+        empty_root();
+        assert_false(commit_in_child("t", (Plan){.mode = COMMIT_ERROR,
+                                                 .prefix = "old",
+                                                 .n_files = 3,
+                                                 .folders = true,
+                                                 .places = old_places,
+                                                 .die_at = -1,
+                                                 .refuse_at = -1}));
+        killed = commit_in_child("t", (Plan){.mode = COMMIT_REPLACE,
+                                             .prefix = "new",
+                                             .n_files = n_new,
+                                             .folders = true,
+                                             .places = places,
+                                             .die_at = at,
+                                             .refuse_at = -1});
+        uint32_t new = partitions('n'), old = partitions('o');
+        assert_int_equal(old & new, 0);
+        assert_int_equal((old | new) & 7, 7);
+        assert_int_equal(new & ~wanted, 0);
+        assert_int_equal(old & 7 & ~wanted, 7 & ~wanted);
+        seen_part |= new != 0 && new != wanted;
+        assert_true(killed || new == wanted);
+        bool begun = left_over("t") > 0 && new != 0;
+        assert_false(commit_in_child("t", (Plan){.mode = COMMIT_APPEND,
+                                                 .prefix = "more",
+                                                 .n_files = 1,
+                                                 .die_at = -1,
+                                                 .refuse_at = -1}));
+        uint32_t after = partitions('n');
+        assert_true(after == new || after == wanted);
+        assert_true(!begun || after == wanted);
+        assert_int_equal(partitions('o') | after, 7u | after);
+        assert_int_equal(left_over("t"), 0);
+        assert_int_equal(left_over("."), 0);
+    }
+    assert_true(seen_part == (n_new > 1));
+}
+
+static void test_killed_while_replacing_partitions(void **state)
+{
+    static const uint32_t one[] = {1}, added[] = {5}, several[] = {2, 1, 4, 7};
+    kill_partitions(one, ARRAY_SIZE(one));
+    kill_partitions(added, ARRAY_SIZE(added));
+    kill_partitions(several, ARRAY_SIZE(several));
+}
+
+/* What cannot be replaced is seen before anything is. */
+static void test_partitions_that_cannot_be_replaced(void **state)
+{
+    static const uint32_t places[] = {0, 1};
+    QueryError error = {0};
+    char path[128];
+    Plan plan = {.mode = COMMIT_REPLACE,
+                 .prefix = "a",
+                 .n_files = 2,
+                 .folders = true,
+                 .places = places,
+                 .die_at = -1,
+                 .refuse_at = -1};
+    uint32_t all;
+    empty_root();
+    assert_int_equal(commit("t", &plan, &error), 0); /* nothing is there: it is made */
+    assert_int_equal(count("t", 'a', &all), 2);
+    (void)snprintf(path, sizeof(path), "%s/t", root);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(tree_remove(fd, "k=1"), 0);
+    assert_int_equal(symlinkat("k=0", fd, "k=1"), 0);
+    plan.prefix = "b";
+    assert_int_equal(commit("t", &plan, &error), QUERY_E_FAILED);
+    assert_string_equal(error.error_class, "TASK_WRITE_FAILED");
+    assert_int_equal(count("t/k=0", 'b', &all), 0);
+    assert_int_equal(all, 1);
+    assert_int_equal(left_over("t"), 0);
+    (void)close(fd);
 }
 
 /* A cancel before the rename leaves nothing; afterwards it comes too late. */
@@ -316,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_killed_while_creating),
         cmocka_unit_test(test_killed_while_replacing),
         cmocka_unit_test(test_killed_while_adding),
+        cmocka_unit_test(test_killed_while_replacing_partitions),
+        cmocka_unit_test(test_partitions_that_cannot_be_replaced),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
