@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "exec/expr/nested_sketch.h"
+
 /* Constructors, access, and the loop over rows that all functions on nested values share. */
 
 /* ---- errors ---- */
@@ -344,6 +346,14 @@ static int do_show_text(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_to_show_text(c, c->types[0], &args[0], &ret->value.s);
 }
 
+static int do_sketch(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    SketchOp op = (SketchOp)(args[0].value.i32 / 4);
+    SketchValue value = (SketchValue)(args[0].value.i32 % 4);
+    return op < SKETCH_KLL_MAKE ? nested_sketch(c, args, op, value, ret)
+                                : nested_kll(c, args, op, value, ret);
+}
+
 /* ---- the loop ---- */
 
 typedef struct NestedAux {
@@ -427,6 +437,8 @@ static NestedRowFunction own_function(FunctionId id, bool *ret_nulls)
         return do_collected;
     case FN_SHOW_TEXT:
         return do_show_text;
+    case FN_SKETCH:
+        return do_sketch;
     default:
         return NULL;
     }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "exec/kernel/zone.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_sketch.h"
 #include "exec/plan/bind_signed.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_list.h"
@@ -17,7 +18,7 @@
 
 bool function_is_aggregate(const char *name)
 {
-    return aggregate_find(name) != _AGG_MAX;
+    return aggregate_find(name) != _AGG_MAX || function_is_sketch_aggregate(name);
 }
 
 Expr *bind_wrong_types(Binder *b, const UExpr *e, const Expr *left, const Expr *right)
@@ -928,6 +929,8 @@ Expr *bind_call(Binder *b, Scope *scope, const UExpr *e)
     e = bind_expand_stars(b, scope->bound, e);
     if (!e)
         return NULL;
+    if (function_is_sketch(e->name))
+        return bind_sketch(b, scope, e);
     if (function_is_aggregate(e->name))
         return bind_aggregate_call(b, scope, e);
     if (function_is_generator(e->name))

@@ -147,6 +147,7 @@ typedef enum FunctionId {
     FN_JSON_TUPLE, /* text, names: an array of one struct */
     FN_FROM_JSON,  /* text: the call's type */
     FN_TO_JSON,
+    FN_SKETCH,    /* what (plan/sketch.h), ... */
     FN_SHOW_TEXT, /* binary or nested: as show() writes it */
     /* Lambdas last. */
     FN_TRANSFORM,

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/bind_sketch.h"
 #include "exec/plan/function_table.h"
 
 /* Those of Spark that are left out on purpose. */
@@ -131,6 +132,8 @@ size_t function_list(FunctionInfo ret[FUNCTIONS_MAX])
         add(&list, (FunctionInfo){name, "window", NULL, NULL, info.min_args, info.max_args});
     for (size_t i = 0; (name = aggregate_name_at(i)); i++)
         add(&list, (FunctionInfo){name, "aggregate", NULL, NULL, 255, 255});
+    for (size_t i = 0; (name = bind_sketch_name_at(i, &info.kind, &info.usage, &info.meaning)); i++)
+        add(&list, (FunctionInfo){name, info.kind, info.usage, info.meaning, 255, 255});
     qsort(list.items, list.n, sizeof(list.items[0]), by_name);
     size_t n = 0;
     for (size_t i = 0; i < list.n; i++)

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "exec/plan/bind_internal.h"
+#include "exec/plan/bind_sketch.h"
 #include "exec/plan/bind_statistic.h"
 #include "exec/plan/datetime.h"
 #include "exec/plan/function_table.h"
@@ -641,6 +642,12 @@ static void put_call(Name *name, const UExpr *e)
     } else if (strcmp(e->name, "from_json") == 0 && e->n_args > 1) {
         put(name, "from_json(");
         put_expr(name, e->args[0]);
+        put(name, ")");
+    } else if (sketch_defaults(e->name, e->n_args)) {
+        put(name, e->name);
+        put(name, "(");
+        put_list(name, e, 0);
+        put(name, sketch_defaults(e->name, e->n_args));
         put(name, ")");
     } else if (shown_defaults(e)) {
         put(name, e->name);
