@@ -113,6 +113,13 @@ const char *config_get(const Config *c, const char *key)
     return found ? c->entries[at].value : default_of(key);
 }
 
+const char *config_get_set(const Config *c, const char *key)
+{
+    bool found;
+    unsigned at = place_of(c, key, &found);
+    return found ? c->entries[at].value : NULL;
+}
+
 int config_set(Config *c, const char *key, const char *value)
 {
     if (!*key)

@@ -26,6 +26,8 @@ typedef struct Config {
 void config_done(Config *c);
 /* NULL: neither set nor known. */
 const char *config_get(const Config *c, const char *key);
+/* The same without defaults. */
+const char *config_get_set(const Config *c, const char *key);
 /* Return: 0; -E2BIG when a limit is reached; -EINVAL for an empty key; -ENOMEM. */
 int config_set(Config *c, const char *key, const char *value);
 void config_unset(Config *c, const char *key);

@@ -533,7 +533,8 @@ static void config_item(ConfigCall *c, uint32_t operation, const char *key, cons
         get_one(c, key);
         break;
     case SPARK_CONFIG_OPERATION_GET_WITH_DEFAULT: {
-        const char *found = config_get(&c->session->config, key);
+        /* What the caller gives comes before what Spark has. */
+        const char *found = config_get_set(&c->session->config, key);
         put_pair(c, key, found ? found : value);
         break;
     }

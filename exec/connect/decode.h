@@ -67,6 +67,8 @@ URel *decode_collect_metrics(Decoder *d, ProtoReader r);
 URel *decode_transpose(Decoder *d, ProtoReader r);
 URel *decode_cached_remote(Decoder *d, ProtoReader r);
 UExpr *decode_regex(Decoder *d, ProtoReader r);
+/* distributed_sequence_id(): 0, 1, 2, ... */
+UExpr *decode_sequence_id(Decoder *d);
 /* A CachedRemoteRelation: the name of its view. */
 bool decode_remote_id(Decoder *d, ProtoReader r, char ret[static DECODE_REMOTE_NAME_MAX]);
 /* decode_window.c */

@@ -51,7 +51,7 @@ URel *decode_drop(Decoder *d, ProtoReader r)
 static UExpr *decode_with_column(Decoder *d, ProtoReader r)
 {
     UExpr *e = NULL;
-    char *name = NULL;
+    char *name = NULL, *metadata = NULL;
     ProtoField f;
     int n;
     while ((n = decode_next(d, &r, &f)) > 0) {
@@ -59,8 +59,13 @@ static UExpr *decode_with_column(Decoder *d, ProtoReader r)
             e = decode_enter_expression(d, &r, &f);
         else if (f.number == SPARK_ALIAS_NAME)
             name = decode_string(d, &f);
+        else if (f.number == SPARK_ALIAS_METADATA)
+            metadata = decode_string(d, &f);
     }
-    return n == 0 && e && name ? uexpr_alias(d->b, e, name) : decode_malformed(d);
+    UExpr *alias = n == 0 && e && name ? uexpr_alias(d->b, e, name) : decode_malformed(d);
+    if (alias)
+        alias->text = metadata;
+    return alias;
 }
 
 URel *decode_with_columns(Decoder *d, ProtoReader r)

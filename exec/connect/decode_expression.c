@@ -216,6 +216,8 @@ static UExpr *decode_star(Decoder *d, ProtoReader r)
 static UExpr *make_call(Decoder *d, const char *name, DecodeList *args, bool distinct)
 {
     UExpr **items = (UExpr **)args->items;
+    if (strcmp(name, "distributed_sequence_id") == 0 && args->n == 0)
+        return decode_sequence_id(d);
     if ((strcmp(name, "and") == 0 || strcmp(name, "or") == 0) && args->n >= 2)
         return uexpr_chain(d->b, name, items, args->n);
     /* from_json(x, schema): DDL, or JSON text. */
@@ -264,6 +266,7 @@ static UExpr *decode_function(Decoder *d, ProtoReader r, bool call_function)
 static UExpr *decode_alias(Decoder *d, ProtoReader r)
 {
     UExpr *e = NULL;
+    char *metadata = NULL;
     DecodeList names = {0};
     ProtoField f;
     int n;
@@ -274,6 +277,8 @@ static UExpr *decode_alias(Decoder *d, ProtoReader r)
         } else if (f.number == SPARK_ALIAS_NAME) {
             if (!decode_add(d, &names, decode_string(d, &f)))
                 return NULL;
+        } else if (f.number == SPARK_ALIAS_METADATA) {
+            metadata = decode_string(d, &f);
         }
     }
     if (n < 0 || d->b->result != 0)
@@ -281,6 +286,8 @@ static UExpr *decode_alias(Decoder *d, ProtoReader r)
     if (!e || names.n == 0)
         return decode_malformed(d);
     UExpr *alias = uexpr_alias(d->b, e, names.items[0]);
+    if (alias)
+        alias->text = metadata;
     if (alias && names.n > 1) {
         alias->parts = (const char **)names.items;
         alias->n_parts = names.n;

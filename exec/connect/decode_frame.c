@@ -190,3 +190,20 @@ UExpr *decode_regex(Decoder *d, ProtoReader r)
         e->plan_id = plan_id;
     return e;
 }
+
+/* ---- zipWithIndex() ---- */
+
+/* count(1) OVER (ROWS UNBOUNDED PRECEDING) - 1: in the order in which rows come. */
+UExpr *decode_sequence_id(Decoder *d)
+{
+    UWindow *window = ubuilder_alloc(d->b, 1, sizeof(*window));
+    UExpr *count = uexpr_call1(d->b, "count", uexpr_int(d->b, 1));
+    UExpr *over = count ? uexpr_new(d->b, UEXPR_WINDOW, &count, 1) : NULL;
+    if (!window || !over)
+        return NULL;
+    *window = (UWindow){.has_frame = true,
+                        .start = {.kind = WINDOW_UNBOUNDED_PRECEDING},
+                        .end = {.kind = WINDOW_CURRENT_ROW}};
+    over->window = window;
+    return uexpr_call2(d->b, "-", over, uexpr_int(d->b, 1));
+}

@@ -15,12 +15,15 @@
 
 /* ---- types ---- */
 
-static void put_field(ProtoWriter *w, const char *name, Type type, bool nullable)
+static void put_field(ProtoWriter *w, const char *name, Type type, bool nullable,
+                      const char *metadata)
 {
     proto_begin(w, SPARK_TYPE_STRUCT_FIELDS);
     proto_put_string(w, SPARK_TYPE_STRUCT_FIELD_NAME, name);
     reply_put_type(w, SPARK_TYPE_STRUCT_FIELD_DATA_TYPE, type);
     proto_put_bool(w, SPARK_TYPE_STRUCT_FIELD_NULLABLE, nullable);
+    if (metadata)
+        proto_put_string(w, SPARK_TYPE_STRUCT_FIELD_METADATA, metadata);
     proto_end(w);
 }
 
@@ -29,7 +32,7 @@ void reply_put_struct(ProtoWriter *w, uint32_t number, const PlanField *fields, 
     proto_begin(w, number);
     proto_begin(w, SPARK_TYPE_STRUCT);
     for (uint32_t i = 0; i < n; i++)
-        put_field(w, fields[i].name, fields[i].type, fields[i].nullable);
+        put_field(w, fields[i].name, fields[i].type, fields[i].nullable, fields[i].metadata);
     proto_end(w);
     proto_end(w);
 }
@@ -85,7 +88,8 @@ void reply_put_type(ProtoWriter *w, uint32_t number, Type type)
         break;
     case TYPE_STRUCT:
         for (uint32_t i = 0; i < type.n_children; i++)
-            put_field(w, type.children[i].name, type.children[i].type, type.children[i].nullable);
+            put_field(w, type.children[i].name, type.children[i].type, type.children[i].nullable,
+                      NULL);
         break;
     default:
         break;

@@ -350,6 +350,8 @@ static int do_sketch(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     SketchOp op = (SketchOp)(args[0].value.i32 / 4);
     SketchValue value = (SketchValue)(args[0].value.i32 % 4);
+    if (op == SKETCH_BITMAP_AND)
+        return nested_bitmap_and(c, args, ret);
     return op < SKETCH_KLL_MAKE ? nested_sketch(c, args, op, value, ret)
                                 : nested_kll(c, args, op, value, ret);
 }

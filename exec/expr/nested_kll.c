@@ -60,8 +60,7 @@ static int read_kll(NestedCall *c, const VecString *bytes, SketchValue value, Kl
         return bad_sketch(c);
     for (uint32_t h = 0; h < s.n_levels; h++) {
         memcpy(&s.n_items[h], at + HEAD_BYTES + 4ull * h, sizeof(uint32_t));
-        if ((bytes->length - offset) / sizeof(KllItem) < s.n_items[h] ||
-            s.n_items[h] > (s.n >> h))
+        if ((bytes->length - offset) / sizeof(KllItem) < s.n_items[h] || s.n_items[h] > (s.n >> h))
             return bad_sketch(c);
         s.items[h] = mem_arena_alloc(c->arena, sizeof(KllItem) * (s.n_items[h] + 1ull), 8);
         if (!s.items[h])
@@ -354,10 +353,9 @@ static int to_text(NestedCall *c, const Kll *s, NestedItem *ret)
         return mem_arena_error(c->arena);
     for (uint32_t h = 0; h < s->n_levels; h++)
         kept += s->n_items[h];
-    int n = snprintf(text, 256,
-                     "KLL sketch of %s\n  k: %u\n  values: %llu\n  items: %llu\n  levels: %u\n",
-                     names[s->value], s->k, (unsigned long long)s->n, (unsigned long long)kept,
-                     s->n_levels);
+    int n = snprintf(
+        text, 256, "KLL sketch of %s\n  k: %u\n  values: %llu\n  items: %llu\n  levels: %u\n",
+        names[s->value], s->k, (unsigned long long)s->n, (unsigned long long)kept, s->n_levels);
     ret->value.s = vec_string(text, (uint32_t)n);
     return 0;
 }

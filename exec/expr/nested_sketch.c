@@ -75,8 +75,9 @@ static int bad_sketch(NestedCall *c, SketchKind kind)
 {
     char class[64], message[120];
     (void)snprintf(class, sizeof(class), "%s_INVALID_INPUT_SKETCH_BUFFER", family(kind));
-    (void)snprintf(message, sizeof(message), "Invalid call to %s: the bytes are no sketch of this "
-                                             "kind.",
+    (void)snprintf(message, sizeof(message),
+                   "Invalid call to %s: the bytes are no sketch of this "
+                   "kind.",
                    family(kind));
     return nested_fail_value(c, class, "22546", message);
 }
@@ -210,8 +211,8 @@ static void settle(Sketch *s, SummaryMode mode)
         if (s->entries[i].hash >= s->theta)
             break;
         if (n > 0 && s->entries[n - 1].hash == s->entries[i].hash)
-            s->entries[n - 1].summary = join_summaries(
-                s->kind, mode, s->entries[n - 1].summary, s->entries[i].summary);
+            s->entries[n - 1].summary =
+                join_summaries(s->kind, mode, s->entries[n - 1].summary, s->entries[i].summary);
         else
             s->entries[n++] = s->entries[i];
     }
@@ -313,8 +314,8 @@ static int read_all(NestedCall *c, const NestedItem *array, SketchKind kind, Ske
             continue;
         /* Among tuples there may be a sketch of theta's. */
         const VecString *bytes = &item.value.s;
-        bool plain = is_tuple(kind) && bytes->length > 2 &&
-                     vec_string_data(bytes)[2] == (char)KIND_THETA;
+        bool plain =
+            is_tuple(kind) && bytes->length > 2 && vec_string_data(bytes)[2] == (char)KIND_THETA;
         int r = read_sketch(c, bytes, plain ? KIND_THETA : kind, &all[*ret_n]);
         if (r != 0)
             return r;

@@ -9,5 +9,6 @@
 /* @args: those of the call, the number of the operation first. Return: as NestedRowFunction. */
 int nested_sketch(NestedCall *c, const NestedItem *args, SketchOp op, SketchValue value,
                   NestedItem *ret);
+int nested_bitmap_and(NestedCall *c, const NestedItem *args, NestedItem *ret);
 int nested_kll(NestedCall *c, const NestedItem *args, SketchOp op, SketchValue value,
                NestedItem *ret);

@@ -13,6 +13,17 @@ static bool named_in(Binder *b, const URel *rel, const char *name)
     return rel->n_names == 0;
 }
 
+/* @test, and @column is not NaN, which na.drop() takes for missing, too. */
+static Expr *and_is_number(Binder *b, Expr *column, Expr *test)
+{
+    Expr *nan = expr_literal(b->arena, TYPE(DOUBLE), (Literal){.d = __builtin_nan("")});
+    nan = nan ? expr_cast(b->arena, nan, column->type, false) : NULL;
+    Expr *is = nan ? expr_compare(b->arena, FN_EQ_NULL_SAFE, column, nan) : NULL;
+    Expr *is_not = is ? expr_call(b->arena, FN_NOT, TYPE(BOOLEAN), false, &is, 1) : NULL;
+    return is_not ? expr_call(b->arena, FN_AND, TYPE(BOOLEAN), false, (Expr *[]){test, is_not}, 2)
+                  : NULL;
+}
+
 Bound *bind_na_drop(Binder *b, const URel *rel)
 {
     Bound *input = bind_relation(b, rel->input);
@@ -30,6 +41,8 @@ Bound *bind_na_drop(Binder *b, const URel *rel)
         Expr *column = expr_column(b->arena, c->index, f->type, f->nullable);
         Expr *test =
             column ? expr_call(b->arena, FN_IS_NOT_NULL, TYPE(BOOLEAN), false, &column, 1) : NULL;
+        if (test && (f->type.kind == TYPE_FLOAT || f->type.kind == TYPE_DOUBLE))
+            test = and_is_number(b, column, test);
         if (!expr_list_add(b->arena, &tests, test))
             return bind_fail(b, mem_arena_error(b->arena));
     }

@@ -237,6 +237,19 @@ static const BoundColumn *passed_column(const Bound *input, const Expr *e, const
     return NULL;
 }
 
+/* An alias may bring metadata; a column that is passed on keeps its own. */
+static void keep_metadata(const PlanNode *input, const SelectItem *items, PlanNode *node)
+{
+    for (uint32_t i = 0; i < node->n_fields; i++) {
+        const UExpr *e = items[i].expr;
+        const Expr *made = node->project.exprs[i];
+        if (e && e->kind == UEXPR_ALIAS && e->text)
+            node->fields[i].metadata = e->text;
+        else if (made->kind == EXPR_COLUMN && made->column < input->n_fields)
+            node->fields[i].metadata = input->fields[made->column].metadata;
+    }
+}
+
 static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *items, uint32_t n)
 {
     Expr **exprs = bind_alloc(b, n, sizeof(*exprs));
@@ -272,6 +285,8 @@ static Bound *bind_project_items(Binder *b, Bound *input, const SelectItem *item
     }
     PlanNode *below = bind_window_nodes(b, attached->node, &windows, exprs, n);
     PlanNode *node = below ? bind_project_node(b, below, exprs, names, n) : NULL;
+    if (node)
+        keep_metadata(input->node, items, node);
     Bound *bound = bound_new(b, node);
     if (!bound)
         return NULL;

@@ -46,7 +46,9 @@ typedef struct SketchRow {
         {"tuple_difference_theta_" suffix, SKETCH_TUPLE_WITHOUT, value, SHAPE_PAIR, ""},           \
         {"tuple_sketch_estimate_" suffix, SKETCH_TUPLE_ESTIMATE, value, SHAPE_ONE, ""},            \
         {"tuple_sketch_theta_" suffix, SKETCH_TUPLE_THETA, value, SHAPE_ONE, ""},                  \
-        {"tuple_sketch_summary_" suffix, SKETCH_TUPLE_SUMMARY, value, SHAPE_ONE, "m"}
+    {                                                                                              \
+        "tuple_sketch_summary_" suffix, SKETCH_TUPLE_SUMMARY, value, SHAPE_ONE, "m"                \
+    }
 
 #define KLL_ROWS(suffix, value)                                                                    \
     {"kll_sketch_agg_" suffix, SKETCH_KLL_MAKE, value, SHAPE_VALUES, "K"},                         \
@@ -55,7 +57,9 @@ typedef struct SketchRow {
         {"kll_sketch_get_n_" suffix, SKETCH_KLL_N, value, SHAPE_ONE, ""},                          \
         {"kll_sketch_get_quantile_" suffix, SKETCH_KLL_QUANTILE, value, SHAPE_ONE, "r"},           \
         {"kll_sketch_get_rank_" suffix, SKETCH_KLL_RANK, value, SHAPE_ONE, "v"},                   \
-        {"kll_sketch_to_string_" suffix, SKETCH_KLL_TEXT, value, SHAPE_ONE, ""}
+    {                                                                                              \
+        "kll_sketch_to_string_" suffix, SKETCH_KLL_TEXT, value, SHAPE_ONE, ""                      \
+    }
 
 static const SketchRow rows[] = {
     {"hll_sketch_agg", SKETCH_HLL_MAKE, SKETCH_LONG, SHAPE_VALUES, "k"},
@@ -69,6 +73,7 @@ static const SketchRow rows[] = {
     {"theta_intersection", SKETCH_THETA_COMMON, SKETCH_LONG, SHAPE_PAIR, ""},
     {"theta_difference", SKETCH_THETA_WITHOUT, SKETCH_LONG, SHAPE_PAIR, ""},
     {"theta_sketch_estimate", SKETCH_THETA_ESTIMATE, SKETCH_LONG, SHAPE_ONE, ""},
+    {"bitmap_and_agg", SKETCH_BITMAP_AND, SKETCH_LONG, SHAPE_SKETCHES, ""},
     TUPLE_ROWS("integer", SKETCH_LONG),
     TUPLE_ROWS("double", SKETCH_DOUBLE),
     KLL_ROWS("bigint", SKETCH_LONG),
@@ -142,7 +147,8 @@ const char *bind_sketch_name_at(size_t i, const char **ret_kind, const char **re
         [SKETCH_KLL_N] = "How many values the sketch has seen.",
         [SKETCH_KLL_QUANTILE] = "The value at a rank from 0 to 1, about.",
         [SKETCH_KLL_RANK] = "The share of values at or below one, about.",
-        [SKETCH_KLL_TEXT] = "What is in the sketch, as text."};
+        [SKETCH_KLL_TEXT] = "What is in the sketch, as text.",
+        [SKETCH_BITMAP_AND] = "The bits that are set in all bitmaps."};
     if (i >= ARRAY_SIZE(rows))
         return NULL;
     *ret_kind = rows[i].shape <= SHAPE_SKETCHES ? "aggregate" : "scalar";
@@ -156,8 +162,8 @@ const char *bind_sketch_name_at(size_t i, const char **ret_kind, const char **re
 /* collect_list() of the aggregate's input; DISTINCT and FILTER are its own. */
 static UExpr *collected(UBuilder *ub, const UExpr *e, const SketchRow *row)
 {
-    UExpr *input = row->shape == SHAPE_TUPLES ? uexpr_call2(ub, "struct", e->args[0], e->args[1])
-                                              : e->args[0];
+    UExpr *input =
+        row->shape == SHAPE_TUPLES ? uexpr_call2(ub, "struct", e->args[0], e->args[1]) : e->args[0];
     UExpr *list = input ? uexpr_call1(ub, "collect_list", input) : NULL;
     if (!list)
         return NULL;
@@ -199,16 +205,16 @@ static Expr *as_wanted(Binder *b, const UExpr *e, const SketchRow *row, Expr *ar
     bool numbers = is_whole(element) || element.kind == TYPE_FLOAT || element.kind == TYPE_DOUBLE ||
                    element.kind == TYPE_NULL;
     if (row->shape == SHAPE_VALUES && row->op == SKETCH_KLL_MAKE) {
-        bool fits = row->value == SKETCH_LONG ? is_whole(element) || element.kind == TYPE_NULL
-                                              : numbers;
+        bool fits =
+            row->value == SKETCH_LONG ? is_whole(element) || element.kind == TYPE_NULL : numbers;
         wanted = fits ? value_type(row) : TYPE(NULL);
     } else if (row->shape == SHAPE_VALUES) {
         wanted = key_type(row, element);
     } else if (row->shape == SHAPE_TUPLES) {
         Type summary = element.children[1].type;
-        bool fits = is_whole(summary) || (row->value == SKETCH_DOUBLE &&
-                                          (summary.kind == TYPE_FLOAT ||
-                                           summary.kind == TYPE_DOUBLE));
+        bool fits =
+            is_whole(summary) || (row->value == SKETCH_DOUBLE &&
+                                  (summary.kind == TYPE_FLOAT || summary.kind == TYPE_DOUBLE));
         fields[0] = element.children[0];
         fields[1] = element.children[1];
         fields[0].type = key_type(row, element.children[0].type);
@@ -305,8 +311,8 @@ Expr *bind_sketch(Binder *b, Scope *scope, const UExpr *e)
         return bind_wrong_number(b, e, n_least, n + n_params);
     if (scope->around_window)
         return bind_unsupported(b, e->position, e->stop, "sketches over windows");
-    args[n_args++] = bind_check(b, expr_literal(b->arena, TYPE(INT),
-                                                (Literal){.i = row->op * 4 + row->value}));
+    args[n_args++] =
+        bind_check(b, expr_literal(b->arena, TYPE(INT), (Literal){.i = row->op * 4 + row->value}));
     if (row->shape == SHAPE_ONE) {
         Expr *sketch = bind_expr(b, scope, e->args[0]);
         if (sketch && sketch->type.kind == TYPE_NULL)

@@ -276,6 +276,17 @@ static void put_struct(Name *name, const UExpr *e)
     put(name, ")");
 }
 
+/* trim() and its kin with characters; NULL: it is none. */
+static const char *trim_side(const UExpr *e)
+{
+    if (e->n_args != 2)
+        return NULL;
+    return strcmp(e->name, "trim") == 0    ? "BOTH "
+           : strcmp(e->name, "ltrim") == 0 ? "LEADING "
+           : strcmp(e->name, "rtrim") == 0 ? "TRAILING "
+                                           : NULL;
+}
+
 /* What Spark shows of arguments that were left out. */
 static const char *shown_defaults(const UExpr *e)
 {
@@ -358,6 +369,7 @@ static const char *printed_name(const UExpr *e)
                  {"signum", "SIGNUM"},
                  {"rlike", "RLIKE"},
                  {"regexp", "REGEXP"},
+                 {"regexp_like", "REGEXP_LIKE"},
                  {"cbrt", "CBRT"},
                  {"hypot", "HYPOT"},
                  {"degrees", "DEGREES"},
@@ -642,6 +654,13 @@ static void put_call(Name *name, const UExpr *e)
     } else if (strcmp(e->name, "from_json") == 0 && e->n_args > 1) {
         put(name, "from_json(");
         put_expr(name, e->args[0]);
+        put(name, ")");
+    } else if (trim_side(e)) {
+        put(name, "TRIM(");
+        put(name, trim_side(e));
+        put_expr(name, e->args[0]);
+        put(name, " FROM ");
+        put_expr(name, e->args[1]);
         put(name, ")");
     } else if (sketch_defaults(e->name, e->n_args)) {
         put(name, e->name);

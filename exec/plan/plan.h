@@ -217,6 +217,7 @@ typedef struct PlanField {
     const char *name;
     Type type;
     bool nullable;
+    const char *metadata; /* JSON that a DataFrame gave to a column; NULL: none */
 } PlanField;
 
 /* One data file, opened and looked at by the binder's catalogue (exec/plan/source.h). */

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Sketches of distinct values and of quantiles. One function of the engine, FN_SKETCH, whose first
- * argument says which of these it is; the aggregates among them work on an array of all values
- * (plan/bind_sketch.c).
+ * Sketches of distinct values and of quantiles, and bits. One function of the engine, FN_SKETCH,
+ * whose first argument says which of these it is; the aggregates among them work on an array of all
+ * values (plan/bind_sketch.c).
  */
 
 typedef enum SketchOp {
@@ -29,6 +29,7 @@ typedef enum SketchOp {
     SKETCH_KLL_QUANTILE,   /* sketch, rank */
     SKETCH_KLL_RANK,       /* sketch, value: DOUBLE */
     SKETCH_KLL_TEXT,       /* sketch: STRING */
+    SKETCH_BITMAP_AND,     /* array of bitmaps */
     _SKETCH_MAX,
 } SketchOp;
 

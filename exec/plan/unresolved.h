@@ -93,7 +93,7 @@ struct UExpr {
     Literal literal;
     const URel *query;
     /* LITERAL: as written, where the printed form matters ("1.50"). STAR: a regular expression,
-     * only columns whose whole name it matches. Or NULL. */
+     * only columns whose whole name it matches. ALIAS: metadata, JSON. Or NULL. */
     const char *text;
 };
 

@@ -60,7 +60,7 @@ class Failure(Exception):
 
 def no_element(key):
     failure = Failure.__new__(Failure)
-    failure.kind = "java.util.NoSuchElementException"
+    failure.kind = "org.apache.spark.SparkNoSuchElementException"
     failure.error_class, failure.state, failure.parameters = "SQL_CONF_NOT_FOUND", "42K0I", "{}"
     failure.message = f'The SQL config "{key}" cannot be found. Please verify that the config exists.'
     return failure
@@ -99,6 +99,7 @@ class Service(base_pb2_grpc.SparkConnectServiceServicer):
     def __init__(self, peer):
         self.peer = peer
         self.conf = dict(DEFAULTS)
+        self.given = set()
         self.server_side = str(uuid.uuid4())
 
     def fail(self, context, failure):
@@ -153,10 +154,12 @@ class Service(base_pb2_grpc.SparkConnectServiceServicer):
             for pair in operation.set.pairs:
                 send(pair.key, pair.value)
                 self.conf[pair.key] = pair.value
+                self.given.add(pair.key)
         elif kind == "unset":
             for key in operation.unset.keys:
                 send(key, "\x01")
                 self.conf.pop(key, None)
+                self.given.discard(key)
                 if key in DEFAULTS:
                     self.conf[key] = DEFAULTS[key]
         elif kind == "get":
@@ -169,7 +172,7 @@ class Service(base_pb2_grpc.SparkConnectServiceServicer):
                 reply.pairs.add(key=key, value="true" if key in DEFAULTS else "false")
         elif kind == "get_with_default":
             for pair in operation.get_with_default.pairs:
-                reply.pairs.add(key=pair.key, value=self.conf.get(pair.key, pair.value))
+                reply.pairs.add(key=pair.key, value=self.conf[pair.key] if pair.key in self.given else pair.value)
         elif kind == "get_option":
             for key in operation.get_option.keys:
                 found = reply.pairs.add(key=key)
