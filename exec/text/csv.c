@@ -15,9 +15,7 @@
 
 typedef struct CsvColumn {
     CsvField *fields; /* [VEC_ROWS_MAX]; NULL: not a field */
-    uint8_t *block;   /* values, bits */
-    size_t n_block;
-    Vector vector;
+    RowVector room;
     bool made; /* for all rows of this batch */
 } CsvColumn;
 
@@ -50,7 +48,7 @@ static void csv_reader_free(void *userdata)
     pool = reader->request.pool;
     for (uint32_t i = 0; reader->columns && i < reader->request.n_columns; i++) {
         mem_block_free(pool, reader->columns[i].fields, VEC_ROWS_MAX * sizeof(CsvField));
-        mem_block_free(pool, reader->columns[i].block, reader->columns[i].n_block);
+        row_vector_free(pool, &reader->columns[i].room);
     }
     mem_block_free(pool, reader->block, reader->n_block);
     (void)csv_scan_free(reader->scan);
@@ -63,23 +61,14 @@ static int column_new(CsvReader *reader, uint32_t i)
 {
     const RowColumn *c = &reader->request.columns[i];
     CsvColumn *column = &reader->columns[i];
-    size_t size = phys_size(type_phys(c->type));
     void *block;
     int r;
 
     if (c->number == ROW_NO_COLUMN)
         return 0;
-    column->n_block = size * VEC_ROWS_MAX + VEC_VALID_WORDS * sizeof(uint64_t) + 64;
-    r = mem_block_alloc(reader->request.pool, column->n_block, "CSV", &block);
+    r = row_vector_new(reader->request.pool, c->type, "CSV", &column->room);
     if (r != 0)
         return r;
-    column->block = block;
-    memset(block, 0, column->n_block);
-    column->vector = (Vector){.type = c->type,
-                              .phys = (uint8_t)type_phys(c->type),
-                              .encoding = VEC_FLAT,
-                              .values = column->block,
-                              .valid = (uint64_t *)(void *)(column->block + size * VEC_ROWS_MAX)};
     if (c->number == reader->options->corrupt)
         return 0;
     r = mem_block_alloc(reader->request.pool, VEC_ROWS_MAX * sizeof(CsvField), "CSV", &block);
@@ -169,17 +158,6 @@ static int too_wide(const CsvReader *reader, QueryError *error)
                            reader->path, CSV_COLUMNS_MAX);
 }
 
-static int malformed(const CsvReader *reader, const CsvField *text, QueryError *error)
-{
-    return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
-                           "Encountered error while reading file file://%s. "
-                           "[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are "
-                           "detected in record parsing: %.*s. Parse Mode: FAILFAST. To process "
-                           "malformed records as null result, try setting the option 'mode' as "
-                           "'PERMISSIVE'.",
-                           reader->path, (int)MIN(text->n, 200u), (const char *)text->text);
-}
-
 static void store_record(CsvReader *reader, uint32_t row)
 {
     for (uint32_t i = 0; i < reader->request.n_columns; i++) {
@@ -197,7 +175,7 @@ static void make_column(CsvReader *reader, uint32_t i, const uint16_t *sel, uint
 {
     const CsvOptions *o = reader->options;
     CsvColumn *column = &reader->columns[i];
-    Vector *v = &column->vector;
+    Vector *v = &column->room.vector;
     uint32_t n_null = 0;
 
     memset(v->valid, 0xFF, VEC_VALID_WORDS * sizeof(uint64_t));
@@ -220,7 +198,7 @@ static void make_column(CsvReader *reader, uint32_t i, const uint16_t *sel, uint
 
 static void make_corrupt(CsvReader *reader, uint32_t i)
 {
-    Vector *v = &reader->columns[i].vector;
+    Vector *v = &reader->columns[i].room.vector;
 
     memset(v->valid, 0, VEC_VALID_WORDS * sizeof(uint64_t));
     v->has_nulls = true;
@@ -247,11 +225,12 @@ static int judge(CsvReader *reader, const uint16_t **ret_sel, uint32_t *ret_n_se
         }
     for (uint32_t i = 0; i < reader->request.n_columns; i++)
         if (reader->request.columns[i].number == reader->options->corrupt &&
-            reader->columns[i].block)
+            reader->columns[i].room.block)
             make_corrupt(reader, i);
     for (uint32_t row = 0; row < reader->n_rows; row++) {
         if (reader->bad[row] && reader->options->mode == TEXT_FAIL_FAST)
-            return malformed(reader, &reader->texts[row], error);
+            return row_malformed(reader->path, reader->texts[row].text, reader->texts[row].n,
+                                 error);
         if (!reader->bad[row] || reader->options->mode == TEXT_PERMISSIVE)
             reader->sel[n++] = (uint16_t)row;
     }
@@ -300,7 +279,7 @@ static int csv_column(void *userdata, uint32_t i, const uint16_t *sel, uint32_t 
 
     if (column->fields && !column->made)
         make_column(reader, i, sel, n, NULL);
-    *ret = column->vector;
+    *ret = column->room.vector;
     return 0;
 }
 

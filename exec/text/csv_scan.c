@@ -353,13 +353,9 @@ int csv_scan_record(CsvScan *scan, CsvField *fields, uint32_t n_room, uint32_t *
 
 void csv_scan_begin(CsvScan *scan, const uint8_t *text, uint64_t n, bool is_first)
 {
-    static const uint8_t mark[] = {0xEF, 0xBB, 0xBF};
+    uint64_t skip = is_first ? row_mark_bytes(text, n) : 0;
 
-    if (is_first && n >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0) {
-        text += sizeof(mark);
-        n -= sizeof(mark);
-    }
-    scan->text = scan->at = text;
+    scan->text = scan->at = text + skip;
     scan->end = text + n;
     scan->begun = !is_first;
     scan->block = scan->end;

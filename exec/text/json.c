@@ -18,7 +18,7 @@ struct JsonScan {
     const JsonOptions *options;
     MemPool *pool;
     MemArena *arena;
-    const uint8_t *at, *end;
+    RowLines lines;
     void *block; /* nodes */
     size_t n_block;
     JsonText text; /* of the line that is being read */
@@ -59,11 +59,7 @@ JsonScan *json_scan_free(JsonScan *scan)
 
 void json_scan_begin(JsonScan *scan, const uint8_t *text, uint64_t n)
 {
-    static const uint8_t mark[] = {0xEF, 0xBB, 0xBF};
-    size_t skip = n >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
-
-    scan->at = text + skip;
-    scan->end = text + n;
+    scan->lines = (RowLines){text + row_mark_bytes(text, n), text + n, scan->options->multi_line};
     scan->next = scan->stop = 0;
 }
 
@@ -116,21 +112,10 @@ static int parse_line(JsonScan *scan)
 /* The next line that holds anything. */
 static bool next_line(JsonScan *scan, uint64_t *ret_n)
 {
-    while (scan->at < scan->end) {
-        const uint8_t *from = scan->at;
-        uint64_t left = (uint64_t)(scan->end - from);
-        uint64_t n = scan->options->multi_line ? left : row_line_end(from, 0, left);
-
-        scan->at += n;
-        while (n > 0 && !scan->options->multi_line && (from[n - 1] == '\n' || from[n - 1] == '\r'))
-            n--;
-        scan->line.text = from;
-        for (uint64_t i = 0; i < n; i++)
-            if (from[i] > ' ') {
-                *ret_n = n;
+    while (row_next_line(&scan->lines, &scan->line.text, ret_n))
+        for (uint64_t i = 0; i < *ret_n; i++)
+            if (scan->line.text[i] > ' ')
                 return true;
-            }
-    }
     return false;
 }
 
@@ -175,11 +160,9 @@ int json_scan_record(JsonScan *scan, uint32_t *ret_at, CsvField *ret_text)
 /* --- rows ------------------------------------------------------------------------------------- */
 
 typedef struct JsonColumn {
-    uint8_t *block;
-    size_t n_block, size;
+    RowVector room;
     const char *name;
     uint32_t n_name;
-    Vector vector;
 } JsonColumn;
 
 typedef struct JsonReader {
@@ -201,7 +184,7 @@ static void json_reader_free(void *userdata)
         return;
     pool = reader->request.pool;
     for (uint32_t i = 0; reader->columns && i < reader->request.n_columns; i++)
-        mem_block_free(pool, reader->columns[i].block, reader->columns[i].n_block);
+        row_vector_free(pool, &reader->columns[i].room);
     mem_block_free(pool, reader->sel, VEC_ROWS_MAX * sizeof(uint16_t));
     (void)json_scan_free(reader->scan);
     free(reader->columns);
@@ -212,24 +195,14 @@ static int column_new(JsonReader *reader, uint32_t i)
 {
     const RowColumn *c = &reader->request.columns[i];
     JsonColumn *column = &reader->columns[i];
-    void *block;
     int r;
 
     if (c->number == ROW_NO_COLUMN)
         return 0;
-    column->size = phys_size(type_phys(c->type));
-    column->n_block = column->size * VEC_ROWS_MAX + VEC_VALID_WORDS * sizeof(uint64_t) + 64;
-    r = mem_block_alloc(reader->request.pool, column->n_block, "JSON", &block);
+    r = row_vector_new(reader->request.pool, c->type, "JSON", &column->room);
     if (r != 0)
         return r;
-    column->block = block;
-    column->vector =
-        (Vector){.type = c->type,
-                 .phys = (uint8_t)type_phys(c->type),
-                 .encoding = VEC_FLAT,
-                 .has_nulls = true,
-                 .values = block,
-                 .valid = (uint64_t *)(void *)(column->block + column->size * VEC_ROWS_MAX)};
+    column->room.vector.has_nulls = true;
     if (c->number == reader->options->corrupt) {
         reader->corrupt = i;
     } else {
@@ -309,32 +282,21 @@ static int read_object(JsonReader *reader, uint32_t at, uint32_t row, bool *ret_
 
         if (number == reader->request.n_columns)
             continue;
-        r = json_value(json, i + 1, c->vector.type, &item, ret_bad);
+        r = json_value(json, i + 1, c->room.vector.type, &item, ret_bad);
         if (r != 0)
             return r;
-        nested_store(&item, c->size, c->vector.values, row);
+        nested_store(&item, c->room.size, c->room.vector.values, row);
         if (item.is_null)
-            vec_bit_clear(c->vector.valid, row);
+            vec_bit_clear(c->room.vector.valid, row);
         else
-            vec_bit_set(c->vector.valid, row);
+            vec_bit_set(c->room.vector.valid, row);
     }
     return 0;
 }
 
-static int malformed(const JsonReader *reader, const CsvField *text, QueryError *error)
-{
-    return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
-                           "Encountered error while reading file file://%s. "
-                           "[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed records are "
-                           "detected in record parsing: %.*s. Parse Mode: FAILFAST. To process "
-                           "malformed records as null result, try setting the option 'mode' as "
-                           "'PERMISSIVE'.",
-                           reader->path, (int)MIN(text->n, 200u), (const char *)text->text);
-}
-
 static void store_corrupt(JsonReader *reader, uint32_t row, const CsvField *text)
 {
-    Vector *v = &reader->columns[reader->corrupt].vector;
+    Vector *v = &reader->columns[reader->corrupt].room.vector;
 
     ((VecString *)v->values)[row] = vec_string((const char *)text->text, text->n);
     vec_bit_set(v->valid, row);
@@ -357,7 +319,7 @@ static int read_row(JsonReader *reader, uint32_t row, bool *ret_keep, QueryError
     if (r != 0)
         return r;
     if (bad && reader->options->mode == TEXT_FAIL_FAST)
-        return malformed(reader, &text, error);
+        return row_malformed(reader->path, text.text, text.n, error);
     if (bad && reader->corrupt != ROW_NO_COLUMN)
         store_corrupt(reader, row, &text);
     *ret_keep = !bad || reader->options->mode == TEXT_PERMISSIVE;
@@ -373,8 +335,8 @@ static int json_next(void *userdata, uint32_t *ret_n, const uint16_t **ret_sel, 
 
     json_scan_forget(reader->scan);
     for (uint32_t i = 0; i < reader->request.n_columns; i++)
-        if (reader->columns[i].block)
-            memset(reader->columns[i].block, 0, reader->columns[i].n_block);
+        if (reader->columns[i].room.block)
+            memset(reader->columns[i].room.block, 0, reader->columns[i].room.n_block);
     while (row < VEC_ROWS_MAX && r == 0) {
         bool keep = false;
 
@@ -403,7 +365,7 @@ static int json_column(void *userdata, uint32_t i, const uint16_t *sel, uint32_t
 {
     JsonReader *reader = userdata;
 
-    *ret = reader->columns[i].vector;
+    *ret = reader->columns[i].room.vector;
     return 0;
 }
 

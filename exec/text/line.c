@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "exec/text/json.h"
@@ -11,7 +10,7 @@ typedef struct LineReader {
     RowRequest request;
     const LineOptions *options;
     const char *path;
-    const uint8_t *at, *end;
+    RowLines lines;
     bool begun;
     VecString *values; /* [VEC_ROWS_MAX] */
 } LineReader;
@@ -48,42 +47,45 @@ static int line_reader_new(const RowRequest *request, void **ret_reader)
 
 static int line_begin(void *userdata, const RowWindow *window, QueryError *error)
 {
-    static const uint8_t mark[] = {0xEF, 0xBB, 0xBF};
     LineReader *reader = userdata;
+    bool whole = reader->options->whole;
+    uint64_t skip = window->is_first && !whole ? row_mark_bytes(window->text, window->n) : 0;
 
     reader->path = window->path;
-    reader->at = window->text;
-    reader->end = window->text + window->n;
+    reader->lines = (RowLines){window->text + skip, window->text + window->n, whole};
     reader->begun = false;
-    if (window->is_first && window->n >= sizeof(mark) && !reader->options->whole &&
-        memcmp(window->text, mark, sizeof(mark)) == 0)
-        reader->at += sizeof(mark);
     return 0;
+}
+
+/* A file without a byte is a value, too. */
+static bool next_value(LineReader *reader, const uint8_t **ret_text, uint64_t *ret_n)
+{
+    bool is_there = row_next_line(&reader->lines, ret_text, ret_n);
+
+    if (!is_there && reader->options->whole && !reader->begun) {
+        *ret_text = reader->lines.at;
+        *ret_n = 0;
+        is_there = true;
+    }
+    reader->begun = true;
+    return is_there;
 }
 
 static int line_next(void *userdata, uint32_t *ret_n, const uint16_t **ret_sel, uint32_t *ret_n_sel,
                      QueryError *error)
 {
     LineReader *reader = userdata;
+    const uint8_t *text;
     uint32_t row = 0;
+    uint64_t n;
 
-    while (row < VEC_ROWS_MAX &&
-           (reader->at < reader->end || (reader->options->whole && !reader->begun))) {
-        uint64_t left = (uint64_t)(reader->end - reader->at);
-        uint64_t all = reader->options->whole ? left : row_line_end(reader->at, 0, left);
-        uint64_t n = all;
-
-        while (n > 0 && !reader->options->whole &&
-               (reader->at[n - 1] == '\n' || reader->at[n - 1] == '\r'))
-            n--;
+    while (row < VEC_ROWS_MAX && next_value(reader, &text, &n)) {
         if (n > INT32_MAX)
             return query_error_set(error, DATA_ERROR_FILE, "FAILED_READ_FILE.NO_HINT", "KD001",
                                    "Encountered error while reading file file://%s. A line has "
                                    "more than 2 GiB.",
                                    reader->path);
-        reader->values[row++] = vec_string((const char *)reader->at, (uint32_t)n);
-        reader->at += all;
-        reader->begun = true;
+        reader->values[row++] = vec_string((const char *)text, (uint32_t)n);
     }
     *ret_n = *ret_n_sel = row;
     *ret_sel = NULL;

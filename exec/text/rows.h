@@ -75,3 +75,26 @@ typedef struct RowFormat {
  * Return: the place behind its line feed, carriage return or both; @n when there is none before.
  */
 uint64_t row_line_end(const uint8_t *text, uint64_t at, uint64_t n);
+/* Bytes of the mark that a text may begin with. */
+uint64_t row_mark_bytes(const uint8_t *text, uint64_t n);
+
+/* What is left of a window, line by line. */
+typedef struct RowLines {
+    const uint8_t *at, *end;
+    bool whole; /* all of it is one */
+} RowLines;
+
+/* The next line without what ends it. False: there is none. */
+bool row_next_line(RowLines *lines, const uint8_t **ret_text, uint64_t *ret_n);
+
+/* Room for a column of a batch: a flat vector, zeroed. */
+typedef struct RowVector {
+    void *block;
+    size_t n_block, size; /* of a value */
+    Vector vector;
+} RowVector;
+
+int row_vector_new(MemPool *pool, Type type, const char *operator_name, RowVector *ret);
+void row_vector_free(MemPool *pool, RowVector *v);
+/* What FAILFAST says. Return: QUERY_E_FAILED. */
+int row_malformed(const char *path, const uint8_t *text, uint32_t n, QueryError *error);
