@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/text/decompress.h"
 
+#include <bzlib.h>
 #include <errno.h>
 #include <libdeflate.h>
 #include <string.h>
@@ -18,11 +19,13 @@
 
 #define ZSTD_WINDOW_LOG_MAX 27
 #define GROWTH_MIN ((size_t)1 << 20)
+#define BZIP2_BYTES ((uint64_t)4 << 20) /* of its decoder, at most (bzip2 manual, 3.2) */
 
 typedef enum TextCodec {
     CODEC_NONE,
     CODEC_GZIP,
     CODEC_ZSTD,
+    CODEC_BZIP2,
     CODEC_OTHER,
 } TextCodec;
 
@@ -32,7 +35,7 @@ static TextCodec codec_of(const char *path)
         const char *end;
         TextCodec codec;
     } table[] = {
-        {".gz", CODEC_GZIP},   {".zst", CODEC_ZSTD},     {".bz2", CODEC_OTHER},
+        {".gz", CODEC_GZIP},   {".zst", CODEC_ZSTD},     {".bz2", CODEC_BZIP2},
         {".lz4", CODEC_OTHER}, {".snappy", CODEC_OTHER}, {".deflate", CODEC_OTHER},
     };
     size_t n = strlen(path);
@@ -157,6 +160,61 @@ static int gzip_all(Output *o, const uint8_t *text, size_t n)
     return r;
 }
 
+/* Return: 0 at the end of the stream; -EBADMSG; -ENOMEM; MEM_E_*. */
+static int bunzip_stream(Output *o, bz_stream *s, const uint8_t *text, uint64_t n)
+{
+    for (uint64_t left = n;;) {
+        uint32_t n_in = (uint32_t)MIN(left, (uint64_t)INT32_MAX), n_out;
+        int r = room(o) == 0 ? grow(o) : 0;
+
+        if (r != 0)
+            return r;
+        n_out = (uint32_t)MIN(room(o), (size_t)INT32_MAX);
+        s->next_in = (char *)text + (n - left);
+        s->avail_in = n_in;
+        s->next_out = (char *)o->block + o->n;
+        s->avail_out = n_out;
+        r = BZ2_bzDecompress(s);
+        left -= n_in - s->avail_in;
+        o->n += n_out - s->avail_out;
+        if (r == BZ_STREAM_END)
+            return 0;
+        if (r != BZ_OK)
+            return r == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
+        if (s->avail_in == n_in && s->avail_out == n_out) /* it wants more, and there is none */
+            return -EBADMSG;
+    }
+}
+
+/* Streams follow each other. */
+static int bunzip(Output *o, const uint8_t *text, uint64_t n)
+{
+    int r = 0;
+
+    for (uint64_t at = 0; at < n && r == 0;) {
+        bz_stream s = {0};
+        int started = BZ2_bzDecompressInit(&s, 0, 0);
+
+        if (started != BZ_OK)
+            return started == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
+        r = bunzip_stream(o, &s, text + at, n - at);
+        at += (uint64_t)s.total_in_hi32 << 32 | s.total_in_lo32;
+        (void)BZ2_bzDecompressEnd(&s);
+    }
+    return r;
+}
+
+static int bzip2_all(Output *o, const uint8_t *text, uint64_t n)
+{
+    int r = mem_charge(o->pool, BZIP2_BYTES, "decompress");
+
+    if (r != 0)
+        return r;
+    r = bunzip(o, text, n);
+    mem_uncharge(o->pool, BZIP2_BYTES);
+    return r;
+}
+
 int text_decompress(MemPool *pool, const char *path, const uint8_t *text, uint64_t n,
                     void **ret_block, size_t *ret_n_block, uint64_t *ret_n)
 {
@@ -165,7 +223,9 @@ int text_decompress(MemPool *pool, const char *path, const uint8_t *text, uint64
     int r = codec == CODEC_OTHER ? -EOPNOTSUPP : grow(&o);
 
     if (r == 0)
-        r = codec == CODEC_GZIP ? gzip_all(&o, text, n) : zstd_all(&o, text, n);
+        r = codec == CODEC_GZIP    ? gzip_all(&o, text, n)
+            : codec == CODEC_BZIP2 ? bzip2_all(&o, text, n)
+                                   : zstd_all(&o, text, n);
     if (o.block)
         memset(o.block + o.n, 0, IO_SLOP);
     *ret_block = o.block;

@@ -9,7 +9,7 @@
 
 #include "exec/memory/memory.h"
 
-/* Does the name end in .gz, .zst, or that of a codec that is not read (.bz2, ...)? */
+/* Does the name end in .gz, .zst, .bz2, or that of a codec that is not read (.lz4, ...)? */
 bool text_is_compressed(const char *path);
 /**
  * text_decompress() - all of a file

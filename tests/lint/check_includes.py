@@ -46,6 +46,7 @@ LIBRARIES = {
     "zstd": ["exec", "connect"],
     "lz4": ["exec", "connect"],
     "libdeflate": ["exec"],
+    "bzlib.h": ["exec/text"],
     "pcre2": ["exec/expr", "exec/kernel"],
     "xxhash": ["exec", "scheduler", "base"],
     "sqlite3": ["daemon"],

@@ -3,7 +3,7 @@
 """Records that need files: NAME.test begins with the files, and $DIR is where they lie.
 
   file PATH         the lines up to `end` (a last `\\` line: no line feed at the end)
-  gzip|zstd PATH    the same, compressed
+  gzip|zstd|bzip2 PATH  the same, compressed
   base64 PATH       bytes
   empty PATH        a folder
 
@@ -12,6 +12,7 @@ run.py --write NAME.test asks JVM Spark instead and puts its answers into the fi
 """
 
 import base64
+import bz2
 import gzip
 import os
 import re
@@ -28,7 +29,7 @@ def parse(path):
     head_end = 0
     while at < len(lines):
         words = lines[at].split(" ", 1)
-        if words[0] in ("file", "gzip", "zstd", "base64"):
+        if words[0] in ("file", "gzip", "zstd", "bzip2", "base64"):
             end = lines.index("end", at)
             body = lines[at + 1:end]
             text = "\n".join(body[:-1]) if body and body[-1] == "\\" else "".join(line + "\n" for line in body)
@@ -58,6 +59,8 @@ def create(folder, files):
             data = base64.b64decode(text)
         elif kind == "gzip":
             data = gzip.compress(data, mtime=0)
+        elif kind == "bzip2":  # two streams, one behind the other
+            data = bz2.compress(data[:7]) + bz2.compress(data[7:])
         elif kind == "zstd":
             data = subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
         with open(path, "wb") as f:

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <bzlib.h>
 #include <zstd.h>
 
 #include <cmocka.h>
@@ -151,6 +152,57 @@ static void test_patterns(void **state)
                  text_pattern_parse("", &p));
 }
 
+/* Streams behind each other, cut anywhere, flipped anywhere, and one that unpacks to too much. */
+static void test_bzip2(void **state)
+{
+    static char text[50000];
+    char packed[60000];
+    MemPool *pool;
+    void *block;
+    size_t n_block, n_packed = 0;
+    uint64_t n;
+    uint8_t *zeros;
+    unsigned n_out;
+
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i * i % 23);
+    for (size_t i = 0; i < 2; i++) {
+        n_out = (unsigned)(sizeof(packed) - n_packed);
+        assert_int_equal(BZ2_bzBuffToBuffCompress(packed + n_packed, &n_out,
+                                                  text + i * sizeof(text) / 2, sizeof(text) / 2, 1,
+                                                  0, 0),
+                         BZ_OK);
+        n_packed += n_out;
+    }
+    assert_int_equal(mem_pool_new((uint64_t)32 << 20, NULL, NULL, &pool), 0);
+    assert_int_equal(
+        text_decompress(pool, "/x.bz2", (uint8_t *)packed, n_packed, &block, &n_block, &n), 0);
+    assert_int_equal(n, sizeof(text));
+    assert_memory_equal(block, text, sizeof(text));
+    mem_block_free(pool, block, n_block);
+    for (size_t cut = 1; cut < n_packed; cut += 11) {
+        int r = text_decompress(pool, "/x.bz2", (uint8_t *)packed, cut, &block, &n_block, &n);
+
+        assert_true(r == -EBADMSG || cut == n_packed - n_out);
+        mem_block_free(pool, block, n_block);
+        packed[cut] ^= 4;
+        (void)text_decompress(pool, "/x.bz2", (uint8_t *)packed, n_packed, &block, &n_block, &n);
+        mem_block_free(pool, block, n_block);
+        packed[cut] ^= 4;
+    }
+    zeros = calloc(1, (size_t)64 << 20);
+    assert_non_null(zeros);
+    n_out = sizeof(packed);
+    assert_int_equal(BZ2_bzBuffToBuffCompress(packed, &n_out, (char *)zeros, 64u << 20, 9, 0, 0),
+                     BZ_OK);
+    free(zeros);
+    assert_true(text_decompress(pool, "/x.bz2", (uint8_t *)packed, n_out, &block, &n_block, &n) >
+                0);
+    mem_block_free(pool, block, n_block);
+    assert_int_equal(mem_pool_reserved(pool), 0);
+    (void)mem_pool_free(pool);
+}
+
 static void test_compressed_files_are_not_believed(void **state)
 {
     static const uint8_t gzip[] = {0x1f, 0x8b, 8,    0,    0,    0,    0, 0, 0, 3, 0x4b,
@@ -174,7 +226,7 @@ static void test_compressed_files_are_not_believed(void **state)
     assert_true(text_decompress(pool, "/x.zst", packed, size, &block, &n_block, &n) > 0);
     mem_block_free(pool, block, n_block);
     assert_int_equal(mem_pool_reserved(pool), 0);
-    assert_int_equal(text_decompress(pool, "/x.bz2", packed, size, &block, &n_block, &n),
+    assert_int_equal(text_decompress(pool, "/x.lz4", packed, size, &block, &n_block, &n),
                      -EOPNOTSUPP);
     (void)mem_pool_free(pool);
     free(zeros);
@@ -187,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_each_record_is_in_one_part),
         cmocka_unit_test(test_numbers_are_java_s),
         cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_bzip2),
         cmocka_unit_test(test_compressed_files_are_not_believed),
     };
 
