@@ -74,18 +74,10 @@ static int encoding(const SourceRequest *request, QueryError *error)
 static int parse_options(SourceLoad *load, const SourceRequest *request, CsvOptions *o)
 {
     static const char *const refused[] = {
-        "samplingRatio",
-        "1.0",
-        "locale",
-        "en-US",
-        "lineSep",
-        NULL,
         "enforceSchema",
         "true",
         "preferDate",
         "true",
-        "timestampNTZFormat",
-        NULL,
         "unescapedQuoteHandling",
         "STOP_AT_DELIMITER",
         "charToEscapeQuoteEscaping",
@@ -93,20 +85,16 @@ static int parse_options(SourceLoad *load, const SourceRequest *request, CsvOpti
         NULL,
     };
     QueryError *error = load->error;
-    int r = source_text_refuse(request, refused, error);
+    int r = source_text_options(request, refused, &o->text, error);
 
     o->header = source_option_bool(request, "header", false);
-    o->multi_line = source_option_bool(request, "multiLine", false);
     o->trim_leading = source_option_bool(request, "ignoreLeadingWhiteSpace", false);
     o->trim_trailing = source_option_bool(request, "ignoreTrailingWhiteSpace", false);
-    o->mode = source_text_mode(request);
     o->null_value = option_or(request, "nullValue", "");
     o->empty_value = option_or(request, "emptyValue", "");
     o->nan_value = option_or(request, "nanValue", "NaN");
     o->positive_inf = option_or(request, "positiveInf", "Inf");
     o->negative_inf = option_or(request, "negativeInf", "-Inf");
-    o->zone = request->zone;
-    o->corrupt = ROW_NO_COLUMN;
     if (r == 0)
         r = separator(request, o, error);
     if (r == 0)
@@ -117,11 +105,6 @@ static int parse_options(SourceLoad *load, const SourceRequest *request, CsvOpti
         r = character(request, "escape", '\\', &o->escape, error);
     if (r == 0)
         r = character(request, "comment", 0, &o->comment, error);
-    if (r == 0)
-        r = source_text_pattern(request, "dateFormat", &o->date_format, &o->has_date_format, error);
-    if (r == 0)
-        r = source_text_pattern(request, "timestampFormat", &o->timestamp_format,
-                                &o->has_timestamp_format, error);
     return r;
 }
 
@@ -235,10 +218,10 @@ static int infer_all(Inference *in)
 
     in->header = in->options->header;
     in->options->header = false; /* it is the record that is looked at */
-    r = source_text_each(in->load, in->source, in->options->multi_line, first_record, in);
+    r = source_text_each(in->load, in->source, in->options->text.multi_line, first_record, in);
     in->options->header = in->header;
     if (r == 0 && source_option_bool(in->source->request, "inferSchema", false))
-        r = source_text_each(in->load, in->source, in->options->multi_line, infer_window, in);
+        r = source_text_each(in->load, in->source, in->options->text.multi_line, infer_window, in);
     for (uint32_t i = 0; i < in->source->n_columns && r == 0; i++)
         if (in->source->columns[i].type.kind == TYPE_NULL)
             in->source->columns[i].type = TYPE(STRING);
@@ -290,11 +273,11 @@ static int csv_open(SourceLoad *load, SourceInfo *source)
         return mem_arena_error(load->arena);
     r = parse_options(load, source->request, options);
     if (r == 0)
-        r = source->request->schema ? source_text_given(load, source, &options->corrupt)
+        r = source->request->schema ? source_text_given(load, source, &options->text.corrupt)
                                     : infer_columns(load, source, options);
     if (r == 0)
         r = check_types(source, load->error);
-    options->n_columns = source->n_columns;
+    options->text.n_columns = source->n_columns;
     source->state = options;
     return r;
 }

@@ -67,10 +67,10 @@ static int infer_window(void *userdata, const TextWindow *window, QueryError *er
     while ((r = json_scan_record(in->scan, &at, &text)) == 0) {
         if (at != JSON_NO_RECORD)
             r = add_record(in, at);
-        else if (in->options->mode == TEXT_FAIL_FAST)
+        else if (in->options->text.mode == TEXT_FAIL_FAST)
             r = fail_fast(in->load);
         else
-            in->corrupt |= in->options->mode == TEXT_PERMISSIVE;
+            in->corrupt |= in->options->text.mode == TEXT_PERMISSIVE;
         if (r != 0)
             return r;
     }
@@ -127,7 +127,7 @@ static int make_columns(Inference *in, SourceInfo *source)
     for (uint32_t i = 0; i < source->n_columns; i++) {
         source->columns[i].nullable = source->columns[i].readable = true;
         if (in->corrupt && strcmp(source->columns[i].name, corrupt) == 0)
-            in->options->corrupt = i;
+            in->options->text.corrupt = i;
     }
     return no_twice(source, in->load->error);
 }
@@ -142,7 +142,7 @@ static int infer_columns(SourceLoad *load, SourceInfo *source, JsonOptions *opti
     if (r == 0)
         r = mem_arena_new(pool, "schema", &in.record.arena);
     if (r == 0)
-        r = source_text_each(load, source, options->multi_line, infer_window, &in);
+        r = source_text_each(load, source, options->text.multi_line, infer_window, &in);
     if (r == 0)
         r = make_columns(&in, source);
     if (in.record.arena)
@@ -154,18 +154,10 @@ static int infer_columns(SourceLoad *load, SourceInfo *source, JsonOptions *opti
 static int parse_options(SourceLoad *load, const SourceRequest *request, JsonOptions *o)
 {
     static const char *const refused[] = {
-        "samplingRatio",
-        "1.0",
-        "locale",
-        "en-US",
-        "lineSep",
-        NULL,
         "encoding",
         "UTF-8",
         "charset",
         "UTF-8",
-        "timestampNTZFormat",
-        NULL,
         "allowUnquotedFieldNames",
         "false",
         "allowComments",
@@ -188,19 +180,9 @@ static int parse_options(SourceLoad *load, const SourceRequest *request, JsonOpt
         NULL,
         NULL,
     };
-    int r = source_text_refuse(request, refused, load->error);
+    int r = source_text_options(request, refused, &o->text, load->error);
 
-    o->mode = source_text_mode(request);
-    o->multi_line = source_option_bool(request, "multiLine", false);
     o->as_strings = source_option_bool(request, "primitivesAsString", false);
-    o->zone = request->zone;
-    o->corrupt = ROW_NO_COLUMN;
-    if (r == 0)
-        r = source_text_pattern(request, "dateFormat", &o->date_format, &o->has_date_format,
-                                load->error);
-    if (r == 0)
-        r = source_text_pattern(request, "timestampFormat", &o->timestamp_format,
-                                &o->has_timestamp_format, load->error);
     return r;
 }
 
@@ -233,7 +215,7 @@ static int finish(SourceLoad *load, SourceInfo *source, JsonOptions *options)
                                    c->name, type_format(c->type, type, sizeof(type)));
     }
     options->names = names;
-    options->n_columns = source->n_columns;
+    options->text.n_columns = source->n_columns;
     source->state = options;
     return 0;
 }
@@ -247,7 +229,7 @@ static int json_open(SourceLoad *load, SourceInfo *source)
         return mem_arena_error(load->arena);
     r = parse_options(load, source->request, options);
     if (r == 0)
-        r = source->request->schema ? source_text_given(load, source, &options->corrupt)
+        r = source->request->schema ? source_text_given(load, source, &options->text.corrupt)
                                     : infer_columns(load, source, options);
     return r == 0 ? finish(load, source, options) : r;
 }

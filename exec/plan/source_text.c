@@ -142,7 +142,8 @@ int source_text_each(SourceLoad *load, const SourceInfo *source, bool whole, Tex
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-TextMode source_text_mode(const SourceRequest *request)
+/* PERMISSIVE unless the option mode says otherwise. */
+static TextMode mode_of(const SourceRequest *request)
 {
     const char *mode = source_option(request, "mode");
 
@@ -171,13 +172,36 @@ int source_text_refuse(const SourceRequest *request, const char *const *refused,
     return 0;
 }
 
-int source_text_pattern(const SourceRequest *request, const char *key, TextPattern *ret,
-                        bool *ret_has, QueryError *error)
+static int pattern_of(const SourceRequest *request, const char *key, TextPattern *ret,
+                      bool *ret_has, QueryError *error)
 {
     const char *pattern = source_option(request, key);
 
     *ret_has = pattern != NULL;
     return !pattern || text_pattern_parse(pattern, ret) ? 0 : refuse(request, key, pattern, error);
+}
+
+int source_text_options(const SourceRequest *request, const char *const *refused, TextOptions *ret,
+                        QueryError *error)
+{
+    static const char *const common[] = {
+        "samplingRatio",      "1.0", "locale", "en-US", "lineSep", NULL,
+        "timestampNTZFormat", NULL,  NULL,
+    };
+    int r = source_text_refuse(request, common, error);
+
+    if (r == 0)
+        r = source_text_refuse(request, refused, error);
+    ret->mode = (uint8_t)mode_of(request);
+    ret->multi_line = source_option_bool(request, "multiLine", false);
+    ret->zone = request->zone;
+    ret->corrupt = ROW_NO_COLUMN;
+    if (r == 0)
+        r = pattern_of(request, "dateFormat", &ret->date_format, &ret->has_date_format, error);
+    if (r == 0)
+        r = pattern_of(request, "timestampFormat", &ret->timestamp_format,
+                       &ret->has_timestamp_format, error);
+    return r;
 }
 
 /* --- schema ----------------------------------------------------------------------------------- */

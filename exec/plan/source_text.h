@@ -22,11 +22,10 @@ typedef int (*TextEach)(void *userdata, const TextWindow *window, QueryError *er
  */
 int source_text_each(SourceLoad *load, const SourceInfo *source, bool whole, TextEach each,
                      void *userdata);
-/* PERMISSIVE unless the option mode says otherwise. */
-TextMode source_text_mode(const SourceRequest *request);
-/* Date and timestamp patterns. Return: 0; QUERY_E_FAILED: one that is not read. */
-int source_text_pattern(const SourceRequest *request, const char *key, TextPattern *ret,
-                        bool *ret_has, QueryError *error);
+/* What CSV and JSON are told alike; n_columns is left for later. Return: 0; QUERY_E_FAILED: an
+ * option that is not known. @refused: the format's own such, as source_text_refuse(). */
+int source_text_options(const SourceRequest *request, const char *const *refused, TextOptions *ret,
+                        QueryError *error);
 /* Options that would change the result and are not known. @refused: key, value that is fine or
  * NULL, ..., NULL. Return: 0; QUERY_E_FAILED. */
 int source_text_refuse(const SourceRequest *request, const char *const *refused, QueryError *error);

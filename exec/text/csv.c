@@ -69,7 +69,7 @@ static int column_new(CsvReader *reader, uint32_t i)
     r = row_vector_new(reader->request.pool, c->type, "CSV", &column->room);
     if (r != 0)
         return r;
-    if (c->number == reader->options->corrupt)
+    if (c->number == reader->options->text.corrupt)
         return 0;
     r = mem_block_alloc(reader->request.pool, VEC_ROWS_MAX * sizeof(CsvField), "CSV", &block);
     if (r == 0)
@@ -86,21 +86,21 @@ static int look_at_columns(CsvReader *reader)
 
     for (uint32_t i = 0; i < reader->request.n_columns; i++) {
         uint32_t number = reader->request.columns[i].number;
-        uint32_t field = number > o->corrupt ? number - 1 : number;
+        uint32_t field = number > o->text.corrupt ? number - 1 : number;
 
         if (number == ROW_NO_COLUMN)
             continue;
-        if (number == o->corrupt) {
+        if (number == o->text.corrupt) {
             corrupt = true;
             continue;
         }
         n_wanted++;
         reader->n_record = MAX(reader->n_record, field + 1);
     }
-    reader->n_fields = o->n_columns - (o->corrupt != ROW_NO_COLUMN);
+    reader->n_fields = o->text.n_columns - (o->text.corrupt != ROW_NO_COLUMN);
     /* Spark's parser gives as many fields as it was asked for when it was not asked for all. */
-    reader->all_wanted = n_wanted + corrupt == o->n_columns;
-    reader->judge = corrupt || o->mode != TEXT_PERMISSIVE;
+    reader->all_wanted = n_wanted + corrupt == o->text.n_columns;
+    reader->judge = corrupt || o->text.mode != TEXT_PERMISSIVE;
     reader->record = calloc((size_t)reader->n_record + 1, sizeof(CsvField));
     return reader->record ? 0 : -ENOMEM;
 }
@@ -165,7 +165,7 @@ static void store_record(CsvReader *reader, uint32_t row)
 
         if (reader->columns[i].fields)
             reader->columns[i].fields[row] =
-                reader->record[number - (number > reader->options->corrupt)];
+                reader->record[number - (number > reader->options->text.corrupt)];
     }
 }
 
@@ -224,14 +224,14 @@ static int judge(CsvReader *reader, const uint16_t **ret_sel, uint32_t *ret_n_se
             reader->columns[i].made = true;
         }
     for (uint32_t i = 0; i < reader->request.n_columns; i++)
-        if (reader->request.columns[i].number == reader->options->corrupt &&
+        if (reader->request.columns[i].number == reader->options->text.corrupt &&
             reader->columns[i].room.block)
             make_corrupt(reader, i);
     for (uint32_t row = 0; row < reader->n_rows; row++) {
-        if (reader->bad[row] && reader->options->mode == TEXT_FAIL_FAST)
+        if (reader->bad[row] && reader->options->text.mode == TEXT_FAIL_FAST)
             return row_malformed(reader->path, reader->texts[row].text, reader->texts[row].n,
                                  error);
-        if (!reader->bad[row] || reader->options->mode == TEXT_PERMISSIVE)
+        if (!reader->bad[row] || reader->options->text.mode == TEXT_PERMISSIVE)
             reader->sel[n++] = (uint16_t)row;
     }
     *ret_sel = n == reader->n_rows ? NULL : reader->sel;
@@ -285,7 +285,7 @@ static int csv_column(void *userdata, uint32_t i, const uint16_t *sel, uint32_t 
 
 static bool csv_can_split(const void *state)
 {
-    return !((const CsvOptions *)state)->multi_line;
+    return !((const CsvOptions *)state)->text.multi_line;
 }
 
 const RowFormat csv_rows = {

@@ -19,18 +19,24 @@ typedef enum TextMode {
     TEXT_FAIL_FAST,
 } TextMode;
 
-typedef struct CsvOptions {
-    char separator[CSV_SEPARATOR_MAX];
-    uint32_t n_separator;
-    char quote, escape, comment; /* 0: none */
-    bool header, multi_line, trim_leading, trim_trailing;
+/* What CSV and JSON are told alike. */
+typedef struct TextOptions {
     uint8_t mode; /* TextMode */
-    const char *null_value, *empty_value, *nan_value, *positive_inf, *negative_inf;
+    bool multi_line;
     bool has_date_format, has_timestamp_format;
     TextPattern date_format, timestamp_format;
     const Zone *zone;
     uint32_t n_columns; /* of the schema */
     uint32_t corrupt;   /* the column that holds malformed records; ROW_NO_COLUMN: none */
+} TextOptions;
+
+typedef struct CsvOptions {
+    TextOptions text;
+    char separator[CSV_SEPARATOR_MAX];
+    uint32_t n_separator;
+    char quote, escape, comment; /* 0: none */
+    bool header, trim_leading, trim_trailing;
+    const char *null_value, *empty_value, *nan_value, *positive_inf, *negative_inf;
 } CsvOptions;
 
 /* One value as it stands, before it is of any type. */

@@ -303,7 +303,7 @@ static int read_record(CsvScan *scan, CsvField *fields, uint32_t n_room, uint32_
                 first++;
             if (first != end)
                 continue; /* inside of a plain field it is like any other */
-            r = quoted_field(scan, end, o->multi_line ? scan->end : line_end(end, scan->end),
+            r = quoted_field(scan, end, o->text.multi_line ? scan->end : line_end(end, scan->end),
                              &field, &end);
             if (r != 0)
                 return r;

@@ -76,9 +76,9 @@ static bool day(const CsvOptions *o, const CsvField *f, int32_t *ret)
     int64_t micros;
     bool offset;
 
-    if (!o->has_date_format)
+    if (!o->text.has_date_format)
         return civil_parse_date(text, f->n, ret);
-    if (!text_by_pattern(&o->date_format, text, f->n, &micros, &offset))
+    if (!text_by_pattern(&o->text.date_format, text, f->n, &micros, &offset))
         return false;
     *ret = (int32_t)civil_floor_div(micros, INT64_C(86400000000));
     return true;
@@ -89,12 +89,12 @@ static bool instant(const CsvOptions *o, const CsvField *f, int64_t *ret)
     const char *text = (const char *)f->text;
     bool offset;
 
-    if (!o->has_timestamp_format)
-        return zone_parse_instant(o->zone, text, f->n, ret);
-    if (!text_by_pattern(&o->timestamp_format, text, f->n, ret, &offset))
+    if (!o->text.has_timestamp_format)
+        return zone_parse_instant(o->text.zone, text, f->n, ret);
+    if (!text_by_pattern(&o->text.timestamp_format, text, f->n, ret, &offset))
         return false;
     if (!offset)
-        *ret = zone_instant(o->zone, *ret);
+        *ret = zone_instant(o->text.zone, *ret);
     return true;
 }
 
@@ -104,8 +104,8 @@ static bool wall(const CsvOptions *o, const CsvField *f, int64_t *ret)
     CivilClock clock;
     bool offset;
 
-    if (o->has_timestamp_format)
-        return text_by_pattern(&o->timestamp_format, text, f->n, ret, &offset) && !offset;
+    if (o->text.has_timestamp_format)
+        return text_by_pattern(&o->text.timestamp_format, text, f->n, ret, &offset) && !offset;
     if (!civil_parse_clock(text, f->n, &clock) || clock.zone)
         return false;
     *ret = clock.wall;
@@ -226,8 +226,8 @@ static Type infer_from(const CsvOptions *o, Step step, const CsvField *f)
         return type;
     if (step <= STEP_DOUBLE && number(o, f, &x))
         return TYPE(DOUBLE);
-    if (step <= STEP_DATE && (o->has_date_format || text_has_shape(text, f->n, "dddd-dd-dd")) &&
-        day(o, f, &d))
+    if (step <= STEP_DATE &&
+        (o->text.has_date_format || text_has_shape(text, f->n, "dddd-dd-dd")) && day(o, f, &d))
         return TYPE(DATE);
     if (step <= STEP_TIMESTAMP && instant(o, f, &i))
         return TYPE(TIMESTAMP);

@@ -39,9 +39,9 @@ int json_scan_new(const JsonOptions *options, MemPool *pool, JsonScan **ret_scan
     scan->pool = pool;
     scan->text = (JsonText){
         .arena = scan->arena,
-        .zone = options->zone,
-        .date = options->has_date_format ? &options->date_format : NULL,
-        .timestamp = options->has_timestamp_format ? &options->timestamp_format : NULL,
+        .zone = options->text.zone,
+        .date = options->text.has_date_format ? &options->text.date_format : NULL,
+        .timestamp = options->text.has_timestamp_format ? &options->text.timestamp_format : NULL,
     };
     *ret_scan = scan;
     return 0;
@@ -59,7 +59,8 @@ JsonScan *json_scan_free(JsonScan *scan)
 
 void json_scan_begin(JsonScan *scan, const uint8_t *text, uint64_t n)
 {
-    scan->lines = (RowLines){text + row_mark_bytes(text, n), text + n, scan->options->multi_line};
+    scan->lines =
+        (RowLines){text + row_mark_bytes(text, n), text + n, scan->options->text.multi_line};
     scan->next = scan->stop = 0;
 }
 
@@ -203,7 +204,7 @@ static int column_new(JsonReader *reader, uint32_t i)
     if (r != 0)
         return r;
     column->room.vector.has_nulls = true;
-    if (c->number == reader->options->corrupt) {
+    if (c->number == reader->options->text.corrupt) {
         reader->corrupt = i;
     } else {
         column->name = reader->options->names[c->number];
@@ -318,11 +319,11 @@ static int read_row(JsonReader *reader, uint32_t row, bool *ret_keep, QueryError
         r = read_object(reader, at, row, &bad);
     if (r != 0)
         return r;
-    if (bad && reader->options->mode == TEXT_FAIL_FAST)
+    if (bad && reader->options->text.mode == TEXT_FAIL_FAST)
         return row_malformed(reader->path, text.text, text.n, error);
     if (bad && reader->corrupt != ROW_NO_COLUMN)
         store_corrupt(reader, row, &text);
-    *ret_keep = !bad || reader->options->mode == TEXT_PERMISSIVE;
+    *ret_keep = !bad || reader->options->text.mode == TEXT_PERMISSIVE;
     return 0;
 }
 
@@ -371,7 +372,7 @@ static int json_column(void *userdata, uint32_t i, const uint16_t *sel, uint32_t
 
 static bool json_can_split(const void *state)
 {
-    return !((const JsonOptions *)state)->multi_line;
+    return !((const JsonOptions *)state)->text.multi_line;
 }
 
 const RowFormat json_rows = {

@@ -7,14 +7,9 @@
 #include "exec/text/json_value.h"
 
 typedef struct JsonOptions {
-    uint8_t mode; /* TextMode */
-    bool multi_line, as_strings;
-    bool has_date_format, has_timestamp_format;
-    TextPattern date_format, timestamp_format;
-    const Zone *zone;
-    uint32_t n_columns; /* of the schema */
-    const char *const *names;
-    uint32_t corrupt; /* as CsvOptions */
+    TextOptions text;
+    bool as_strings;
+    const char *const *names; /* of the columns */
 } JsonOptions;
 
 /* Records of a text, parsed. */

@@ -87,9 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           .nan_value = "NaN",
                           .positive_inf = "Inf",
                           .negative_inf = "-Inf",
-                          .zone = &utc,
-                          .n_columns = 8,
-                          .corrupt = ROW_NO_COLUMN,
+                          .text.zone = &utc,
+                          .text.n_columns = 8,
+                          .text.corrupt = ROW_NO_COLUMN,
                           .n_separator = 1};
     MemPool *pool;
     uint8_t *text;
@@ -104,13 +104,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.escape = data[0] & 32 ? '\\' : '"';
     options.comment = data[0] & 64 ? '#' : 0;
     options.header = data[0] & 128;
-    options.multi_line = data[1] & 1;
+    options.text.multi_line = data[1] & 1;
     options.trim_leading = data[1] & 2;
     options.trim_trailing = data[1] & 4;
-    options.mode = data[1] & 8 ? TEXT_DROP_MALFORMED : TEXT_PERMISSIVE;
-    options.corrupt = data[1] & 16 ? 7 : ROW_NO_COLUMN;
+    options.text.mode = data[1] & 8 ? TEXT_DROP_MALFORMED : TEXT_PERMISSIVE;
+    options.text.corrupt = data[1] & 16 ? 7 : ROW_NO_COLUMN;
     if (data[1] & 32)
-        options.has_date_format = text_pattern_parse("dd/MM/yyyy", &options.date_format);
+        options.text.has_date_format = text_pattern_parse("dd/MM/yyyy", &options.text.date_format);
     /* Exactly the room that is promised, so that a byte too many is seen. */
     text = calloc(size - 2 + IO_SLOP, 1);
     if (text) {

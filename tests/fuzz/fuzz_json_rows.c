@@ -93,17 +93,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const int64_t no_offset;
     static const Zone utc = {.offsets = &no_offset, .repeats_from = INT64_MAX};
-    JsonOptions options = {.zone = &utc, .n_columns = ARRAY_SIZE(columns), .names = names};
+    JsonOptions options = {
+        .text.zone = &utc, .text.n_columns = ARRAY_SIZE(columns), .names = names};
     MemPool *pool;
     uint8_t *text;
 
     if (size < 1 || mem_pool_new((uint64_t)256 << 20, NULL, NULL, &pool) != 0)
         return 0;
-    options.multi_line = data[0] & 1;
-    options.mode = data[0] & 2 ? TEXT_DROP_MALFORMED : TEXT_PERMISSIVE;
-    options.corrupt = data[0] & 4 ? 7 : ROW_NO_COLUMN;
+    options.text.multi_line = data[0] & 1;
+    options.text.mode = data[0] & 2 ? TEXT_DROP_MALFORMED : TEXT_PERMISSIVE;
+    options.text.corrupt = data[0] & 4 ? 7 : ROW_NO_COLUMN;
     if (data[0] & 8)
-        options.has_date_format = text_pattern_parse("dd/MM/yyyy", &options.date_format);
+        options.text.has_date_format = text_pattern_parse("dd/MM/yyyy", &options.text.date_format);
     text = calloc(size - 1 + IO_SLOP, 1);
     if (text) {
         memcpy(text, data + 1, size - 1);

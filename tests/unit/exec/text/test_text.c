@@ -35,9 +35,9 @@ static CsvOptions plain_options(void)
                         .nan_value = "NaN",
                         .positive_inf = "Inf",
                         .negative_inf = "-Inf",
-                        .zone = &utc,
-                        .n_columns = 2,
-                        .corrupt = ROW_NO_COLUMN};
+                        .text.zone = &utc,
+                        .text.n_columns = 2,
+                        .text.corrupt = ROW_NO_COLUMN};
 }
 
 /* The first fields of the records that begin in [@from, @to), added to @out. */

@@ -125,13 +125,13 @@ static void test_csv(void **state)
                           .nan_value = "NaN",
                           .positive_inf = "Inf",
                           .negative_inf = "-Inf",
-                          .zone = &utc,
-                          .n_columns = 2,
-                          .corrupt = ROW_NO_COLUMN};
+                          .text.zone = &utc,
+                          .text.n_columns = 2,
+                          .text.corrupt = ROW_NO_COLUMN};
     char *text = make_text(NULL);
 
     refuse_each(&csv_rows, &options, columns, ARRAY_SIZE(columns), text);
-    options.mode = TEXT_DROP_MALFORMED;
+    options.text.mode = TEXT_DROP_MALFORMED;
     refuse_each(&csv_rows, &options, columns, ARRAY_SIZE(columns), text);
     free(text);
 }
@@ -139,7 +139,8 @@ static void test_csv(void **state)
 static void test_json(void **state)
 {
     static const char *const names[] = {"a", "b"};
-    JsonOptions options = {.zone = &utc, .n_columns = 2, .names = names, .corrupt = ROW_NO_COLUMN};
+    JsonOptions options = {
+        .text.zone = &utc, .text.n_columns = 2, .names = names, .text.corrupt = ROW_NO_COLUMN};
     char *text = make_text("json");
 
     refuse_each(&json_rows, &options, json_columns, ARRAY_SIZE(json_columns), text);
