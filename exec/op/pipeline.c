@@ -287,7 +287,7 @@ static int build_window(Query *q, const PlanNode *node, Operator *next, uint32_t
     order->sort.keys = node->window.keys;
     order->sort.n_keys = node->window.n_keys;
     order->sort.limit = -1;
-    r = sort_new(q, order, &sink);
+    r = window_sort_new(q, node, order, &sink);
     if (r == 0)
         r = build_node(q, node->input, sink, depth + 1, true);
     if (r == 0)

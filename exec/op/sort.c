@@ -94,9 +94,9 @@ static int sort_combine(Operator *op, void *local, Worker *worker)
     Sort *s = (Sort *)op;
     SortLocal *l = local;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     bool spilled = s->n_spilled > 0;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     if (spilled && l->run->n > 0)
         return sort_spill_run(s, l->run, worker);
     int r = sort_run_sort(s, l->run);
@@ -110,7 +110,7 @@ void sort_close(Operator *op)
         sort_run_free(s->runs[i]);
     for (uint32_t i = 0; i < s->n_spilled; i++)
         spill_run_done(&s->spilled[i], op->context->spill);
-    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->own_lock);
 }
 
 static const OperatorClass sort_class = {
@@ -165,7 +165,8 @@ int sort_new(Query *q, const PlanNode *node, Operator **ret)
     r = query_add_operator(q, &s->op);
     if (r)
         return r;
-    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->own_lock, NULL);
+    s->lock = &s->own_lock;
     atomic_init(&s->best, UINT64_MAX);
     *ret = &s->op;
     return 0;

@@ -104,8 +104,8 @@ static void insertion_sort(const Sort *s, SortEntry *e, uint64_t n)
     }
 }
 
-/* Stable merge sort; @other has room for @n entries. Return: 0; QUERY_E_CANCELLED. */
-static int merge_sort(const Sort *s, SortEntry *entries, SortEntry *other, uint64_t n)
+/* A merge sort. */
+int sort_entries(const Sort *s, SortEntry *entries, SortEntry *other, uint64_t n)
 {
     const uint64_t run = 24;
     SortEntry *from = entries, *to = other;
@@ -143,12 +143,12 @@ int sort_run_sort(const Sort *s, SortRun *run)
     if (run->n < 2)
         return 0;
     if (run->has_room)
-        return merge_sort(s, run->entries, run->entries + run->capacity, run->n);
+        return sort_entries(s, run->entries, run->entries + run->capacity, run->n);
     size_t bytes = sizeof(SortEntry) * run->n;
     int r = mem_block_alloc(run->pool, bytes, "sort", &other);
     if (r)
         return r;
-    r = merge_sort(s, run->entries, other, run->n);
+    r = sort_entries(s, run->entries, other, run->n);
     mem_block_free(run->pool, other, bytes);
     return r;
 }
@@ -360,7 +360,7 @@ int sort_add_run(Sort *s, Worker *worker, SortRun *run)
 
     if (worker->metrics && s->op.node->id < s->op.context->n_nodes)
         worker->metrics[s->op.node->id].bytes += run->n * (s->layout.size + sizeof(SortEntry));
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     if (s->n_runs == s->runs_capacity) {
         uint32_t capacity = s->runs_capacity ? s->runs_capacity * 2 : 16;
         SortRun **list = mem_arena_new_array(s->op.context->arena, SortRun *, capacity);
@@ -375,7 +375,7 @@ int sort_add_run(Sort *s, Worker *worker, SortRun *run)
     }
     if (r == 0)
         s->runs[s->n_runs++] = TAKE_PTR(run);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     sort_run_free(run);
     return r;
 }

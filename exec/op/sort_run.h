@@ -40,7 +40,8 @@ typedef struct Sort {
     RowLayout layout;      /* columns, then keys that are none of them */
     uint32_t *key_columns; /* per key */
     uint64_t top;          /* top-N: rows wanted, offset included; 0: all */
-    pthread_mutex_t lock;
+    pthread_mutex_t own_lock;
+    pthread_mutex_t *lock; /* of what follows; parts of a window share one */
     SortRun **runs;
     uint32_t n_runs, runs_capacity;
     SpillShape shape; /* of rows on disk: the prefix, then the row */
@@ -67,6 +68,8 @@ int sort_run_new(const Sort *s, MemPool *pool, SortRun **ret_run);
 void sort_run_free(SortRun *run);
 /* Forgets all rows, their memory too. Return: 0; MEM_E_*. */
 int sort_run_reset(const Sort *s, SortRun *run);
+/* Stable; @other has room for @n entries. Return: 0; QUERY_E_CANCELLED. */
+int sort_entries(const Sort *s, SortEntry *entries, SortEntry *other, uint64_t n);
 /* Stable. Return: 0; MEM_E_*; QUERY_E_CANCELLED. */
 int sort_run_sort(const Sort *s, SortRun *run);
 /**

@@ -22,7 +22,7 @@ static int add_spilled(Sort *s, const SpillRun *run)
     MemArena *arena = s->op.context->arena;
     int r = 0;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(s->lock);
     if (s->n_spilled == s->spilled_capacity) {
         uint32_t capacity = s->spilled_capacity ? s->spilled_capacity * 2 : 16;
         SpillRun *list = mem_arena_new_array(arena, SpillRun, capacity);
@@ -37,7 +37,7 @@ static int add_spilled(Sort *s, const SpillRun *run)
     }
     if (r == 0)
         s->spilled[s->n_spilled++] = *run;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(s->lock);
     return r;
 }
 
@@ -162,8 +162,10 @@ static int open_inputs(Sort *s, uint32_t n_spilled, bool with_memory, Worker *wo
     int r = 0;
 
     if (n > m->capacity) {
+        pthread_mutex_lock(s->lock); /* of the arena: parts of a window are merged side by side */
         m->inputs = mem_arena_new_array(arena, MergeInput, n);
         m->heap = mem_arena_new_array(arena, MergeInput *, n);
+        pthread_mutex_unlock(s->lock);
         if (!m->inputs || !m->heap)
             return mem_arena_error(arena);
         m->capacity = n;

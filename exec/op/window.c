@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/window.h"
 
-#include "exec/op/sort_spill.h"
+#include "exec/op/window_sort.h"
 
 /*
  * Window functions: rows come sorted by partition and order, and go out in batches of pieces of
@@ -13,17 +13,20 @@
 
 typedef struct WindowSource {
     Source source;
-    Sort *sort;
-    uint64_t ahead; /* rows that its functions look at behind a row */
+    Sort *parts;
+    uint32_t n_parts;
+    atomic_uint next; /* part that no worker has taken up */
+    uint64_t ahead;   /* rows that its functions look at behind a row */
 } WindowSource;
 
 typedef struct WindowLocal {
     MemArena *arena;
     Worker *worker;
     WindowState state;
-    /* Input: a list of all rows, or a merge, whose next row is @pending. */
+    /* Input: a part; a list of all its rows, or a merge, whose next row is @pending. */
+    Sort *sort; /* NULL: none is taken up */
     SortMerge merge;
-    bool opened, input_over;
+    bool input_over;
     SortEntry *list; /* our own, or NULL */
     uint64_t n_list;
     const uint8_t *pending;
@@ -39,19 +42,25 @@ typedef struct WindowLocal {
     const uint8_t **rows;
 } WindowLocal;
 
+static void drop_list(WindowLocal *l)
+{
+    if (l->list)
+        mem_block_free(l->state.context->pool, l->list, sizeof(*l->list) * l->n_list);
+    l->list = NULL;
+}
+
 static void window_local_free(Source *source, void *local)
 {
     WindowLocal *l = local;
-    MemPool *pool = source->context->pool;
 
     l->worker->give_userdata = NULL;
     for (uint32_t i = 0; l->state.evals && i < source->node->window.n_functions; i++)
         window_eval_done(&l->state, &l->state.evals[i]);
-    if (l->state.context)
+    if (l->state.context) {
         window_rows_done(&l->state.rows);
+        drop_list(l);
+    }
     sort_merge_close(&l->merge);
-    if (l->list)
-        mem_block_free(pool, l->list, sizeof(*l->list) * l->n_list);
     mem_arena_free(l->state.batch);
     mem_arena_free(l->arena);
 }
@@ -62,9 +71,9 @@ static int state_init(WindowSource *w, WindowState *s, MemArena *arena)
     uint32_t n = node->window.n_functions;
 
     s->node = node;
-    s->layout = &w->sort->layout;
+    s->layout = &w->parts->layout;
     s->arena = arena;
-    int r = window_rows_init(&s->rows, w->source.context, &w->sort->op, s->layout, arena);
+    int r = window_rows_init(&s->rows, w->source.context, &w->parts->op, s->layout, arena);
     if (r)
         return r;
     s->context = w->source.context;
@@ -94,7 +103,7 @@ static int state_init(WindowSource *w, WindowState *s, MemArena *arena)
 static int window_local_new(Source *source, Worker *worker, void **ret_local)
 {
     WindowSource *w = (WindowSource *)source;
-    const RowLayout *layout = &w->sort->layout;
+    const RowLayout *layout = &w->parts->layout;
     uint32_t n = source->node->n_fields;
     MemArena *arena;
     int r = mem_arena_new(source->context->pool, "window", &arena);
@@ -115,7 +124,7 @@ static int window_local_new(Source *source, Worker *worker, void **ret_local)
     l->rows = mem_arena_new_array(arena, const uint8_t *, VEC_ROWS_MAX);
     if (!l->columns || !l->values || !l->valid || !l->rows)
         return mem_arena_error(arena);
-    for (uint32_t c = 0; c < w->sort->n_columns; c++) {
+    for (uint32_t c = 0; c < w->parts->n_columns; c++) {
         l->values[c] = mem_arena_alloc(arena, phys_size(layout->phys[c]) * VEC_ROWS_MAX, 64);
         l->valid[c] = mem_arena_alloc(arena, VEC_VALID_WORDS * 8, 64);
         if (!l->values[c] || !l->valid[c])
@@ -135,63 +144,128 @@ static int window_local_new(Source *source, Worker *worker, void **ret_local)
 
 /* --- input --- */
 
-/* The rows of runs in memory, in order. Return: 0; MEM_E_* when there is no room for the list. */
-static int list_rows(WindowSource *w, WindowLocal *l, Worker *worker)
+static int get_list(WindowLocal *l, uint64_t n)
 {
-    Sort *sort = w->sort;
-    WindowRows *rows = &l->state.rows;
+    const ExecContext *context = l->state.context;
     void *list;
-    int r;
 
-    for (uint32_t i = 0; i < sort->n_runs; i++)
-        rows->n += sort->runs[i]->n;
-    l->n_list = rows->n;
-    if (sort->n_runs == 1) {
-        rows->list = sort->runs[0]->entries;
-        return 0;
-    }
-    worker->can_retry = sort->op.context->spill;
-    r = rows->n
-            ? mem_block_alloc(sort->op.context->pool, sizeof(SortEntry) * rows->n, "window", &list)
-            : 0;
-    worker->can_retry = false;
-    if (r || rows->n == 0) {
-        rows->n = 0;
+    l->worker->can_retry = context->spill;
+    int r = mem_block_alloc(context->pool, sizeof(SortEntry) * n, "window", &list);
+    l->worker->can_retry = false;
+    if (r)
         return r;
-    }
     l->list = list;
-    r = sort_merge_open(sort, worker, &l->merge);
-    if (r) {
-        rows->n = 0;
-        return r;
-    }
-    for (uint64_t i = 0; i < rows->n; i++) {
-        if ((i & 0xffff) == 0 && context_stopped(sort->op.context))
-            return QUERY_E_CANCELLED;
-        l->list[i].row = sort_merge_next(&l->merge);
-    }
-    rows->list = l->list;
+    l->n_list = n;
     return 0;
 }
 
-static int open_input(WindowSource *w, WindowLocal *l, Worker *worker)
+/* Runs that are sorted: one as it is, several merged. */
+static int merge_rows(WindowLocal *l, uint64_t n)
 {
-    Sort *sort = w->sort;
-    int r = sort->n_spilled == 0 ? list_rows(w, l, worker) : MEM_E_SPILL;
+    Sort *sort = l->sort;
+    int r;
 
-    l->opened = true;
-    if (!sort->op.context->spill || (r != MEM_E_SPILL && r != MEM_E_REFUSED))
+    if (sort->n_runs == 1) {
+        l->state.rows.list = sort->runs[0]->entries;
+        return 0;
+    }
+    r = get_list(l, n);
+    if (r == 0)
+        r = sort_merge_open(sort, l->worker, &l->merge);
+    for (uint64_t i = 0; r == 0 && i < n; i++) {
+        l->list[i].row = sort_merge_next(&l->merge);
+        if ((i & 0xffff) == 0 && context_stopped(l->state.context))
+            r = QUERY_E_CANCELLED;
+    }
+    l->state.rows.list = l->list;
+    return r;
+}
+
+/* Runs of a part, which are sorted all at once. */
+static int sort_rows(WindowLocal *l, uint64_t n)
+{
+    Sort *sort = l->sort;
+    SortEntry *sorted;
+    uint64_t at = 0;
+    int r = get_list(l, 2 * n);
+
+    if (r)
         return r;
-    if (l->list)
-        mem_block_free(sort->op.context->pool, l->list, sizeof(*l->list) * l->n_list);
-    l->list = NULL;
-    /* Rows in memory would stand in the way of those that are kept. */
     for (uint32_t i = 0; i < sort->n_runs; i++) {
-        r = sort_spill_run(sort, sort->runs[i], worker);
+        memcpy(l->list + at, sort->runs[i]->entries, sizeof(SortEntry) * sort->runs[i]->n);
+        at += sort->runs[i]->n;
+    }
+    r = window_sort_entries(sort, l->list, l->list + n, n, &sorted);
+    l->state.rows.list = sorted;
+    return r;
+}
+
+/* Rows in memory go to disk: they would stand in the way of those that are kept. */
+static int open_merge(WindowSource *w, WindowLocal *l)
+{
+    Sort *sort = l->sort;
+
+    for (uint32_t i = 0; i < sort->n_runs; i++) {
+        if (w->n_parts > 1)
+            window_set_prefixes(sort, sort->runs[i]);
+        int r = sort_spill_run(sort, sort->runs[i], l->worker);
         if (r)
             return r;
     }
-    return sort_merge_open(sort, worker, &l->merge);
+    return sort_merge_open(sort, l->worker, &l->merge);
+}
+
+static int open_part(WindowSource *w, WindowLocal *l)
+{
+    Sort *sort = l->sort;
+    WindowRows *rows = &l->state.rows;
+    uint64_t n = 0;
+    int r = MEM_E_SPILL;
+
+    for (uint32_t i = 0; i < sort->n_runs; i++)
+        n += sort->runs[i]->n;
+    if (sort->n_spilled == 0)
+        r = n == 0 ? 0 : w->n_parts > 1 ? sort_rows(l, n) : merge_rows(l, n);
+    if (r == 0) {
+        rows->n = n;
+        l->input_over = n == 0;
+    } else if (sort->op.context->spill && (r == MEM_E_SPILL || r == MEM_E_REFUSED)) {
+        rows->list = NULL;
+        drop_list(l);
+        r = open_merge(w, l);
+    }
+    return r;
+}
+
+/* Gives back what only this part needed. */
+static void close_part(WindowLocal *l)
+{
+    Sort *sort = l->sort;
+
+    sort_merge_close(&l->merge);
+    window_rows_clear(&l->state.rows);
+    drop_list(l);
+    for (uint32_t i = 0; i < sort->n_runs; i++)
+        sort_run_free(sort->runs[i]);
+    for (uint32_t i = 0; i < sort->n_spilled; i++)
+        spill_run_done(&sort->spilled[i], sort->op.context->spill);
+    sort->n_runs = sort->n_spilled = 0;
+    l->first = l->at = l->end = 0;
+    l->inside = l->input_over = false;
+    l->pending = NULL;
+    l->sort = NULL;
+}
+
+/* Return: 0; OP_E_END: none is left; an error. */
+static int next_part(WindowSource *w, WindowLocal *l)
+{
+    if (l->sort)
+        close_part(l);
+    uint32_t i = atomic_fetch_add(&w->next, 1);
+    if (i >= w->n_parts)
+        return OP_E_END;
+    l->sort = &w->parts[i];
+    return open_part(w, l);
 }
 
 /* The next row of the merge is at l->pending, or NULL: there is none. */
@@ -304,7 +378,8 @@ static int extend_frames(WindowSource *w, WindowLocal *l, uint64_t row, Worker *
 static int next_piece(WindowSource *w, WindowLocal *l, uint32_t to, Worker *worker, uint32_t *ret_n)
 {
     WindowState *s = &l->state;
-    uint64_t wanted = l->at + VEC_ROWS_MAX - to, n = VEC_ROWS_MAX - to;
+    /* One row more, so that the piece that ends the partition is known to. */
+    uint64_t n = VEC_ROWS_MAX - to, wanted = l->at + n + 1;
     int r;
 
     *ret_n = 0;
@@ -314,9 +389,10 @@ static int next_piece(WindowSource *w, WindowLocal *l, uint32_t to, Worker *work
     r = extend(l, w->ahead > UINT64_MAX - wanted ? UINT64_MAX : wanted + w->ahead, worker);
     if (r)
         return r;
-    n = MIN(n, l->end - l->at - (l->whole ? 0 : w->ahead));
+    n = MIN(n, l->end - l->at - (l->whole ? 0 : w->ahead + 1));
     (void)window_row(&l->current, l->at);
     n = MIN(n, window_cursor_room(&l->current, l->at));
+    assert(n > 0);
     r = s->rows.result ? s->rows.result : extend_frames(w, l, l->at + n - 1, worker);
     if (r)
         return r;
@@ -358,10 +434,10 @@ static int begin_batch(WindowLocal *l)
 static void fill_batch(WindowSource *w, WindowLocal *l, uint32_t n)
 {
     const PlanNode *node = w->source.node;
-    uint32_t n_in = w->sort->n_columns;
+    uint32_t n_in = w->parts->n_columns;
 
     for (uint32_t c = 0; c < n_in; c++)
-        row_gather(&w->sort->layout, c, l->rows, n, NULL, l->values[c], l->valid[c],
+        row_gather(&w->parts->layout, c, l->rows, n, NULL, l->values[c], l->valid[c],
                    &l->columns[c]);
     for (uint32_t i = 0; i < node->window.n_functions; i++) {
         const WindowOutput *out = &l->state.evals[i].out;
@@ -378,25 +454,37 @@ static void fill_batch(WindowSource *w, WindowLocal *l, uint32_t n)
         (Batch){.n_rows = n, .n_selected = n, .n_columns = node->n_fields, .columns = l->columns};
 }
 
+/* Return: 0; OP_E_END: no row of the part is left; an error. */
+static int next_rows(WindowSource *w, WindowLocal *l, uint32_t *ret_n)
+{
+    uint32_t n = 0;
+    int r = begin_batch(l);
+
+    for (uint32_t k = 1; r == 0 && k > 0 && n < VEC_ROWS_MAX; n += k) {
+        if (!l->inside)
+            r = begin_partition(l, l->worker);
+        k = 0;
+        if (r == 0)
+            r = next_piece(w, l, n, l->worker, &k);
+    }
+    *ret_n = n;
+    return r == OP_E_END && n > 0 ? 0 : r;
+}
+
 static int window_next(Source *source, void *local, Worker *worker, Batch **ret_batch)
 {
     WindowSource *w = (WindowSource *)source;
     WindowLocal *l = local;
     uint32_t n = 0;
-    int r = 0;
+    int r = l->sort ? next_rows(w, l, &n) : OP_E_END;
 
-    if (!l->opened)
-        r = open_input(w, l, worker);
-    if (r == 0)
-        r = begin_batch(l);
-    for (uint32_t k = 1; r == 0 && k > 0 && n < VEC_ROWS_MAX; n += k) {
-        if (!l->inside)
-            r = begin_partition(l, worker);
-        k = 0;
-        if (r == 0)
-            r = next_piece(w, l, n, worker, &k);
+    while (r == OP_E_END) {
+        r = next_part(w, l);
+        if (r)
+            return r;
+        r = next_rows(w, l, &n);
     }
-    if (r && (r != OP_E_END || n == 0))
+    if (r)
         return r;
     fill_batch(w, l, n);
     *ret_batch = &l->batch;
@@ -405,13 +493,16 @@ static int window_next(Source *source, void *local, Worker *worker, Batch **ret_
 
 /* --- the source --- */
 
+/* The sort may be closed much later. */
 static void window_close(Source *source)
 {
-    Sort *sort = ((WindowSource *)source)->sort;
+    WindowSource *w = (WindowSource *)source;
 
-    for (uint32_t i = 0; i < sort->n_runs; i++)
-        sort_run_free(sort->runs[i]);
-    sort->n_runs = 0;
+    for (uint32_t k = 0; k < w->n_parts; k++) {
+        for (uint32_t i = 0; i < w->parts[k].n_runs; i++)
+            sort_run_free(w->parts[k].runs[i]);
+        w->parts[k].n_runs = 0;
+    }
 }
 
 static const SourceClass window_class = {
@@ -428,14 +519,14 @@ int window_source_new(Query *q, const PlanNode *node, Operator *sort, Source **r
 
     if (!w)
         return mem_arena_error(q->context.arena);
-    w->sort = (Sort *)sort;
+    w->parts = window_sort_parts(sort, &w->n_parts);
     w->ahead = window_rows_ahead(node);
     w->source = (Source){
         .class = &window_class,
         .context = &q->context,
         .node = node,
-        .n_workers_max = 1,
-        .ordered = true,
+        .n_workers_max = w->n_parts,
+        .ordered = w->n_parts == 1,
     };
     *ret = &w->source;
     return 0;

@@ -290,6 +290,16 @@ static void leave(WindowCursor *c)
     c->first = 0;
 }
 
+void window_rows_clear(WindowRows *w)
+{
+    for (WindowCursor *c = w->cursors; c; c = c->next)
+        leave(c);
+    window_rows_done(w);
+    w->list = NULL;
+    w->last = NULL;
+    w->n = w->idle = w->gone = 0;
+}
+
 void window_cursor_init(WindowCursor *c, WindowRows *w)
 {
     *c = (WindowCursor){.rows = w, .next = w->cursors, .base = w->nothing};

@@ -59,6 +59,8 @@ struct WindowCursor {
 /* @arena outlives the rows. Return: 0; mem_arena_error(). */
 int window_rows_init(WindowRows *w, ExecContext *context, const Operator *op,
                      const RowLayout *layout, MemArena *arena);
+/* No rows again; cursors let go. */
+void window_rows_clear(WindowRows *w);
 /* Accepts zeroes. */
 void window_rows_done(WindowRows *w);
 /* Copies a row. Return: 0; MEM_E_*; QUERY_E_FAILED. */

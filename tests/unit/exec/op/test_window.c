@@ -7,14 +7,17 @@
 #include "exec/op/run.h"
 #include "tests/support/exec_build.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-enum { N_ROWS = 30000, N_FUNCTIONS = 7 };
+/* So many rows that some partitions end with a batch. */
+enum { N_ROWS = 32768, N_FUNCTIONS = 7 };
 
 /* id, id % @n_partitions, (id * 77) % 1009 */
 static PlanNode *window_plan(Build *b, int64_t n_partitions)
@@ -129,27 +132,32 @@ static int look(void *userdata, const Batch *batch, QueryError *error)
     return 0;
 }
 
-static int run_window(const PlanNode *plan, MemPool *pool, Seen *seen, QueryError *error)
+static int run_window(const PlanNode *plan, MemPool *pool, const ExecSpill *spill, Seen *seen,
+                      QueryError *error)
 {
     QueryRun run = {.plan = plan,
                     .pool = pool,
                     .n_threads = 2,
                     .result = look,
                     .userdata = seen,
+                    .spill = spill,
                     .error = error};
     return exec_run(&run);
 }
 
-static void test_partitions_of_all_sizes(void **state)
+/* @rows: as the optimiser would guess; many are spread over parts. */
+static void run_all_sizes(double rows, const ExecSpill *spill)
 {
-    static const int64_t sizes[] = {1, 2, 7, 13, 900, 4096, N_ROWS};
+    static const int64_t sizes[] = {1, 2, 4, 7, 8, 13, 900, 4096, N_ROWS};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         Build b;
         QueryError error = {0};
         Seen seen = {.n_partitions = sizes[i]};
         build_init(&b, 1);
-        int r = run_window(window_plan(&b, sizes[i]), b.pool, &seen, &error);
+        PlanNode *plan = window_plan(&b, sizes[i]);
+        plan->input->rows = rows;
+        int r = run_window(plan, b.pool, spill, &seen, &error);
         if (r)
             fail_msg("%d %s", r, error.message);
         assert_int_equal(seen.n, N_ROWS);
@@ -158,11 +166,33 @@ static void test_partitions_of_all_sizes(void **state)
     }
 }
 
+static void test_partitions_of_all_sizes(void **state)
+{
+    run_all_sizes(0, NULL);
+}
+
+static void test_parts(void **state)
+{
+    run_all_sizes(1e6, NULL);
+    run_all_sizes(1e8, NULL);
+}
+
+static void test_parts_on_disk(void **state)
+{
+    ExecSpill spill = {.directory_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+
+    assert_true(spill.directory_fd >= 0);
+    for (spill.force = 1; spill.force < 4; spill.force += 2)
+        run_all_sizes(1e6, &spill);
+    (void)close(spill.directory_fd);
+}
+
 static void test_refused_memory(void **state)
 {
     Build b;
     build_init(&b, 1);
     PlanNode *plan = window_plan(&b, 3);
+    plan->input->rows = 1e6;
     uint64_t before = mem_pool_reserved(b.pool);
     bool done = false;
 
@@ -170,7 +200,7 @@ static void test_refused_memory(void **state)
         Seen seen = {.n_partitions = 3};
         QueryError error = {0};
         mem_pool_fail_charge(b.pool, nth);
-        int r = run_window(plan, b.pool, &seen, &error);
+        int r = run_window(plan, b.pool, NULL, &seen, &error);
         mem_pool_fail_charge(b.pool, 0);
         assert_int_equal(mem_pool_reserved(b.pool), before);
         done = r == 0;
@@ -187,6 +217,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_partitions_of_all_sizes),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_parts_on_disk),
         cmocka_unit_test(test_refused_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
