@@ -107,7 +107,8 @@ bool sort_set_bound(Operator *sort, RuntimeFilter *filter);
 int sort_source_new(Query *query, Operator *sort, Source **ret);
 /* Over the rows of a sort by partition and order. */
 int window_source_new(Query *query, const PlanNode *node, Operator *sort, Source **ret);
-/* What spreads rows over parts for it; @order: the sort by partition and order. NULL: no need to. */
+/* What spreads rows over parts for it; @order: the sort by partition and order. NULL: no need to.
+ */
 int window_sort_new(Query *query, const PlanNode *node, const PlanNode *order, Operator **ret);
 int join_build_new(Query *query, const PlanNode *node, Operator **ret);
 int join_probe_new(Query *query, const PlanNode *node, Operator *build, Operator *next,

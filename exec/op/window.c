@@ -15,6 +15,7 @@ typedef struct WindowSource {
     Source source;
     Sort *parts;
     uint32_t n_parts;
+    bool sorted;      /* the runs of the parts are */
     atomic_uint next; /* part that no worker has taken up */
     uint64_t ahead;   /* rows that its functions look at behind a row */
 } WindowSource;
@@ -206,7 +207,7 @@ static int open_merge(WindowSource *w, WindowLocal *l)
     Sort *sort = l->sort;
 
     for (uint32_t i = 0; i < sort->n_runs; i++) {
-        if (w->n_parts > 1)
+        if (!w->sorted)
             window_set_prefixes(sort, sort->runs[i]);
         int r = sort_spill_run(sort, sort->runs[i], l->worker);
         if (r)
@@ -225,7 +226,7 @@ static int open_part(WindowSource *w, WindowLocal *l)
     for (uint32_t i = 0; i < sort->n_runs; i++)
         n += sort->runs[i]->n;
     if (sort->n_spilled == 0)
-        r = n == 0 ? 0 : w->n_parts > 1 ? sort_rows(l, n) : merge_rows(l, n);
+        r = n == 0 ? 0 : w->sorted ? merge_rows(l, n) : sort_rows(l, n);
     if (r == 0) {
         rows->n = n;
         l->input_over = n == 0;
@@ -519,7 +520,7 @@ int window_source_new(Query *q, const PlanNode *node, Operator *sort, Source **r
 
     if (!w)
         return mem_arena_error(q->context.arena);
-    w->parts = window_sort_parts(sort, &w->n_parts);
+    w->parts = window_sort_parts(sort, &w->n_parts, &w->sorted);
     w->ahead = window_rows_ahead(node);
     w->source = (Source){
         .class = &window_class,

@@ -111,8 +111,11 @@ static inline void window_set_null(WindowOutput *out, uint32_t row)
 /* --- window_frame.c --- */
 
 /* Are two rows equal in the keys [from, to) of the node? */
-bool window_same(const WindowState *s, const uint8_t *a, const uint8_t *b, uint32_t from,
-                 uint32_t to);
+static inline bool window_same(const WindowState *s, const uint8_t *a, const uint8_t *b,
+                               uint32_t from, uint32_t to)
+{
+    return window_same_keys(s->layout, s->node->window.keys, a, b, from, to);
+}
 /* What the functions of a node look at in front of a row: rows, or all of its partition. */
 uint64_t window_rows_ahead(const PlanNode *node);
 /* Does the frame of @row, in its partition, end in front of @last or with it? */

@@ -32,13 +32,11 @@ static bool same_value(PhysKind phys, const uint8_t *a, const uint8_t *b)
     }
 }
 
-bool window_same(const WindowState *s, const uint8_t *a, const uint8_t *b, uint32_t from,
-                 uint32_t to)
+bool window_same_keys(const RowLayout *l, const SortKey *keys, const uint8_t *a, const uint8_t *b,
+                      uint32_t from, uint32_t to)
 {
-    const RowLayout *l = s->layout;
-
     for (uint32_t k = from; k < to; k++) {
-        uint32_t column = s->node->window.keys[k].expr->column;
+        uint32_t column = keys[k].expr->column;
         bool null = row_is_null(l, a, column);
         if (null != row_is_null(l, b, column))
             return false;

@@ -16,6 +16,10 @@
 #include "exec/op/pressure.h"
 #include "exec/op/sort_run.h"
 
+/* Are two rows equal in @keys [from, to)? In window_frame.c. */
+bool window_same_keys(const RowLayout *layout, const SortKey *keys, const uint8_t *a,
+                      const uint8_t *b, uint32_t from, uint32_t to);
+
 typedef struct WindowBlock {
     uint64_t first; /* number of its first row */
     uint32_t n, refs;

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/op/window_sort.h"
 
+#include "exec/op/window_rows.h"
+
+/*
+ * With a limit (row_number() <= 3) a run that has grown to twice its size is sorted, and of each
+ * partition only the rows that pass so far are kept: rows that came later are behind them, or take
+ * their place.
+ */
+
 #define PART_ROWS 65536u                 /* wanted of a part */
+#define CUT_ROWS 4096u                   /* of a part, that a limit is asked of */
 #define PART_BYTES (UINT64_C(512) << 10) /* that it takes at least, of one worker */
 
 typedef struct WindowSortLocal {
@@ -9,6 +18,7 @@ typedef struct WindowSortLocal {
     const KernelTable *kern;
     KeyHashCache *caches; /* per key of the partition */
     SortRun **runs;       /* per part; NULL: no row came yet */
+    uint64_t *cut_at;     /* per part: rows of a run that a limit is asked of */
     uint64_t *hashes, *prefixes;
     uint16_t *rows;
     uint8_t *parts; /* of each row */
@@ -60,7 +70,10 @@ static int local_new(Operator *op, Worker *worker, void **ret_local)
     l->rows = mem_arena_new_array(arena, uint16_t, VEC_ROWS_MAX);
     l->parts = mem_arena_new_array(arena, uint8_t, VEC_ROWS_MAX);
     l->runs = mem_arena_new_array(arena, SortRun *, s->n_parts);
-    if (!l->caches || !l->hashes || !l->prefixes || !l->rows || !l->parts || !l->runs)
+    l->cut_at = mem_arena_new_array(arena, uint64_t, s->n_parts);
+    for (uint32_t i = 0; l->cut_at && i < s->n_parts; i++)
+        l->cut_at[i] = CUT_ROWS;
+    if (!l->cut_at || !l->caches || !l->hashes || !l->prefixes || !l->rows || !l->parts || !l->runs)
         return mem_arena_error(arena);
     return 0;
 }
@@ -98,6 +111,68 @@ static int spill_all(WindowSort *s, WindowSortLocal *l, Worker *worker)
     return r;
 }
 
+/* Of sorted entries those that pass go to the front of @to. Return: how many. */
+static uint64_t keep_first(const WindowSort *s, const SortEntry *from, uint64_t n, SortEntry *to)
+{
+    const PlanNode *node = s->window;
+    const RowLayout *l = &s->parts->layout;
+    const SortKey *keys = node->window.keys;
+    uint32_t n_partition = node->window.n_partition, n_keys = node->window.n_keys;
+    int64_t number = 0, rank = 0, dense = 0;
+    uint64_t kept = 0;
+
+    for (uint64_t i = 0; i < n; i++) {
+        const uint8_t *row = from[i].row, *before = i > 0 ? from[i - 1].row : NULL;
+        if (!before || !window_same_keys(l, keys, before, row, 0, n_partition))
+            number = rank = dense = 0;
+        number++;
+        if (number == 1 || !window_same_keys(l, keys, before, row, n_partition, n_keys)) {
+            rank = number;
+            dense++;
+        }
+        int64_t it = node->window.limited_by == WINDOW_ROW_NUMBER ? number
+                     : node->window.limited_by == WINDOW_RANK     ? rank
+                                                                  : dense;
+        if (it <= node->window.limit)
+            to[kept++] = from[i];
+    }
+    return kept;
+}
+
+static int cut(WindowSort *s, WindowSortLocal *l, uint32_t part, Worker *worker)
+{
+    const Sort *sort = &s->parts[part];
+    SortRun *run = l->runs[part];
+    MemPool *pool = s->op.context->pool;
+    uint64_t n = run->n;
+    SortEntry *sorted, *other = run->entries + run->capacity;
+    void *block = NULL;
+    int r = 0;
+
+    l->cut_at[part] = 2 * n;
+    if (!run->has_room) {
+        r = mem_block_alloc(pool, sizeof(SortEntry) * n, "window", &block);
+        other = block;
+    } else if (mem_pool_make_room(pool, n * sort->layout.size, "window") != 0) {
+        return 0; /* it will go to disk as it is */
+    }
+    if (r)
+        return r;
+    r = window_sort_entries(sort, run->entries, other, n, &sorted);
+    uint64_t kept = r == 0 ? keep_first(s, sorted, n, run->entries) : n;
+    if (block)
+        mem_block_free(pool, block, sizeof(SortEntry) * n);
+    if (r)
+        return r;
+    l->n -= n - kept;
+    l->cut_at[part] = MAX(2 * kept, (uint64_t)CUT_ROWS);
+    if (kept > n / 4 * 3) { /* rows that are left out stay where they are */
+        run->n = kept;
+        return 0;
+    }
+    return sort_run_cut(sort, run, kept);
+}
+
 /* Rows of one part. */
 static int append(WindowSort *s, WindowSortLocal *l, uint32_t part, const Vector *columns,
                   const uint16_t *rows, uint32_t n, Worker *worker)
@@ -115,6 +190,8 @@ static int append(WindowSort *s, WindowSortLocal *l, uint32_t part, const Vector
                                 l->prefixes, n - at, &done);
         worker->can_retry = worker->keep_reserve = false;
         l->n += done;
+        if (r == 0 && s->window->window.limit > 0 && l->runs[part]->n >= l->cut_at[part])
+            r = cut(s, l, part, worker);
         if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
             bool may_spill = disk && l->n > 0;
             if (may_spill)
@@ -134,17 +211,18 @@ static int execute(Operator *op, void *local, Worker *worker, const Batch *batch
     WindowSort *s = (WindowSort *)op;
     WindowSortLocal *l = local;
     uint32_t n = batch_rows(batch), begins[WINDOW_PARTS_MAX + 1] = {0};
-    int shift = 64 - __builtin_ctz(s->n_parts);
+    uint32_t shift = 64 - (uint32_t)__builtin_ctz(s->n_parts);
 
-    for (uint32_t k = 0; k < s->window->window.n_partition; k++) {
+    for (uint32_t k = 0; s->n_parts > 1 && k < s->window->window.n_partition; k++) {
         const Vector *v = &batch->columns[s->window->window.keys[k].expr->column];
         int r = key_hash(l->kern, v, batch->sel, n, k == 0, &l->caches[k], l->arena, l->hashes);
         if (r)
             return r;
     }
     for (uint32_t i = 0; i < n; i++) {
-        l->parts[i] = (uint8_t)(l->hashes[i] * UINT64_C(0x9E3779B97F4A7C15) >> shift);
-        begins[l->parts[i] + 1]++;
+        uint64_t h = shift < 64 ? l->hashes[i] * UINT64_C(0x9E3779B97F4A7C15) >> shift : 0;
+        l->parts[i] = (uint8_t)h;
+        begins[h + 1]++;
     }
     for (uint32_t p = 0; p < s->n_parts; p++)
         begins[p + 1] += begins[p];
@@ -208,11 +286,12 @@ static const OperatorClass window_sort_class = {
     .close = close_parts,
 };
 
-Sort *window_sort_parts(Operator *op, uint32_t *ret_n)
+Sort *window_sort_parts(Operator *op, uint32_t *ret_n, bool *ret_sorted)
 {
     WindowSort *s = (WindowSort *)op;
 
     *ret_n = op->class == &window_sort_class ? s->n_parts : 1;
+    *ret_sorted = op->class != &window_sort_class;
     return op->class == &window_sort_class ? s->parts : (Sort *)op;
 }
 
@@ -220,7 +299,7 @@ int window_sort_new(Query *q, const PlanNode *node, const PlanNode *order, Opera
 {
     uint32_t n = count_parts(q, node), n_columns = order->n_fields, n_keys = order->sort.n_keys;
 
-    if (n == 1)
+    if (n == 1 && (node->window.limit == 0 || n_keys == 0))
         return sort_new(q, order, ret);
     MemArena *arena = q->context.arena;
     WindowSort *s = mem_arena_new_of(arena, WindowSort);

@@ -20,8 +20,11 @@ typedef struct WindowSort {
     const PlanNode *window;
 } WindowSort;
 
-/* What a window's rows were sorted in: the parts, or the one sort that window_sort_new() made. */
-Sort *window_sort_parts(Operator *sort, uint32_t *ret_n);
+/**
+ * window_sort_parts() - where the rows of a window are
+ * @ret_sorted:  out: window_sort_new() made a plain sort, whose runs are sorted
+ */
+Sort *window_sort_parts(Operator *sort, uint32_t *ret_n, bool *ret_sorted);
 
 /**
  * window_sort_entries() - sort rows in memory by all keys; stable

@@ -328,6 +328,9 @@ static void print_window(FILE *out, const PlanNode *node)
     print_sort_keys(out, node->window.keys, n, node);
     fputs(", ", out);
     print_sort_keys(out, node->window.keys + n, node->window.n_keys - n, node);
+    if (node->window.limit > 0)
+        fprintf(out, ", %s() <= %lld", functions[node->window.limited_by],
+                (long long)node->window.limit);
 }
 
 static void print_scan(FILE *out, const PlanNode *node)

@@ -310,6 +310,10 @@ struct PlanNode {
             uint32_t n_keys, n_partition;
             WindowFunction *functions; /* their expressions are columns too */
             uint32_t n_functions;
+            /* Above 0: rows whose number by @limited_by, ROW_NUMBER, RANK or DENSE_RANK, is larger
+             * may be left out, and the functions of the others do not look at them. */
+            int64_t limit;
+            uint8_t limited_by;
         } window;
         struct {
             int64_t limit; /* -1: none */

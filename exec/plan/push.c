@@ -105,6 +105,64 @@ static PlanNode *push_through(Optimiser *o, PlanNode *node, ExprList *conjuncts)
     return copy && copy->input ? copy : NULL;
 }
 
+/* Does what @f gives for a row depend on rows behind it? */
+static bool looks_ahead(const WindowFunction *f)
+{
+    switch (f->id) {
+    case WINDOW_ROW_NUMBER:
+    case WINDOW_RANK:
+    case WINDOW_DENSE_RANK:
+        return false;
+    case WINDOW_PERCENT_RANK:
+    case WINDOW_CUME_DIST:
+    case WINDOW_NTILE:
+        return true;
+    case WINDOW_SHIFT:
+        return f->offset > 0;
+    default:
+        break;
+    }
+    bool back = f->end.kind == WINDOW_CURRENT_ROW ||
+                (f->end.kind == WINDOW_PRECEDING && f->end.offset >= 0);
+    return f->range || !back;
+}
+
+/* row_number() <= 3 and its like. Return: the largest number that passes, or 0. */
+static int64_t largest_number(const Expr *e, const PlanNode *node, uint8_t *ret_id)
+{
+    uint32_t n_in = node->input->n_fields;
+    if (e->kind != EXPR_CALL || e->n_args != 2)
+        return 0;
+    bool turned = e->args[0]->kind == EXPR_LITERAL;
+    const Expr *column = e->args[turned], *literal = e->args[!turned];
+    if (column->kind != EXPR_COLUMN || column->column < n_in || literal->kind != EXPR_LITERAL ||
+        literal->literal.is_null || literal->type.kind != TYPE_INT)
+        return 0;
+    *ret_id = node->window.functions[column->column - n_in].id;
+    if (*ret_id != WINDOW_ROW_NUMBER && *ret_id != WINDOW_RANK && *ret_id != WINDOW_DENSE_RANK)
+        return 0;
+    int64_t n = literal->literal.i;
+    if (e->function == FN_EQ || e->function == (turned ? FN_GE : FN_LE))
+        return MAX(n, INT64_C(0));
+    return e->function == (turned ? FN_GT : FN_LT) ? MAX(n - 1, INT64_C(0)) : 0;
+}
+
+/* The least of what the conjuncts above say. */
+static void limit_window(PlanNode *node, const ExprList *above)
+{
+    for (uint32_t i = 0; i < node->window.n_functions; i++)
+        if (looks_ahead(&node->window.functions[i]))
+            return;
+    for (uint32_t i = 0; i < above->n; i++) {
+        uint8_t id;
+        int64_t n = largest_number(above->items[i], node, &id);
+        if (n > 0 && (node->window.limit == 0 || n < node->window.limit)) {
+            node->window.limit = n;
+            node->window.limited_by = id;
+        }
+    }
+}
+
 /* What is said of a partition's keys alone drops whole partitions, or none of their rows. */
 static PlanNode *push_window(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 {
@@ -122,6 +180,7 @@ static PlanNode *push_window(Optimiser *o, PlanNode *node, ExprList *conjuncts)
             return opt_fail(o);
     }
     copy->input = opt_push(o, node->input, &below);
+    limit_window(copy, &above);
     return copy->input ? opt_filter(o, copy, above.items, above.n) : NULL;
 }
 

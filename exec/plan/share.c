@@ -158,6 +158,7 @@ static bool body_equal(const PlanNode *a, const PlanNode *b)
         return a->window.n_keys == b->window.n_keys &&
                a->window.n_partition == b->window.n_partition &&
                a->window.n_functions == b->window.n_functions &&
+               a->window.limit == b->window.limit && a->window.limited_by == b->window.limited_by &&
                keys_equal(a->window.keys, b->window.keys, a->window.n_keys) &&
                functions_equal(a->window.functions, b->window.functions, a->window.n_functions);
     default: /* SAMPLE draws anew; SHARED is not there yet */
