@@ -167,6 +167,7 @@ int sort_new(Query *q, const PlanNode *node, Operator **ret)
         return r;
     pthread_mutex_init(&s->own_lock, NULL);
     s->lock = &s->own_lock;
+    s->arena = arena;
     atomic_init(&s->best, UINT64_MAX);
     *ret = &s->op;
     return 0;

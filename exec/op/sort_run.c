@@ -363,14 +363,14 @@ int sort_add_run(Sort *s, Worker *worker, SortRun *run)
     pthread_mutex_lock(s->lock);
     if (s->n_runs == s->runs_capacity) {
         uint32_t capacity = s->runs_capacity ? s->runs_capacity * 2 : 16;
-        SortRun **list = mem_arena_new_array(s->op.context->arena, SortRun *, capacity);
+        SortRun **list = mem_arena_new_array(s->arena, SortRun *, capacity);
         if (list) {
             if (s->n_runs)
                 memcpy(list, s->runs, sizeof(*list) * s->n_runs);
             s->runs = list;
             s->runs_capacity = capacity;
         } else {
-            r = mem_arena_error(s->op.context->arena);
+            r = mem_arena_error(s->arena);
         }
     }
     if (r == 0)

@@ -42,6 +42,7 @@ typedef struct Sort {
     uint64_t top;          /* top-N: rows wanted, offset included; 0: all */
     pthread_mutex_t own_lock;
     pthread_mutex_t *lock; /* of what follows; parts of a window share one */
+    MemArena *arena;       /* of the lists */
     SortRun **runs;
     uint32_t n_runs, runs_capacity;
     SpillShape shape; /* of rows on disk: the prefix, then the row */

@@ -19,7 +19,7 @@ static uint64_t room(const MemPool *pool)
 
 static int add_spilled(Sort *s, const SpillRun *run)
 {
-    MemArena *arena = s->op.context->arena;
+    MemArena *arena = s->arena;
     int r = 0;
 
     pthread_mutex_lock(s->lock);
@@ -158,7 +158,7 @@ void sort_merge_close(SortMerge *m)
 static int open_inputs(Sort *s, uint32_t n_spilled, bool with_memory, Worker *worker, SortMerge *m)
 {
     uint32_t n = n_spilled + (with_memory ? s->n_runs : 0);
-    MemArena *arena = s->op.context->arena;
+    MemArena *arena = s->arena;
     int r = 0;
 
     if (n > m->capacity) {

@@ -273,6 +273,7 @@ static void close_parts(Operator *op)
         for (uint32_t k = 0; k < s->parts[i].n_spilled; k++)
             spill_run_done(&s->parts[i].spilled[k], op->context->spill);
     }
+    mem_arena_free(s->arena);
     pthread_mutex_destroy(&s->lock);
 }
 
@@ -331,6 +332,11 @@ int window_sort_new(Query *q, const PlanNode *node, const PlanNode *order, Opera
     if (r)
         return r;
     pthread_mutex_init(&s->lock, NULL);
+    r = mem_arena_new(q->context.pool, "window", &s->arena);
+    if (r)
+        return r;
+    for (uint32_t i = 0; i < n; i++)
+        parts[i].arena = s->arena;
     *ret = &s->op;
     return 0;
 }

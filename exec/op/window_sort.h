@@ -16,6 +16,7 @@ typedef struct WindowSort {
     uint32_t n_parts; /* a power of two */
     Sort *parts;      /* all with @lock */
     pthread_mutex_t lock;
+    MemArena *arena;     /* of the parts: other operators use the query's meanwhile */
     atomic_bool spilled; /* something was: the rest is to go, too */
     const PlanNode *window;
 } WindowSort;
