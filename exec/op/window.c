@@ -83,22 +83,19 @@ static int state_init(WindowSource *w, WindowState *s, MemArena *arena)
         return r;
     s->low = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
     s->high = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
-    s->peers.first = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
-    s->peers.end = mem_arena_new_array(arena, uint64_t, VEC_ROWS_MAX);
     s->results = mem_arena_alloc(arena, (size_t)WINDOW_STATE_BYTES * VEC_ROWS_MAX, 64);
     s->result_rows = mem_arena_new_array(arena, const uint8_t *, VEC_ROWS_MAX);
     s->result_values = mem_arena_alloc(arena, (size_t)VEC_ROWS_MAX * 16, 64);
     s->result_valid = mem_arena_alloc(arena, VEC_VALID_WORDS * 8, 64);
     s->scratch = mem_arena_alloc(arena, (size_t)VEC_ROWS_MAX * 16, 64);
     WindowEval *evals = mem_arena_new_array(arena, WindowEval, n + 1);
-    if (!s->low || !s->high || !s->peers.first || !s->peers.end || !s->results || !s->result_rows ||
-        !s->result_values || !s->result_valid || !s->scratch || !evals)
+    if (!s->low || !s->high || !s->results || !s->result_rows || !s->result_values ||
+        !s->result_valid || !s->scratch || !evals)
         return mem_arena_error(arena);
     s->evals = evals;
-    window_peers_init(s);
     for (uint32_t i = 0; r == 0 && i < n; i++)
         r = window_eval_init(s, &evals[i], &node->window.functions[i]);
-    return r;
+    return r ? r : window_peers_init(s);
 }
 
 static int window_local_new(Source *source, Worker *worker, void **ret_local)

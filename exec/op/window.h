@@ -37,8 +37,8 @@ typedef struct WindowPiece {
 
 /* Rows of the same order, for the rows of a piece. */
 typedef struct WindowPeers {
-    uint32_t n_keys;         /* of the node, that are looked at */
-    bool wanted, wants_ends; /* by a function */
+    uint32_t n_keys; /* of the node, that are looked at */
+    bool wants_ends; /* a function does */
     uint64_t first_now, end_now;
     uint64_t *first, *end; /* u64[VEC_ROWS_MAX] */
     WindowCursor before, here, ahead_before, ahead;
@@ -58,6 +58,7 @@ struct WindowSum;
 /* A function on its way through the partitions. */
 typedef struct WindowEval {
     const WindowFunction *f;
+    const WindowPeers *peers; /* by its order; NULL: it does not ask */
     WindowOutput out;
     uint64_t keep;      /* rows from here on are still wanted */
     int32_t dense;      /* DENSE_RANK so far */
@@ -82,7 +83,8 @@ typedef struct WindowState {
     MemArena *arena;   /* as long as the state */
     MemArena *batch;   /* until the next batch */
     WindowPiece piece;
-    WindowPeers peers;
+    WindowPeers *peers; /* by each number of keys that some function asks for */
+    uint32_t n_peers;
     uint64_t *low, *high; /* u64[VEC_ROWS_MAX]: frames of the function that is evaluated */
     WindowEval *evals;
     uint8_t *results; /* VEC_ROWS_MAX states of WINDOW_STATE_BYTES */
@@ -121,7 +123,8 @@ uint64_t window_rows_ahead(const PlanNode *node);
 /* Does the frame of @row, in its partition, end in front of @last or with it? */
 bool window_frame_ends(const WindowState *s, const WindowFunction *f, const uint8_t *row,
                        const uint8_t *last);
-void window_peers_init(WindowState *s);
+/* For all evaluations, which are there. Return: 0; mem_arena_error(). */
+int window_peers_init(WindowState *s);
 void window_find_peers(WindowState *s);
 /* Frames of the piece's rows go to s->low and s->high. */
 void window_frames(WindowState *s, WindowEval *e);

@@ -119,42 +119,75 @@ bool window_frame_ends(const WindowState *s, const WindowFunction *f, const uint
     if (!has_frame(f) || !f->range)
         return true;
     if (f->end.kind == WINDOW_CURRENT_ROW || (f->end.value && window_is_null(s, f->end.value, row)))
-        return !window_same(s, row, last, s->node->window.n_partition, s->node->window.n_keys);
+        return !window_same(s, row, last, s->node->window.n_partition,
+                            s->node->window.n_keys - f->keys_less);
     return !f->end.value || !key_before(s, last, window_value(s, f->end.value, row), true);
 }
 
 /* --- peers --- */
 
-void window_peers_init(WindowState *s)
+static bool wants_firsts(const WindowFunction *f)
 {
-    WindowPeers *p = &s->peers;
+    if (f->id == WINDOW_RANK || f->id == WINDOW_DENSE_RANK || f->id == WINDOW_PERCENT_RANK)
+        return true;
+    return has_frame(f) && f->range && (f->start.kind == WINDOW_CURRENT_ROW || f->start.value);
+}
 
-    p->n_keys = s->node->window.n_keys;
-    for (uint32_t i = 0; i < s->node->window.n_functions; i++) {
-        const WindowFunction *f = &s->node->window.functions[i];
-        bool ends =
-            f->id == WINDOW_CUME_DIST ||
-            (has_frame(f) && f->range && (f->end.kind == WINDOW_CURRENT_ROW || f->end.value));
-        bool firsts =
-            f->id == WINDOW_RANK || f->id == WINDOW_DENSE_RANK || f->id == WINDOW_PERCENT_RANK ||
-            (has_frame(f) && f->range && (f->start.kind == WINDOW_CURRENT_ROW || f->start.value));
-        p->wants_ends |= ends;
-        p->wanted |= ends || firsts;
-    }
+static bool wants_ends(const WindowFunction *f)
+{
+    if (f->id == WINDOW_CUME_DIST)
+        return true;
+    return has_frame(f) && f->range && (f->end.kind == WINDOW_CURRENT_ROW || f->end.value);
+}
+
+static int add_peers(WindowState *s, uint32_t n_keys, WindowPeers **ret)
+{
+    for (uint32_t i = 0; i < s->n_peers; i++)
+        if (s->peers[i].n_keys == n_keys) {
+            *ret = &s->peers[i];
+            return 0;
+        }
+    WindowPeers *p = &s->peers[s->n_peers];
+    p->n_keys = n_keys;
+    p->first = mem_arena_new_array(s->arena, uint64_t, VEC_ROWS_MAX);
+    p->end = mem_arena_new_array(s->arena, uint64_t, VEC_ROWS_MAX);
+    if (!p->first || !p->end)
+        return mem_arena_error(s->arena);
     window_cursor_init(&p->before, &s->rows);
     window_cursor_init(&p->here, &s->rows);
     window_cursor_init(&p->ahead_before, &s->rows);
     window_cursor_init(&p->ahead, &s->rows);
+    s->n_peers++;
+    *ret = p;
+    return 0;
 }
 
-void window_find_peers(WindowState *s)
+int window_peers_init(WindowState *s)
+{
+    uint32_t n = s->node->window.n_functions;
+
+    s->peers = mem_arena_new_array(s->arena, WindowPeers, n + 1);
+    if (!s->peers)
+        return mem_arena_error(s->arena);
+    for (uint32_t i = 0; i < n; i++) {
+        const WindowFunction *f = &s->node->window.functions[i];
+        WindowPeers *p = NULL;
+        if (!wants_firsts(f) && !wants_ends(f))
+            continue;
+        int r = add_peers(s, s->node->window.n_keys - f->keys_less, &p);
+        if (r)
+            return r;
+        p->wants_ends |= wants_ends(f);
+        s->evals[i].peers = p;
+    }
+    return 0;
+}
+
+static void find_peers(WindowState *s, WindowPeers *p)
 {
     const WindowPiece *piece = &s->piece;
-    WindowPeers *p = &s->peers;
     uint32_t from = s->node->window.n_partition, to = p->n_keys;
 
-    if (!p->wanted)
-        return;
     for (uint32_t i = 0; i < piece->n; i++) {
         uint64_t row = piece->at + i;
         if (row == piece->first ||
@@ -176,6 +209,12 @@ void window_find_peers(WindowState *s)
         }
         p->end[i] = p->end_now;
     }
+}
+
+void window_find_peers(WindowState *s)
+{
+    for (uint32_t i = 0; i < s->n_peers; i++)
+        find_peers(s, &s->peers[i]);
 }
 
 /* --- frames --- */
@@ -214,7 +253,7 @@ static void by_value(WindowState *s, WindowEval *e, const WindowEdge *edge, bool
     for (uint32_t i = 0; i < p->n; i++) {
         const uint8_t *row = window_row(&e->edge, p->at + i);
         if (window_is_null(s, edge->value, row)) {
-            out[i] = is_end ? s->peers.end[i] : s->peers.first[i];
+            out[i] = is_end ? e->peers->end[i] : e->peers->first[i];
             continue;
         }
         const uint8_t *value = window_value(s, edge->value, row);
@@ -228,7 +267,6 @@ static void find_edges(WindowState *s, WindowEval *e, const WindowEdge *edge, bo
                        uint64_t *out)
 {
     const WindowPiece *p = &s->piece;
-    const WindowPeers *peers = &s->peers;
     int64_t by;
 
     switch (edge->kind) {
@@ -240,7 +278,7 @@ static void find_edges(WindowState *s, WindowEval *e, const WindowEdge *edge, bo
         return;
     case WINDOW_CURRENT_ROW:
         if (e->f->range)
-            memcpy(out, is_end ? peers->end : peers->first, sizeof(*out) * p->n);
+            memcpy(out, is_end ? e->peers->end : e->peers->first, sizeof(*out) * p->n);
         else
             by_rows(p, is_end, out);
         return;

@@ -82,7 +82,7 @@ static void put_double(WindowOutput *out, uint32_t row, double value)
 static void number_rows(const WindowState *s, WindowEval *e)
 {
     const WindowPiece *p = &s->piece;
-    const WindowPeers *peers = &s->peers;
+    const WindowPeers *peers = e->peers;
     WindowOutput *out = &e->out;
     double n = (double)(p->end - p->first);
 

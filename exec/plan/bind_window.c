@@ -2,8 +2,8 @@
 
 /*
  * Window functions. One in a select list becomes an item of the scope's list and stands as a column
- * number of its own until the list is complete; then the items that share partition and order get a
- * node together, above a projection that makes columns of all that they look at.
+ * number of its own until the list is complete; then the items that one order does for get a node
+ * together, above a projection that makes columns of all that they look at.
  */
 
 #include <stdio.h>
@@ -601,19 +601,53 @@ bool bind_windows_map(Binder *b, WindowList *list, Expr *(*map)(void *userdata, 
     return b->result == 0;
 }
 
-static bool same_specification(const WindowItem *a, const WindowItem *c)
+static bool same_partition(const WindowItem *a, const WindowItem *c)
 {
-    if (a->n_partition != c->n_partition || a->n_order != c->n_order)
+    if (a->n_partition != c->n_partition)
         return false;
     for (uint32_t i = 0; i < a->n_partition; i++)
         if (!expr_equal(a->partition[i], c->partition[i]))
             return false;
-    for (uint32_t i = 0; i < a->n_order; i++)
-        if (!expr_equal(a->order[i].expr, c->order[i].expr) ||
-            a->order[i].descending != c->order[i].descending ||
-            a->order[i].nulls_first != c->order[i].nulls_first)
+    return true;
+}
+
+/* Are rows in the order of @like in that of @item too? */
+static bool is_ordered(const WindowItem *like, const WindowItem *item)
+{
+    if (item->n_order > like->n_order || !same_partition(like, item))
+        return false;
+    for (uint32_t i = 0; i < item->n_order; i++)
+        if (!expr_equal(like->order[i].expr, item->order[i].expr) ||
+            like->order[i].descending != item->order[i].descending ||
+            like->order[i].nulls_first != item->order[i].nulls_first)
             return false;
     return true;
+}
+
+/* Does the result of @f stay the same when rows that its order does not tell apart change places?
+ */
+static bool is_blind(const WindowFunction *f)
+{
+    bool whole =
+        f->start.kind == WINDOW_UNBOUNDED_PRECEDING && f->end.kind == WINDOW_UNBOUNDED_FOLLOWING;
+    switch (f->id) {
+    case WINDOW_RANK:
+    case WINDOW_DENSE_RANK:
+    case WINDOW_PERCENT_RANK:
+    case WINDOW_CUME_DIST:
+        return true;
+    case WINDOW_AGGREGATE:
+        return (f->range || whole) && (f->aggregate.id <= AGG_SUM || f->aggregate.id == AGG_MIN ||
+                                       f->aggregate.id == AGG_MAX || f->aggregate.id == AGG_AVG);
+    default:
+        return false;
+    }
+}
+
+/* One sort does for both. */
+static bool goes_with(const WindowItem *like, const WindowItem *item)
+{
+    return is_ordered(like, item) && (item->n_order == like->n_order || is_blind(&item->function));
 }
 
 /* Columns of the projection below a window node: all of its input, then what is computed. */
@@ -646,11 +680,22 @@ static bool add_function(Columns *c, const WindowItem *item, WindowFunction *f)
     return c->b->result == 0;
 }
 
-/* One node for all items like @items[first]; their numbers go to @columns. */
+/* The longest order that does for @items[first] and has no node yet. */
+static const WindowItem *find_order(const WindowList *list, uint32_t first, const uint32_t *columns)
+{
+    const WindowItem *like = &list->items[first];
+    for (uint32_t i = first + 1; i < list->n; i++)
+        if (columns[i] == UINT32_MAX && list->items[i].n_order > like->n_order &&
+            goes_with(&list->items[i], &list->items[first]) && is_ordered(&list->items[i], like))
+            like = &list->items[i];
+    return like;
+}
+
+/* One node for all items that go with @items[first]; their numbers go to @columns. */
 static PlanNode *window_node(Binder *b, PlanNode *input, const WindowList *list, uint32_t first,
                              uint32_t *columns)
 {
-    const WindowItem *like = &list->items[first];
+    const WindowItem *like = find_order(list, first, columns);
     Columns c = {b, {0}};
     for (uint32_t i = 0; i < input->n_fields; i++) {
         Expr *e = bind_check(
@@ -674,10 +719,11 @@ static PlanNode *window_node(Binder *b, PlanNode *input, const WindowList *list,
             return NULL;
     }
     for (uint32_t i = first; i < list->n; i++) {
-        if (columns[i] != UINT32_MAX || !same_specification(like, &list->items[i]))
+        if (columns[i] != UINT32_MAX || !goes_with(like, &list->items[i]))
             continue;
         if (!add_function(&c, &list->items[i], &functions[n]))
             return NULL;
+        functions[n].keys_less = like->n_order - list->items[i].n_order;
         numbers[n++] = i;
     }
     const char **field_names = bind_alloc(b, c.list.n, sizeof(*field_names));

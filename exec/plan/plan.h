@@ -146,6 +146,7 @@ typedef enum WindowId {
 typedef struct WindowFunction {
     uint8_t id; /* WindowId */
     bool nullable, ignore_nulls, range;
+    uint32_t keys_less; /* the node's last keys that are none of its own order's */
     Type type;
     Expr *arg, *otherwise; /* or NULL */
     int64_t offset;

@@ -139,7 +139,8 @@ static int64_t largest_number(const Expr *e, const PlanNode *node, uint8_t *ret_
         literal->literal.is_null || literal->type.kind != TYPE_INT)
         return 0;
     *ret_id = node->window.functions[column->column - n_in].id;
-    if (*ret_id != WINDOW_ROW_NUMBER && *ret_id != WINDOW_RANK && *ret_id != WINDOW_DENSE_RANK)
+    if (node->window.functions[column->column - n_in].keys_less > 0 ||
+        (*ret_id != WINDOW_ROW_NUMBER && *ret_id != WINDOW_RANK && *ret_id != WINDOW_DENSE_RANK))
         return 0;
     int64_t n = literal->literal.i;
     if (e->function == FN_EQ || e->function == (turned ? FN_GE : FN_LE))

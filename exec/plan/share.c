@@ -94,10 +94,10 @@ static bool functions_equal(const WindowFunction *a, const WindowFunction *b, ui
 {
     for (uint32_t i = 0; i < n; i++)
         if (a[i].id != b[i].id || a[i].ignore_nulls != b[i].ignore_nulls ||
-            a[i].range != b[i].range || a[i].offset != b[i].offset ||
-            !expr_same(a[i].arg, b[i].arg) || !expr_same(a[i].otherwise, b[i].otherwise) ||
-            !edge_equal(&a[i].start, &b[i].start) || !edge_equal(&a[i].end, &b[i].end) ||
-            !aggregate_equal(&a[i].aggregate, &b[i].aggregate))
+            a[i].range != b[i].range || a[i].keys_less != b[i].keys_less ||
+            a[i].offset != b[i].offset || !expr_same(a[i].arg, b[i].arg) ||
+            !expr_same(a[i].otherwise, b[i].otherwise) || !edge_equal(&a[i].start, &b[i].start) ||
+            !edge_equal(&a[i].end, &b[i].end) || !aggregate_equal(&a[i].aggregate, &b[i].aggregate))
             return false;
     return true;
 }
