@@ -157,55 +157,31 @@ static int get_list(WindowLocal *l, uint64_t n)
     return 0;
 }
 
-/* Runs that are sorted: one as it is, several merged. */
-static int merge_rows(WindowLocal *l, uint64_t n)
-{
-    Sort *sort = l->sort;
-    int r;
-
-    if (sort->n_runs == 1) {
-        l->state.rows.list = sort->runs[0]->entries;
-        return 0;
-    }
-    r = get_list(l, n);
-    if (r == 0)
-        r = sort_merge_open(sort, l->worker, &l->merge);
-    for (uint64_t i = 0; r == 0 && i < n; i++) {
-        l->list[i].row = sort_merge_next(&l->merge);
-        if ((i & 0xffff) == 0 && context_stopped(l->state.context))
-            r = QUERY_E_CANCELLED;
-    }
-    l->state.rows.list = l->list;
-    return r;
-}
-
-/* Runs of a part, which are sorted all at once. */
+/* The runs of a part are sorted all at once. */
 static int sort_rows(WindowLocal *l, uint64_t n)
 {
     Sort *sort = l->sort;
-    SortEntry *sorted;
-    uint64_t at = 0;
-    int r = get_list(l, 2 * n);
+    SortRun *only = sort->n_runs == 1 && sort->runs[0]->has_room ? sort->runs[0] : NULL;
+    SortEntry *entries, *sorted;
+    int r = only ? 0 : get_list(l, 2 * n);
 
     if (r)
         return r;
-    for (uint32_t i = 0; i < sort->n_runs; i++) {
-        memcpy(l->list + at, sort->runs[i]->entries, sizeof(SortEntry) * sort->runs[i]->n);
-        at += sort->runs[i]->n;
-    }
-    r = window_sort_entries(sort, l->list, l->list + n, n, &sorted);
+    entries = only ? only->entries : l->list;
+    for (uint64_t i = 0, at = 0; !only && i < sort->n_runs; at += sort->runs[i++]->n)
+        memcpy(entries + at, sort->runs[i]->entries, sizeof(SortEntry) * sort->runs[i]->n);
+    r = window_sort_entries(sort, entries, entries + (only ? only->capacity : n), n, &sorted);
     l->state.rows.list = sorted;
     return r;
 }
 
 /* Rows in memory go to disk: they would stand in the way of those that are kept. */
-static int open_merge(WindowSource *w, WindowLocal *l)
+static int open_merge(WindowLocal *l)
 {
     Sort *sort = l->sort;
 
     for (uint32_t i = 0; i < sort->n_runs; i++) {
-        if (!w->sorted)
-            window_set_prefixes(sort, sort->runs[i]);
+        window_set_prefixes(sort, sort->runs[i]);
         int r = sort_spill_run(sort, sort->runs[i], l->worker);
         if (r)
             return r;
@@ -213,7 +189,7 @@ static int open_merge(WindowSource *w, WindowLocal *l)
     return sort_merge_open(sort, l->worker, &l->merge);
 }
 
-static int open_part(WindowSource *w, WindowLocal *l)
+static int open_part(WindowLocal *l)
 {
     Sort *sort = l->sort;
     WindowRows *rows = &l->state.rows;
@@ -223,14 +199,14 @@ static int open_part(WindowSource *w, WindowLocal *l)
     for (uint32_t i = 0; i < sort->n_runs; i++)
         n += sort->runs[i]->n;
     if (sort->n_spilled == 0)
-        r = n == 0 ? 0 : w->sorted ? merge_rows(l, n) : sort_rows(l, n);
+        r = n == 0 ? 0 : sort_rows(l, n);
     if (r == 0) {
         rows->n = n;
         l->input_over = n == 0;
     } else if (sort->op.context->spill && (r == MEM_E_SPILL || r == MEM_E_REFUSED)) {
         rows->list = NULL;
         drop_list(l);
-        r = open_merge(w, l);
+        r = open_merge(l);
     }
     return r;
 }
@@ -263,7 +239,7 @@ static int next_part(WindowSource *w, WindowLocal *l)
     if (i >= w->n_parts)
         return OP_E_END;
     l->sort = &w->parts[i];
-    return open_part(w, l);
+    return open_part(l);
 }
 
 /* The next row of the merge is at l->pending, or NULL: there is none. */
@@ -517,7 +493,7 @@ int window_source_new(Query *q, const PlanNode *node, Operator *sort, Source **r
 
     if (!w)
         return mem_arena_error(q->context.arena);
-    w->parts = window_sort_parts(sort, &w->n_parts, &w->sorted);
+    w->parts = window_sort_parts(sort, &w->n_parts);
     w->ahead = window_rows_ahead(node);
     w->source = (Source){
         .class = &window_class,

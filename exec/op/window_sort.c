@@ -80,6 +80,8 @@ static int local_new(Operator *op, Worker *worker, void **ret_local)
 
 void window_set_prefixes(const Sort *s, SortRun *run)
 {
+    if (s->n_keys == 0) /* all are zeros */
+        return;
     const SortKey *key = &s->op.node->sort.keys[0];
     uint32_t column = s->key_columns[0];
 
@@ -287,21 +289,18 @@ static const OperatorClass window_sort_class = {
     .close = close_parts,
 };
 
-Sort *window_sort_parts(Operator *op, uint32_t *ret_n, bool *ret_sorted)
+Sort *window_sort_parts(Operator *op, uint32_t *ret_n)
 {
     WindowSort *s = (WindowSort *)op;
 
-    *ret_n = op->class == &window_sort_class ? s->n_parts : 1;
-    *ret_sorted = op->class != &window_sort_class;
-    return op->class == &window_sort_class ? s->parts : (Sort *)op;
+    assert(op->class == &window_sort_class);
+    *ret_n = s->n_parts;
+    return s->parts;
 }
 
 int window_sort_new(Query *q, const PlanNode *node, const PlanNode *order, Operator **ret)
 {
     uint32_t n = count_parts(q, node), n_columns = order->n_fields, n_keys = order->sort.n_keys;
-
-    if (n == 1 && (node->window.limit == 0 || n_keys == 0))
-        return sort_new(q, order, ret);
     MemArena *arena = q->context.arena;
     WindowSort *s = mem_arena_new_of(arena, WindowSort);
     Type *types = mem_arena_new_array(arena, Type, n_columns + 1);

@@ -21,11 +21,8 @@ typedef struct WindowSort {
     const PlanNode *window;
 } WindowSort;
 
-/**
- * window_sort_parts() - where the rows of a window are
- * @ret_sorted:  out: window_sort_new() made a plain sort, whose runs are sorted
- */
-Sort *window_sort_parts(Operator *sort, uint32_t *ret_n, bool *ret_sorted);
+/* Where the rows of a window are, in runs that are not sorted. */
+Sort *window_sort_parts(Operator *sort, uint32_t *ret_n);
 
 /**
  * window_sort_entries() - sort rows in memory by all keys; stable
