@@ -61,6 +61,10 @@ UExpr *decode_update_fields(Decoder *d, ProtoReader r);
 /* decode_statistic.c */
 URel *decode_corr(Decoder *d, ProtoReader r, bool covariance);
 URel *decode_approx_quantile(Decoder *d, ProtoReader r);
+/* decode_table.c */
+URel *decode_crosstab(Decoder *d, ProtoReader r);
+URel *decode_freq_items(Decoder *d, ProtoReader r);
+URel *decode_sample_by(Decoder *d, ProtoReader r);
 /* decode_frame.c */
 URel *decode_table_function(Decoder *d, ProtoReader r);
 URel *decode_collect_metrics(Decoder *d, ProtoReader r);

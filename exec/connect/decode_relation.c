@@ -332,6 +332,12 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_corr(d, r, false);
     case SPARK_RELATION_APPROX_QUANTILE:
         return decode_approx_quantile(d, r);
+    case SPARK_RELATION_CROSSTAB:
+        return decode_crosstab(d, r);
+    case SPARK_RELATION_FREQ_ITEMS:
+        return decode_freq_items(d, r);
+    case SPARK_RELATION_SAMPLE_BY:
+        return decode_sample_by(d, r);
     case SPARK_RELATION_SUMMARY:
         return decode_describe(d, r, true);
     case SPARK_RELATION_REPLACE:

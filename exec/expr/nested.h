@@ -36,6 +36,9 @@ static inline NestedItem *nested_items(NestedCall *c, uint64_t n)
     return mem_arena_alloc(c->arena, sizeof(NestedItem) * (n + 1), 16);
 }
 
+/* nested_sentences.c */
+int nested_sentences(NestedCall *c, const NestedItem *args, NestedItem *ret);
+
 /* All elements of an array. Return: 0; MEM_E_*. */
 int nested_unpack(NestedCall *c, Type element, const VecString *array, NestedItem **ret,
                   uint32_t *ret_n);

@@ -563,6 +563,43 @@ static int do_histogram(NestedCall *c, const NestedItem *args, NestedItem *ret)
     return nested_array(c->arena, record, items, k, &ret->value.s);
 }
 
+/*
+ * array, int: the values whose counters are left when each value that finds none free lowers all of
+ * them (Karp, Shenker and Papadimitriou, 2003): all that are more frequent than one in so many.
+ */
+static int do_frequent(NestedCall *c, const NestedItem *args, NestedItem *ret)
+{
+    Type of = c->types[0].children[0].type;
+    uint32_t n = nested_count(&args[0].value.s), most = (uint32_t)args[1].value.i32, k = 0;
+    NestedItem *items = nested_items(c, most);
+    int64_t *counts = mem_arena_alloc(c->arena, sizeof(*counts) * (most + 1ull), 16);
+    if (!items || !counts)
+        return mem_arena_error(c->arena);
+    for (uint32_t i = 0; i < n; i++) {
+        NestedItem item;
+        uint32_t at = 0;
+        nested_element(of, &args[0].value.s, i, &item);
+        while (at < k && nested_compare(of, &items[at].value, &item.value) != 0)
+            at++;
+        if (at < k) {
+            counts[at]++;
+        } else if (k < most) {
+            items[k] = item;
+            counts[k++] = 1;
+        } else {
+            uint32_t left = 0;
+            for (at = 0; at < k; at++) {
+                if (counts[at] == 1)
+                    continue;
+                items[left] = items[at];
+                counts[left++] = counts[at] - 1;
+            }
+            k = left;
+        }
+    }
+    return nested_array(c->arena, of, items, k, &ret->value.s);
+}
+
 #define BITMAP_BYTES 4096u
 
 /* array of positions, or of bitmaps */
@@ -617,6 +654,8 @@ NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls)
         return do_listagg;
     case FN_HISTOGRAM:
         return do_histogram;
+    case FN_FREQUENT:
+        return do_frequent;
     case FN_BITMAP:
         return do_bitmap;
     default:

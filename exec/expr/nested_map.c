@@ -315,6 +315,8 @@ NestedRowFunction nested_map_function(FunctionId id, bool *ret_nulls)
         return do_str_to_map;
     case FN_SPLIT:
         return do_split;
+    case FN_SENTENCES:
+        return nested_sentences;
     case FN_SEQUENCE:
         return do_sequence;
     default:

@@ -781,6 +781,20 @@ static Expr *bind_split(Binder *b, const UExpr *e, const NestedRow *row, Expr **
                           3);
 }
 
+/* Language and country change nothing: words are found as in English. */
+static Expr *bind_sentences(Binder *b, const UExpr *e, const NestedRow *row, Expr **args,
+                            uint32_t n)
+{
+    Type words, type;
+    for (uint32_t i = 0; i < n; i++)
+        if (!coerce_to(b, e, args, i, TYPE(STRING)))
+            return NULL;
+    if (!bind_array_type(b, TYPE(STRING), false, &words) ||
+        !bind_array_type(b, words, false, &type))
+        return NULL;
+    return bind_make_call(b, row->id, type, true, args, 1);
+}
+
 /* ---- the table ---- */
 
 static const NestedRow rows[] = {
@@ -822,6 +836,7 @@ static const NestedRow rows[] = {
     {"size", FN_SIZE, 1, 1, false, bind_size},
     {"slice", FN_SLICE, 3, 3, false, bind_slice},
     {"sort_array", FN_SORT_ARRAY, 1, 2, false, bind_sort},
+    {"sentences", FN_SENTENCES, 1, 3, false, bind_sentences},
     {"split", FN_SPLIT, 2, 3, false, bind_split},
     {"str_to_map", FN_STR_TO_MAP, 1, 3, false, bind_str_to_map},
     {"struct", FN_STRUCT, 0, ANY, false, bind_struct},

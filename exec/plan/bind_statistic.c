@@ -538,6 +538,24 @@ static bool bind_count_distinct(Call *c)
     return collect_values(c, bind_normalised(c->b, c->args[0]), FN_ARRAY_DISTINCT, TYPE(LONG));
 }
 
+/* Of freqItems(): as many counters as the part of the rows that is asked for goes into all. */
+static bool bind_frequent(Call *c)
+{
+    Literal support;
+    Type type;
+    if (!constant(c, c->args[1], "support", "DOUBLE", &support))
+        return false;
+    if (!(support.d >= 0.0001 && support.d <= 1)) {
+        bind_error(c->b, c->e->position, c->e->stop, "_LEGACY_ERROR_TEMP_3210", "XX000",
+                   "requirement failed: Support must be in [1e-4, 1], but got %g.", support.d);
+        return false;
+    }
+    Expr *x = bind_normalised(c->b, c->args[0]);
+    return x && bind_array_type(c->b, x->type, true, &type) &&
+           collect_values(c, x, FN_FREQUENT, type) &&
+           add_extra(c, int_literal(c->b, (int32_t)(1 / support.d)));
+}
+
 /* Bitmaps of 4096 bytes: of positions, or what is set in one of several. */
 static bool bind_bitmap(Call *c)
 {
@@ -577,6 +595,7 @@ static const struct Family {
     {"count_min_sketch", 0, ARGS_MAX, bind_refused, false, false},
     {"covar_pop", 2, 2, bind_pair, false, false},
     {"covar_samp", 2, 2, bind_pair, false, false},
+    {"frequent items", 2, 2, bind_frequent, false, false},
     {"histogram_numeric", 2, 2, bind_histogram, false, false},
     {"kurtosis", 1, 1, bind_moment, false, false},
     {"listagg", 1, 2, bind_listagg, true, false},

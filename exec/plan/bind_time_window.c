@@ -5,6 +5,9 @@
  * "window" below the operation that speaks of it, and rows whose time is null go. Stretches that do
  * not overlap give each row one; else each row comes once for each that it is in. A DataFrame or a
  * query may have one such call in one operation, as in Spark.
+ *
+ * session_window(time, gap), a group: rows of the other groups' values whose times are at most the
+ * gap apart, one after the other, are of one stretch.
  */
 
 #include <ctype.h>
@@ -15,6 +18,7 @@
 #include "exec/plan/bind_signed.h"
 
 #define COLUMN "window"
+#define SESSION "session_window"
 
 typedef struct Windows {
     Binder *b;
@@ -115,10 +119,15 @@ static bool duration(Windows *w, const UExpr *e, int64_t *ret)
 
 /* ---- looking for the call ---- */
 
+static bool is_session(const UExpr *e)
+{
+    return e->kind == UEXPR_CALL && e->n_args == 2 && strcmp(e->name, SESSION) == 0;
+}
+
 static bool is_window(const UExpr *e)
 {
-    return e->kind == UEXPR_CALL && e->n_args >= 2 && e->n_args <= 4 &&
-           strcmp(e->name, COLUMN) == 0;
+    return is_session(e) || (e->kind == UEXPR_CALL && e->n_args >= 2 && e->n_args <= 4 &&
+                             strcmp(e->name, COLUMN) == 0);
 }
 
 static bool same(const UExpr *a, const UExpr *c)
@@ -151,9 +160,8 @@ static void look(Windows *w, const UExpr *e)
 
 static UExpr *column(Windows *w, const UExpr *where)
 {
-    const char *name = COLUMN;
-    UExpr *e = uexpr_column(&w->builder, &name, 1);
-    if (e && where) {
+    UExpr *e = uexpr_column(&w->builder, &where->name, 1);
+    if (e) {
         e->position = where->position;
         e->stop = where->stop;
     }
@@ -215,10 +223,10 @@ static UExpr *stretch(Windows *w, UExpr *start, UExpr *end)
     return uexpr_call(&w->builder, "named_struct", args, 4);
 }
 
-static URel *with_column(Windows *w, URel *input, UExpr *e)
+static URel *with_column(Windows *w, URel *input, UExpr *e, const char *name)
 {
-    URel *rel = urel_new(&w->builder, UREL_WITH_COLUMNS);
-    UExpr *named = uexpr_alias(&w->builder, e, COLUMN);
+    URel *rel = e ? urel_new(&w->builder, UREL_WITH_COLUMNS) : NULL;
+    UExpr *named = e ? uexpr_alias(&w->builder, e, name) : NULL;
     if (!rel || !named)
         return NULL;
     rel->input = input;
@@ -263,7 +271,7 @@ static URel *sliding(Windows *w, URel *input, int64_t length, int64_t slide, int
     lambda->parts = ubuilder_dup(u, &i, 1, sizeof(i));
     lambda->n_parts = 1;
     UExpr *all = uexpr_call1(u, "explode", uexpr_call2(u, "transform", numbers, lambda));
-    URel *rel = with_column(w, input, all);
+    URel *rel = with_column(w, input, all, COLUMN);
     UExpr *time = w->call->args[0];
     UExpr *in = rel ? uexpr_call2(u, "and", uexpr_call2(u, ">=", time, side(w, "start")),
                                   uexpr_call2(u, "<", time, side(w, "end")))
@@ -271,7 +279,85 @@ static URel *sliding(Windows *w, URel *input, int64_t length, int64_t slide, int
     return filtered(w, rel, in);
 }
 
-static URel *input_with_window(Windows *w, URel *input)
+/* ---- sessions ---- */
+
+#define STARTS "\001starts"
+#define NUMBER "\001session"
+
+/* The other groups. Return: false after an error. */
+static bool other_groups(Windows *w, const URel *rel, UExpr ***ret, uint32_t *ret_n)
+{
+    uint32_t n = rel->group_all ? rel->n_exprs : rel->n_groups;
+    UExpr **groups = bind_alloc(w->b, n + 1, sizeof(*groups));
+    *ret_n = 0;
+    for (uint32_t i = 0; groups && i < n; i++) {
+        UExpr *e = rel->group_all ? rel->exprs[i] : rel->groups[i];
+        if (!rel->group_all && e->kind == UEXPR_LITERAL && e->type.kind == TYPE_INT &&
+            e->literal.i >= 1 && e->literal.i <= rel->n_exprs)
+            e = rel->exprs[e->literal.i - 1];
+        while (e->kind == UEXPR_ALIAS)
+            e = e->args[0];
+        if (is_session(e) || (rel->group_all && uexpr_has_aggregate(e)))
+            continue;
+        if (grouping_is_construct(e))
+            return bind_unsupported(w->b, e->position, e->stop,
+                                    "session_window() among grouping sets"),
+                   false;
+        groups[(*ret_n)++] = e;
+    }
+    *ret = groups;
+    return groups != NULL;
+}
+
+/* @call OVER (PARTITION BY @keys ORDER BY @order); @order NULL: none. */
+static UExpr *over(Windows *w, UExpr *call, UExpr *const *keys, uint32_t n_keys, UExpr *order)
+{
+    static const bool no[1] = {false}, yes[1] = {true};
+    UExpr **args = bind_alloc(w->b, n_keys + 2, sizeof(*args));
+    UWindow *window = bind_alloc(w->b, 1, sizeof(*window));
+    if (!call || !args || !window)
+        return NULL;
+    args[0] = call;
+    memcpy(args + 1, keys, n_keys * sizeof(*args));
+    args[n_keys + 1] = order;
+    *window = (UWindow){
+        .n_partition = n_keys, .n_order = order != NULL, .descending = no, .nulls_first = yes};
+    UExpr *e = uexpr_new(&w->builder, UEXPR_WINDOW, args, n_keys + 1 + (order != NULL));
+    if (e)
+        e->window = window;
+    return e;
+}
+
+/* @time and a number of microseconds. */
+static UExpr *later(Windows *w, UExpr *time, int64_t usec)
+{
+    UExpr *args[4] = {time, number(w, 1), number(w, 0), number(w, usec)};
+    return time ? uexpr_call(&w->builder, "#window edge", args, 4) : NULL;
+}
+
+static URel *with_sessions(Windows *w, const URel *rel, URel *input, int64_t gap)
+{
+    UBuilder *u = &w->builder;
+    UExpr *time = w->call->args[0], **keys;
+    const char *starts = STARTS, *session = NUMBER;
+    uint32_t n;
+    if (!other_groups(w, rel, &keys, &n))
+        return NULL;
+    UExpr *before = over(w, uexpr_call1(u, "lag", time), keys, n, time);
+    UExpr *goes_on = uexpr_call2(u, "<=", time, later(w, before, gap));
+    UExpr *begins = uexpr_call(u, "when", (UExpr *[]){goes_on, number(w, 0), number(w, 1)}, 3);
+    input = with_column(w, input, begins, STARTS);
+    UExpr *count = uexpr_call1(u, "sum", uexpr_column(u, &starts, 1));
+    input = input ? with_column(w, input, over(w, count, keys, n, time), NUMBER) : NULL;
+    if (!input)
+        return NULL;
+    keys[n] = uexpr_column(u, &session, 1);
+    UExpr *first = over(w, uexpr_call1(u, "min", time), keys, n + 1, NULL);
+    UExpr *last = over(w, uexpr_call1(u, "max", time), keys, n + 1, NULL);
+    return with_column(w, input, stretch(w, first, later(w, last, gap)), SESSION);
+}
+
+static URel *input_with_window(Windows *w, const URel *rel, URel *input)
 {
     const UExpr *call = w->call;
     int64_t length, slide, start = 0;
@@ -298,11 +384,14 @@ static URel *input_with_window(Windows *w, URel *input)
     input = filtered(w, input, uexpr_call1(&w->builder, "isnotnull", call->args[0]));
     if (!input)
         return NULL;
+    if (is_session(call))
+        return with_sessions(w, rel, input, length);
     if (n > 1)
         return sliding(w, input, length, slide, start, n);
     return with_column(
         w, input,
-        stretch(w, edge(w, slide, start, number(w, 0)), edge(w, slide, start, number(w, length))));
+        stretch(w, edge(w, slide, start, number(w, 0)), edge(w, slide, start, number(w, length))),
+        COLUMN);
 }
 
 const URel *bind_time_windows(Binder *b, const URel *rel)
@@ -314,12 +403,15 @@ const URel *bind_time_windows(Binder *b, const URel *rel)
         look(&w, rel->exprs[i]);
     if (!w.call)
         return rel;
+    if (is_session(w.call) && rel->kind != UREL_AGGREGATE)
+        return bind_unsupported(b, w.call->position, w.call->stop,
+                                "session_window() that is no group");
     if (w.others)
         return bind_error(b, w.call->position, w.call->stop, "_LEGACY_ERROR_TEMP_1039", "XX000",
                           "Multiple time/session window expressions would result in a cartesian "
                           "product of rows, therefore they are currently not supported.");
     URel *copy = bind_alloc(b, 1, sizeof(*copy));
-    URel *input = copy ? input_with_window(&w, rel->input) : NULL;
+    URel *input = copy ? input_with_window(&w, rel, rel->input) : NULL;
     if (!input)
         return bind_fail(b, w.builder.result ? w.builder.result : mem_arena_error(b->arena));
     *copy = *rel;

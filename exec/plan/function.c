@@ -189,6 +189,7 @@ static const struct {
     {"percentile", AGG_COLLECT},
     {"percentile_approx", AGG_COLLECT},
     {"approximate quantile", AGG_COLLECT},
+    {"frequent items", AGG_COLLECT},
     {"approx_percentile", AGG_COLLECT},
     {"percentile_cont", AGG_COLLECT},
     {"percentile_disc", AGG_COLLECT},

@@ -108,6 +108,7 @@ typedef enum FunctionId {
     FN_PERCENTILE_APPROX, /* the same; double: the error */
     FN_LISTAGG,           /* array of structs, delimiter, orders */
     FN_HISTOGRAM,         /* array, int */
+    FN_FREQUENT,          /* array, int: how many counters */
     FN_BITMAP,            /* array of positions or of bitmaps */
     FN_MAP_FROM_ARRAYS,
     FN_MAP_FROM_ENTRIES,
@@ -136,10 +137,11 @@ typedef enum FunctionId {
     FN_ARRAY_CONCAT,
     FN_FLATTEN,
     FN_ARRAY_REVERSE,
-    FN_SLICE,           /* array, int, int */
-    FN_SORT_ARRAY,      /* array, boolean: ascending, boolean: nulls last whatever the order */
-    FN_SEQUENCE,        /* start, stop, step */
-    FN_STR_TO_MAP,      /* text, between pairs, between key and value */
+    FN_SLICE,      /* array, int, int */
+    FN_SORT_ARRAY, /* array, boolean: ascending, boolean: nulls last whatever the order */
+    FN_SEQUENCE,   /* start, stop, step */
+    FN_STR_TO_MAP, /* text, between pairs, between key and value */
+    FN_SENTENCES,
     FN_SPLIT,           /* text, regular expression, int: at most so many, below 1: all */
     FN_GET_JSON_OBJECT, /* text, path */
     FN_JSON_ARRAY_LENGTH,

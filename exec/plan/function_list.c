@@ -38,7 +38,6 @@ static const struct {
     {"schema_of_variant_agg", "there is no type VARIANT"},
     {"schema_of_xml", "XML is not read"},
     {"session_user", "the executor knows its user by a number only"},
-    {"session_window", "it is for streams"},
     {"to_avro", "Avro is not written"},
     {"to_csv", "CSV is written to files only"},
     {"to_protobuf", "protocol buffers are not written"},

@@ -232,6 +232,8 @@ static const FunctionText texts[] = {
     {"rtrim", "([characters, ]text)", "The text without blanks, or other characters, at the end."},
     {"schema_of_json", "(text)", "The type that JSON has, in the language of types."},
     {"second", "(timestamp)", "Second of the minute."},
+    {"sentences", "(text[, language[, country]])",
+     "The words of each sentence, as arrays in an array."},
     {"sequence", "(start, stop[, step])", "Numbers, dates or points in time from start to stop."},
     {"size", "(x)", "How many elements or entries there are."},
     {"skewness", "(x)", "Skewness."},

@@ -296,6 +296,8 @@ static const char *shown_defaults(const UExpr *e)
         const char *text;
     } rows[] = {
         {"sort_array", 1, ", true"},
+        {"sentences", 1, ", , "},
+        {"sentences", 2, ", "},
         {"split", 2, ", -1"},
         {"lpad", 2, ",  "},
         {"rpad", 2, ",  "},

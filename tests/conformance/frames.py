@@ -110,6 +110,26 @@ def frames(spark):
     check("cast: bytes, nested nulls", rows(spark.sql("select cast(array(1, null) as string)")), [("[1, null]",)])
 
 
+def statistics(spark):
+    df = spark.createDataFrame([(1, "a", 1.5), (2, "b", 2.5), (1, "b", 3.5), (1, None, 0.5), (3, "a", None), (None, "a", 1.0)],
+                               "k INT, s STRING, v DOUBLE")
+    table = df.stat.crosstab("k", "s")
+    check("crosstab: names", table.columns, ["k_s", "a", "b", "null"])
+    check("crosstab", sorted(rows(table)), [("1", 1, 1, 1), ("2", 0, 1, 0), ("3", 1, 0, 0), ("null", 1, 0, 0)])
+    often = df.stat.freqItems(["k"], 0.4)
+    check("freqItems: name", often.columns, ["k_freqItems"])
+    check("freqItems: what is more often than 0.4", 1 in rows(often)[0][0], True)
+    fails("freqItems: support", "_LEGACY_ERROR_TEMP_3210", lambda: df.stat.freqItems(["k"], 1e-5).collect())
+    sample = df.stat.sampleBy("k", {1: 1.0, 2: 0.0}, 0)
+    check("sampleBy: all and none", sorted(r.v for r in sample.collect()), [0.5, 1.5, 3.5])
+    check("product", sorted(rows(df.where("s IS NOT NULL").groupBy("s").agg(F.product("v")))), [("a", 1.5), ("b", 8.75)])
+    times = spark.sql("SELECT * FROM VALUES (TIMESTAMP '2024-01-01 00:10:00', 1), (TIMESTAMP '2024-01-01 00:50:00', 2) AS t(t, v)")
+    sums = times.groupBy(F.window("t", "1 hour", "30 minutes").alias("w")).agg(F.sum("v").alias("s"))
+    check("window", sorted(r.s for r in sums.select("s").collect()), [1, 2, 3])
+    sums = times.groupBy(F.session_window("t", "45 minutes")).agg(F.sum("v").alias("s"))
+    check("session_window", rows(sums.select("s")), [(3,)])
+
+
 def catalogue(spark, folder):
     sql, cat = spark.sql, spark.catalog
     sql("CREATE TABLE t (name STRING, age INT) USING csv TBLPROPERTIES ('k' = 'v')")
@@ -185,6 +205,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         spark.conf.set("spark.berth.directory", folder)
         frames(spark)
+        statistics(spark)
         catalogue(spark, folder)
     spark.stop()
     server.stop(None)
