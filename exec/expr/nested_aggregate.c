@@ -564,22 +564,24 @@ static int do_histogram(NestedCall *c, const NestedItem *args, NestedItem *ret)
 }
 
 /*
- * array, int: the values whose counters are left when each value that finds none free lowers all of
- * them (Karp, Shenker and Papadimitriou, 2003): all that are more frequent than one in so many.
+ * array of structs of one value, int: the values whose counters are left when each value that finds
+ * none free lowers all of them (Karp, Shenker and Papadimitriou, 2003): all that are more frequent
+ * than one in so many.
  */
 static int do_frequent(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    Type of = c->types[0].children[0].type;
+    Type record = c->types[0].children[0].type, of = record.children[0].type;
     uint32_t n = nested_count(&args[0].value.s), most = (uint32_t)args[1].value.i32, k = 0;
     NestedItem *items = nested_items(c, most);
     int64_t *counts = mem_arena_alloc(c->arena, sizeof(*counts) * (most + 1ull), 16);
     if (!items || !counts)
         return mem_arena_error(c->arena);
     for (uint32_t i = 0; i < n; i++) {
-        NestedItem item;
+        NestedItem whole, item;
         uint32_t at = 0;
-        nested_element(of, &args[0].value.s, i, &item);
-        while (at < k && nested_compare(of, &items[at].value, &item.value) != 0)
+        nested_element(record, &args[0].value.s, i, &whole);
+        nested_field(record, &whole.value.s, 0, &item);
+        while (at < k && nested_compare_items(of, &items[at], &item) != 0)
             at++;
         if (at < k) {
             counts[at]++;

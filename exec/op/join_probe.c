@@ -39,6 +39,7 @@ typedef struct ProbeLocal {
     uint32_t n_pairs;
     Vector *columns; /* of what is emitted */
     void **values;   /* per emitted column */
+    uint32_t *room;  /* rows that fit there */
     uint64_t **valid;
     uint32_t **codes;       /* per left column */
     const JoinBuild *build; /* what is probed now */
@@ -85,8 +86,10 @@ static int probe_local_new(Operator *op, Worker *worker, void **ret_local)
     l->values = mem_arena_new_array(arena, void *, n + 1);
     l->valid = mem_arena_new_array(arena, uint64_t *, n + 1);
     l->codes = mem_arena_new_array(arena, uint32_t *, n + 1);
+    l->room = mem_arena_new_array(arena, uint32_t, n + 1);
     if (!l->keys || !l->caches || !l->rows || !l->hashes || !l->heads || !l->matched || !l->sel ||
-        !l->pair_left || !l->pair_right || !l->columns || !l->values || !l->valid || !l->codes)
+        !l->pair_left || !l->pair_right || !l->columns || !l->values || !l->valid || !l->codes ||
+        !l->room)
         return mem_arena_error(arena);
     if (join_disk_diverts(p->build)) {
         l->disk = mem_arena_new_of(arena, ProbeDisk);
@@ -99,10 +102,20 @@ static int probe_local_new(Operator *op, Worker *worker, void **ret_local)
     return r;
 }
 
-static int column_buffers(ProbeLocal *l, uint32_t column)
+/* A join of hundreds of small tables has tens of thousands of columns: few rows take little room.
+ */
+#define ROOM_FIRST 64u
+
+static int column_buffers(ProbeLocal *l, uint32_t column, uint32_t n)
 {
-    if (!l->values[column])
-        l->values[column] = mem_arena_alloc(l->arena, (size_t)VEC_ROWS_MAX * 16, 64);
+    uint32_t room = n <= ROOM_FIRST ? ROOM_FIRST : VEC_ROWS_MAX;
+    if (l->room[column] < room) {
+        l->values[column] = mem_arena_alloc(l->arena, (size_t)room * 16, 64);
+        if (!l->values[column])
+            return mem_arena_error(l->arena);
+        l->codes[column] = NULL;
+        l->room[column] = room;
+    }
     if (!l->valid[column])
         l->valid[column] = mem_arena_alloc(l->arena, VEC_VALID_WORDS * 8, 64);
     return l->values[column] && l->valid[column] ? 0 : mem_arena_error(l->arena);
@@ -113,7 +126,7 @@ static int right_columns(JoinProbe *p, ProbeLocal *l, const uint8_t *const *rows
                          const uint16_t *at)
 {
     for (uint32_t c = 0; c < p->n_right; c++) {
-        int r = column_buffers(l, p->n_left + c);
+        int r = column_buffers(l, p->n_left + c, at ? VEC_ROWS_MAX : n);
         if (r)
             return r;
         row_gather(&l->build->layout, c, rows, n, at, l->values[p->n_left + c],
@@ -133,12 +146,12 @@ static int left_columns(JoinProbe *p, ProbeLocal *l, const Batch *batch, const u
             *out = *v;
             continue;
         }
-        int r = column_buffers(l, c);
+        int r = column_buffers(l, c, n);
         if (r)
             return r;
         if (v->encoding == VEC_DICT) {
             if (!l->codes[c])
-                l->codes[c] = mem_arena_new_array(l->arena, uint32_t, VEC_ROWS_MAX);
+                l->codes[c] = mem_arena_new_array(l->arena, uint32_t, l->room[c]);
             if (!l->codes[c])
                 return mem_arena_error(l->arena);
             for (uint32_t i = 0; i < n; i++)

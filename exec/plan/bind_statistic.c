@@ -550,9 +550,10 @@ static bool bind_frequent(Call *c)
                    "requirement failed: Support must be in [1e-4, 1], but got %g.", support.d);
         return false;
     }
-    Expr *x = bind_normalised(c->b, c->args[0]);
-    return x && bind_array_type(c->b, x->type, true, &type) &&
-           collect_values(c, x, FN_FREQUENT, type) &&
+    /* In a struct, so that NULL counts as a value. */
+    Expr *x = bind_normalised(c->b, c->args[0]), *record = x ? struct_of(c->b, &x, 1, 0) : NULL;
+    return record && bind_array_type(c->b, x->type, true, &type) &&
+           collect_values(c, record, FN_FREQUENT, type) &&
            add_extra(c, int_literal(c->b, (int32_t)(1 / support.d)));
 }
 

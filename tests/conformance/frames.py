@@ -119,6 +119,8 @@ def statistics(spark):
     often = df.stat.freqItems(["k"], 0.4)
     check("freqItems: name", often.columns, ["k_freqItems"])
     check("freqItems: what is more often than 0.4", 1 in rows(often)[0][0], True)
+    check("freqItems: NULL is a value", set(rows(df.stat.freqItems(["s"]))[0][0]), {None, "a", "b"})
+    check("freqItems: all are rare", rows(df.stat.freqItems(["v"], 0.5))[0][0], [])
     fails("freqItems: support", "_LEGACY_ERROR_TEMP_3210", lambda: df.stat.freqItems(["k"], 1e-5).collect())
     sample = df.stat.sampleBy("k", {1: 1.0, 2: 0.0}, 0)
     check("sampleBy: all and none", sorted(r.v for r in sample.collect()), [0.5, 1.5, 3.5])
