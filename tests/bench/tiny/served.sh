@@ -20,7 +20,7 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /srv
 mkdir /srv/berth-bench
 mount --bind "$folder" /srv/berth-bench
-printf '[Daemon]\nRequireCgroup=no\n' >/run/bench.conf
+printf '[Daemon]\nRequireCgroup=no\n%s' "${BERTH_BENCH_CONFIG:-}" >/run/bench.conf
 "$top/packaging/vm/start-berth" start --config /run/bench.conf >&2
 code=0
 "$@" || code=$?
