@@ -375,6 +375,7 @@ static void pump(Sched *s)
     while (s->dirty && sched_may_emit(s)) {
         s->dirty = false;
         s->memory_short = false;
+        s->short_bytes = 0;
         measure_nodes(s);
         router_open(s);
         sched_each_live(s, se) if (se->state == SCHED_SESSION_LIVE && sched_may_emit(s))

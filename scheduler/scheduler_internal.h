@@ -32,6 +32,8 @@
 #define SCHED_BYTES_MAX (UINT64_C(1) << 50)
 /* A SHRINK that has not been answered is repeated after this. */
 #define SCHED_SHRINK_REPEAT_USEC USEC_PER_SEC
+/* How long memory that an executor was asked for counts as coming. */
+#define SCHED_SQUEEZE_PATIENCE_USEC (100 * USEC_PER_MSEC)
 #define SCHED_IDLE_PLENTY 15 /* times idle_usec, while half of the budget is free */
 /* How long a MEMORY_REQUEST waits for idle sessions to give back before it is told to spill. */
 #define SCHED_SPILL_PATIENCE_USEC (200 * USEC_PER_MSEC)
@@ -139,7 +141,8 @@ struct Sched {
     uint32_t node_online[SCHED_NODES_MAX]; /* CPUs */
     uint32_t pressure;
     bool dirty;
-    bool memory_short; /* set by the pump: somebody waits for the host's memory */
+    bool memory_short;    /* set by the pump: somebody waits for the host's memory */
+    uint64_t short_bytes; /* for so much of the budget, at most */
     uint32_t n_sessions, n_running, n_waiting, n_warm_failures;
     uint64_t warm_after_usec;
     uint64_t view; /* counts VIEW_CHANGED */

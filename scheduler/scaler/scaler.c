@@ -101,15 +101,26 @@ bool scaler_own_limit(const Sched *s, const Session *se, uint64_t grant_bytes)
     return grant_bytes > sched_grant_for_max(MIN(tenant, personal_max(s, se)));
 }
 
+/* Somebody waits for @max_bytes of the budget. */
+static void host_short(Sched *s, uint64_t max_bytes)
+{
+    uint64_t budget = minus(s->config.memory_budget_bytes, s->config.memory_reserve_bytes);
+    s->memory_short = true;
+    s->short_bytes = MAX(s->short_bytes, minus(max_bytes, minus(budget, s->committed_bytes)));
+}
+
 void scaler_short(Sched *s, const Session *se, uint64_t grant_bytes)
 {
     uint64_t own = sched_executor_committed(sched_executor_of(s, se));
     if (grant_bytes > sched_grant_for_max(personal_max(s, se)))
         return;
-    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own)))
+    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own))) {
         s->tenants[se->tenant].memory_short = true;
-    else
-        s->memory_short = true;
+        return;
+    }
+    uint64_t high, max;
+    sched_limits(grant_bytes, &high, &max);
+    host_short(s, minus(max, own));
 }
 
 /* Does somebody wait for what this session could give? */
@@ -171,7 +182,7 @@ bool scaler_may_spawn(Sched *s)
 {
     if (s->committed_bytes + floor_max(s) <= s->config.memory_budget_bytes)
         return true;
-    s->memory_short = true;
+    host_short(s, floor_max(s));
     return false;
 }
 
@@ -499,9 +510,17 @@ void scaler_lost(Sched *s, Session *se, SessionCause cause, bool restart, uint64
     se->state = SCHED_SESSION_LOST;
 }
 
-/* While the host is half empty nobody has a use for what an idle session keeps. */
+static bool is_idle(const Session *se)
+{
+    return se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
+}
+
+/* While the host is half empty nobody has a use for what an idle session keeps; and one that waits
+ * for its turn will want it soon. */
 static uint64_t idle_until(const Sched *s, const Session *se)
 {
+    if (se->n_queued > 0)
+        return SCHED_NEVER;
     uint64_t patience = s->config.idle_usec[se->mode];
     if (s->committed_bytes <= s->config.memory_budget_bytes / 2)
         patience *= SCHED_IDLE_PLENTY;
@@ -528,9 +547,11 @@ static uint64_t shrink_target(const Sched *s, const Session *se, bool spill)
 {
     const Executor *e = sched_executor_of(s, se);
     uint64_t target = e->grant_bytes, personal = sched_grant_for_max(personal_max(s, se));
-    bool idle = se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
-    if (idle && (wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE ||
-                 s->now_usec >= idle_until(s, se)))
+    /* What it has returned costs nobody anything. */
+    bool wanted = s->tenants[se->tenant].memory_short ||
+                  (s->memory_short && (spill || se->grant_bytes < e->grant_bytes));
+    if (is_idle(se) &&
+        (wanted || s->pressure != SCHED_PRESSURE_NONE || s->now_usec >= idle_until(s, se)))
         target = s->config.floor_bytes;
     else if (spill)
         target = e->grant_bytes / 2;
@@ -563,6 +584,74 @@ static const Session *largest_holder(const Sched *s, uint32_t tenant)
     return largest;
 }
 
+static bool may_ask(const Sched *s, const Session *se)
+{
+    const Executor *e = sched_executor_of(s, se);
+    return se->state == SCHED_SESSION_LIVE && e->state == EXECUTOR_READY && e->resize_serial == 0 &&
+           s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC;
+}
+
+/* What the executor has returned goes by itself; for more it is asked. */
+static void ask_down(Sched *s, Session *se, uint64_t target_bytes)
+{
+    se->shrink_usec = s->now_usec;
+    if (se->grant_bytes < sched_executor_of(s, se)->grant_bytes) {
+        scaler_resize(s, se, MAX(target_bytes, se->grant_bytes));
+        return;
+    }
+    se->asked = true;
+    sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target_bytes;
+}
+
+static bool was_just_asked(const Sched *s, const Session *se)
+{
+    return se->asked && !se->returned &&
+           s->now_usec - se->shrink_usec < SCHED_SQUEEZE_PATIENCE_USEC;
+}
+
+/* The part of the budget that is on its way back. */
+static uint64_t coming_bytes(const Sched *s)
+{
+    uint64_t coming = 0;
+    sched_each_executor(s, e)
+    {
+        const Session *se = e->session == SCHED_NONE ? NULL : &s->sessions[e->session];
+        if (e->state == EXECUTOR_STOPPING)
+            coming += sched_executor_committed(e);
+        else if (e->resize_serial != 0)
+            coming += minus(e->max_bytes, e->next_max_bytes);
+        else if (se && se->state == SCHED_SESSION_LIVE && was_just_asked(s, se))
+            coming += minus(e->max_bytes, floor_max(s));
+    }
+    return coming;
+}
+
+/* Who will miss it least: nothing to do, the longer the better. */
+static bool goes_before(const Session *a, const Session *b)
+{
+    if ((a->n_queued == 0) != (b->n_queued == 0))
+        return a->n_queued == 0;
+    return a->idle_usec < b->idle_usec;
+}
+
+/* Somebody waits for memory: as many idle sessions are asked as hold what is lacking, not all. */
+static void squeeze_idle(Sched *s)
+{
+    if (!s->memory_short)
+        return;
+    uint64_t coming = coming_bytes(s);
+    while (coming < s->short_bytes && sched_may_emit(s)) {
+        Session *best = NULL;
+        sched_each_live(s, se) if (may_ask(s, se) && is_idle(se) &&
+                                   sched_executor_of(s, se)->grant_bytes > s->config.floor_bytes &&
+                                   (!best || goes_before(se, best))) best = se;
+        if (!best)
+            return;
+        coming += minus(sched_executor_of(s, best)->max_bytes, floor_max(s));
+        ask_down(s, best, s->config.floor_bytes);
+    }
+}
+
 void scaler_shrink(Sched *s)
 {
     const Session *largest = NULL;
@@ -570,27 +659,22 @@ void scaler_shrink(Sched *s)
         largest = largest_holder(s, SCHED_NONE);
     sched_each_live(s, se)
     {
-        Executor *e = sched_executor_of(s, se);
-        if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY ||
-            e->resize_serial != 0 || s->now_usec - se->shrink_usec < SCHED_SHRINK_REPEAT_USEC)
+        if (!may_ask(s, se))
             continue;
-        bool urgent = wanted_from(s, se) || s->pressure != SCHED_PRESSURE_NONE;
+        const Executor *e = sched_executor_of(s, se);
+        bool tenant_short = s->tenants[se->tenant].memory_short;
         bool lower = se->grant_bytes < e->grant_bytes;
-        bool spill = se == largest ||
-                     (s->tenants[se->tenant].memory_short && se == largest_holder(s, se->tenant));
+        bool urgent = tenant_short || s->pressure != SCHED_PRESSURE_NONE || se == largest ||
+                      (lower && s->memory_short);
+        bool spill = se == largest || (tenant_short && se == largest_holder(s, se->tenant));
         uint64_t target = shrink_target(s, se, spill);
         /* Without need nobody is asked twice for what could not be had. */
         if (target >= e->grant_bytes || (!urgent && (lower ? se->stuck : se->returned)) ||
             !sched_may_emit(s))
             continue;
-        se->shrink_usec = s->now_usec;
-        if (lower)
-            scaler_resize(s, se, MAX(target, se->grant_bytes));
-        else {
-            se->asked = true;
-            sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target;
-        }
+        ask_down(s, se, target);
     }
+    squeeze_idle(s);
 }
 
 void scaler_warm(Sched *s)
@@ -638,6 +722,8 @@ uint64_t scaler_deadline(const Sched *s, const Session *se)
             at = se->trip_seen_usec + s->config.throttle_usec + THROTTLE_SLEEP_USEC;
         t = MIN(t, at);
     }
+    if (s->memory_short && was_just_asked(s, se)) /* then it is somebody else's turn */
+        t = MIN(t, se->shrink_usec + SCHED_SQUEEZE_PATIENCE_USEC);
     bool done = se->grant_bytes < e->grant_bytes ? se->stuck : se->returned;
     if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0 &&
         (!done || wanted_from(s, se))) {

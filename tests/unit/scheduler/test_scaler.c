@@ -259,6 +259,63 @@ static void the_idle_are_squeezed_for_who_asks(void **state)
     bed_free(b);
 }
 
+static uint32_t count_shrinks(const Bed *b)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < b->n_actions; i++)
+        n += b->actions[i].type == SCHED_ACTION_SHRINK;
+    return n;
+}
+
+/* What idle sessions keep is dear to them: no more of it is taken than somebody waits for. */
+static void no_more_idle_are_squeezed_than_needed(void **state)
+{
+    Bed *b = bed_new(1, 4, 8 * GIB);
+    bed_start(b);
+    for (uint64_t i = 1; i <= 4; i++) {
+        bed_open(b, i, 1000 + (uint32_t)i);
+        bed_estimate(b, i, 1, MIB, MIB, 1);
+        bed_request(b, i, GIB, GIB);
+        bed_end(b, i, 1);
+        bed_wait(b, 10 * USEC_PER_MSEC);
+    }
+    bed_open(b, 5, 2000);
+    bed_estimate(b, 5, 1, MIB, MIB, 1);
+    bed_forget(b);
+    bed_request(b, 5, GIB, GIB);
+    assert_int_equal(count_shrinks(b), 1);
+    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1)); /* idle for the longest time */
+    bed_wait(b, 50 * USEC_PER_MSEC);
+    assert_int_equal(count_shrinks(b), 1);
+    bed_wait(b, 100 * USEC_PER_MSEC); /* no answer: the next one */
+    assert_int_equal(count_shrinks(b), 2);
+    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 2));
+    bed_return(b, 2, 0);
+    assert_int_equal(bed_last(b, SCHED_ACTION_MEMORY_REPLY, 5)->verdict, MEMORY_VERDICT_GRANTED);
+    assert_int_equal(count_shrinks(b), 2);
+    bed_free(b);
+}
+
+/* Nor one whose query waits for its turn, for the mere passing of time. */
+static void who_waits_for_a_slot_keeps_its_grant(void **state)
+{
+    Bed *b = bed_new(1, 1, 8 * GIB);
+    bed_start(b);
+    bed_open(b, 1, 1000);
+    bed_estimate(b, 1, 1, MIB, MIB, 1);
+    bed_request(b, 1, 4 * GIB, GIB);
+    bed_end(b, 1, 1);
+    for (uint64_t i = 2; i <= 3; i++) { /* both interactive slots */
+        bed_open(b, i, 1000 + (uint32_t)i);
+        bed_estimate(b, i, 1, MIB, MIB, 1);
+    }
+    bed_estimate(b, 1, 2, MIB, MIB, 1);
+    bed_forget(b);
+    bed_wait(b, 60 * USEC_PER_SEC);
+    assert_int_equal(count_shrinks(b), 0);
+    bed_free(b);
+}
+
 /* One user's quota is nobody else's affair. */
 static void a_quota_squeezes_its_own_user_only(void **state)
 {
@@ -433,6 +490,8 @@ int main(void)
         cmocka_unit_test(a_return_that_crossed_an_answer_is_ignored),
         cmocka_unit_test(what_cannot_be_had_is_not_asked_for_again),
         cmocka_unit_test(the_idle_are_squeezed_for_who_asks),
+        cmocka_unit_test(no_more_idle_are_squeezed_than_needed),
+        cmocka_unit_test(who_waits_for_a_slot_keeps_its_grant),
         cmocka_unit_test(a_quota_squeezes_its_own_user_only),
         cmocka_unit_test(an_oom_kill_restarts_with_twice_the_peak),
         cmocka_unit_test(what_has_been_seen_corrects_the_next_estimate),
