@@ -278,8 +278,6 @@ void sched_limits(uint64_t grant_bytes, uint64_t *ret_high_bytes, uint64_t *ret_
 /* The largest grant whose memory.max is at most @max_bytes; 0 when there is none. */
 uint64_t sched_grant_for_max(uint64_t max_bytes);
 
-const char *sched_event_to_string(SchedEventType type);
-const char *sched_action_to_string(SchedActionType type);
 const char *sched_class_to_string(SchedClass class);
 
 /* Views for D-Bus and for tests: copies, taken between events. */

@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "scheduler/scheduler.h"
 #include "tests/sim/check.h"
+#include "tests/sim/names.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MSEC USEC_PER_MSEC
@@ -337,7 +338,7 @@ static void do_action(World *w, const SchedAction *a)
     if (w->trace)
         printf("%12" PRIu64 " %-14s s%" PRIu64 " e%" PRIu64 " q%" PRIu64 " grant=%" PRIu64
                "M max=%" PRIu64 "M node=%u slots=%u %s\n",
-               w->now, sched_action_to_string(a->type), a->session, a->executor, a->query,
+               w->now, action_name(a->type), a->session, a->executor, a->query,
                a->grant_bytes / MIB, a->max_bytes / MIB, a->node, a->n_slots, a->reason);
     switch (a->type) {
     case SCHED_ACTION_SPAWN:
@@ -497,7 +498,7 @@ static void send(World *w, SchedEvent *event)
     event->now_usec = w->now;
     w->n_events++;
     if (w->trace)
-        printf("%12" PRIu64 " > %s s%" PRIu64 "\n", w->now, sched_event_to_string(event->type),
+        printf("%12" PRIu64 " > %s s%" PRIu64 "\n", w->now, event_name(event->type),
                event->session);
     sched_event(w->sched, event);
     while (sched_next_action(w->sched, &a))
