@@ -247,7 +247,8 @@ static int add_partitions(SourceInfo *source, const PartitionColumns *partitions
     source->partitions = mem_arena_new_array(arena, uint32_t, partitions->n);
     if (!columns || !source->partitions)
         return mem_arena_error(arena);
-    memcpy(columns, source->columns, n * sizeof(*columns));
+    if (n > 0)
+        memcpy(columns, source->columns, n * sizeof(*columns));
     for (uint32_t i = 0; i < partitions->n; i++) {
         int at = source_find_column(source, partitions->names[i], source->request->case_sensitive);
 
@@ -382,7 +383,8 @@ int source_load(SessionFiles *files, const SourceInfo *from, const bool *keep, M
     source->columns = mem_arena_new_array(arena, SourceColumn, from->n_columns + 1);
     if (!source->files || !source->columns)
         return mem_arena_error(arena);
-    memcpy(source->columns, from->columns, from->n_columns * sizeof(*source->columns));
+    if (from->n_columns > 0)
+        memcpy(source->columns, from->columns, from->n_columns * sizeof(*source->columns));
     source->n_files = 0;
     source->rows = source->bytes = 0;
     source->rows_exact = true;

@@ -178,7 +178,8 @@ static bool same_partition(const VecString *a, const VecString *b, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t n_a = a[i].length == UINT32_MAX ? 0 : a[i].length;
         uint32_t n_b = b[i].length == UINT32_MAX ? 0 : b[i].length;
-        if (n_a != n_b || memcmp(vec_string_data(&a[i]), vec_string_data(&b[i]), n_a) != 0)
+        if (n_a != n_b ||
+            (n_a > 0 && memcmp(vec_string_data(&a[i]), vec_string_data(&b[i]), n_a) != 0))
             return false;
     }
     return true;
