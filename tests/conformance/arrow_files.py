@@ -159,6 +159,28 @@ class ArrowFiles(unittest.TestCase):
             self.assertIn(words, ask(self.path, f"SELECT {column} FROM {source}"))
         self.assertIn("LocalTableScan", str(ask(self.path, f"EXPLAIN SELECT count(*) FROM {source}").to_pylist()))
 
+    def test_queries(self):
+        """Batches that are whole multiples of ours, so that vectors are pointers into the file's bytes: filters, groups, joins."""
+        n = 8192
+        b = pa.record_batch({"a": pa.array([i % 100 for i in range(n)], pa.int8()), "i": pa.array(range(n), pa.int32()),
+                             "d": pa.array([i / 7 for i in range(n)]), "s": pa.array([f"row {i % 50} and more text" for i in range(n)]),
+                             "c": pa.array([f"code {i % 5}" for i in range(n)]).dictionary_encode(),
+                             "x": pa.array([None if i % 3 == 0 else i for i in range(n)], pa.int32())})
+        rows = b.to_pylist() + b.slice(0, 5000).to_pylist()
+        kept = [r for r in rows if r["i"] % 3 == 1 and r["d"] > 2 and "1" in r["s"] and r["c"] != "code 2"]
+        for codec in (None, "zstd"):
+            source = self.write(f"queries-{codec}.arrow", [b, b.slice(0, 5000)], pa.ipc.IpcWriteOptions(compression=codec))
+            got = ask(self.path, "SELECT count(*), sum(a), sum(i + 1), max(d), count(DISTINCT s), sum(x) "
+                      f"FROM {source} WHERE i % 3 = 1 AND d > 2 AND s LIKE '%1%' AND c <> 'code 2'")
+            self.assertEqual([c[0].as_py() for c in got.columns],
+                             [len(kept), sum(r["a"] for r in kept), sum(r["i"] + 1 for r in kept), max(r["d"] for r in kept),
+                              len({r["s"] for r in kept}), sum(r["x"] for r in kept if r["x"] is not None)])
+            got = ask(self.path, f"SELECT c, count(*) AS n FROM {source} GROUP BY c ORDER BY c")
+            self.assertEqual(got.to_pydict(), {"c": [f"code {k}" for k in range(5)],
+                                               "n": [sum(r["c"] == f"code {k}" for r in rows) for k in range(5)]})
+            got = ask(self.path, f"SELECT count(*) AS n FROM {source} AS l JOIN {source} AS r ON l.i = r.i AND l.c = r.c")
+            self.assertEqual(got["n"].to_pylist(), [4 * 5000 + n - 5000])
+
     def test_folders(self):
         """Partitions, columns that a file lacks, another order; other files are passed over."""
         for k, b in ((1, pa.record_batch({"a": pa.array([1]), "b": pa.array(["x"])})),
