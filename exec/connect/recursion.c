@@ -214,7 +214,9 @@ static int run_levels(Runner *u, const PlanRecursion *recursion, const Level *ar
     int64_t levels = recursion->levels_max >= 0 ? recursion->levels_max : u->levels_max;
     uint32_t from = 0;
     for (int64_t number = 1;; number++) {
-        Level level = {recursion, rows->batches + from, rows->n - from, around};
+        /* Before the first level there is nothing to point into. */
+        Batch *last = from > 0 ? rows->batches + from : rows->batches;
+        Level level = {recursion, last, rows->n - from, around};
         int64_t rest = limit >= 0 ? limit - rows->rows : -1, before = rows->rows;
         from = rows->n;
         int r = run_level(u, number == 1 ? recursion->first : recursion->step, &level, rest, rows);
