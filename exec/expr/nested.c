@@ -149,13 +149,51 @@ bool nested_set_has(const NestedSet *set, const NestedItem *item)
     return item->is_null ? set->has_null : set->slots[set_find(set, item)] != 0;
 }
 
+/* spark.sql.mapKeyDedupPolicy=LAST_WIN: the first place, the last value. @ret_keys: room for
+ * @n keys, and for @n values behind them. */
+static int last_wins(NestedCall *c, Type key, const NestedItem *keys, const NestedItem *values,
+                     uint32_t n, NestedItem *ret_keys, uint32_t *ret_n)
+{
+    NestedSet set;
+    uint32_t *places = mem_arena_alloc(c->arena, sizeof(*places) * (n + 1ull), 4), n_kept = 0;
+    if (!places)
+        return mem_arena_error(c->arena);
+    int r = nested_set_init(c, &set, key, keys, n);
+    for (uint32_t i = 0; r == 0 && i < n; i++) {
+        if (keys[i].is_null)
+            return nested_fail_null_key(c);
+        uint32_t *slot = &set.slots[set_find(&set, &keys[i])];
+        if (*slot == 0) {
+            *slot = i + 1;
+            places[i] = n_kept;
+            ret_keys[n_kept++] = keys[i];
+        }
+        ret_keys[n + places[*slot - 1]] = values[i];
+    }
+    *ret_n = n_kept;
+    return r;
+}
+
 int nested_make_map(NestedCall *c, Type type, const NestedItem *keys, const NestedItem *values,
                     uint32_t n, VecString *ret)
 {
     NestedSet set;
     VecString halves[2];
-    int r = nested_set_init(c, &set, type.children[0].type, keys, n);
-    for (uint32_t i = 0; r == 0 && i < n; i++) {
+    bool last = c->step->expr->try_cast;
+    int r;
+    if (last) {
+        NestedItem *kept = nested_items(c, 2ull * n);
+        if (!kept)
+            return mem_arena_error(c->arena);
+        uint32_t n_kept = 0;
+        r = last_wins(c, type.children[0].type, keys, values, n, kept, &n_kept);
+        keys = kept;
+        values = kept + n;
+        n = n_kept;
+    } else {
+        r = nested_set_init(c, &set, type.children[0].type, keys, n);
+    }
+    for (uint32_t i = 0; !last && r == 0 && i < n; i++) {
         if (keys[i].is_null)
             return nested_fail_null_key(c);
         if (!nested_set_add(&set, i))

@@ -136,7 +136,10 @@ Expr *bind_make_call(Binder *b, FunctionId id, Type type, bool nullable, Expr *c
     for (uint32_t i = 0; i < n; i++)
         if (!args[i])
             return NULL;
-    return bind_check(b, expr_call(b->arena, id, type, nullable, args, n));
+    Expr *made = bind_check(b, expr_call(b->arena, id, type, nullable, args, n));
+    if (made && type.kind == TYPE_MAP)
+        made->try_cast = b->context->settings.map_last_wins;
+    return made;
 }
 
 Expr *bind_field_at(Binder *b, Expr *record, uint32_t field)

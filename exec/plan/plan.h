@@ -48,7 +48,7 @@ typedef struct Literal {
 struct Expr {
     uint8_t kind; /* ExprKind */
     bool nullable;
-    bool try_cast; /* CAST: NULL instead of an error */
+    bool try_cast; /* CAST: NULL instead of an error. CALL of a map: the last of equal keys wins */
     Type type;     /* of the result */
     uint32_t column;
     FunctionId function;

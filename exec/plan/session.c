@@ -226,6 +226,8 @@ void plan_session_settings(PlanSession *session, PlanSettings *ret_settings)
     settings.group_by_alias = conf_bool(session, "spark.sql.groupByAliases");
     settings.group_by_ordinal = conf_bool(session, "spark.sql.groupByOrdinal");
     settings.order_by_ordinal = conf_bool(session, "spark.sql.orderByOrdinal");
+    const char *policy = conf_value(session, "spark.sql.mapKeyDedupPolicy");
+    settings.map_last_wins = policy && strcasecmp(policy, "LAST_WIN") == 0;
     const char *zone = conf_value(session, "spark.sql.session.timeZone");
     snprintf(settings.time_zone, sizeof(settings.time_zone), "%s", zone);
     settings.max_to_string_fields =

@@ -64,6 +64,7 @@ typedef struct PlanSettings {
     bool ansi;           /* spark.sql.ansi.enabled, default true */
     bool case_sensitive; /* spark.sql.caseSensitive, default false */
     bool group_by_alias, group_by_ordinal, order_by_ordinal;
+    bool map_last_wins; /* spark.sql.mapKeyDedupPolicy, default EXCEPTION */
     char time_zone[64]; /* spark.sql.session.timeZone, default "UTC" */
     uint32_t max_to_string_fields;
 } PlanSettings;
