@@ -221,13 +221,14 @@ class ArrowFiles(unittest.TestCase):
             done = subprocess.run([DAMAGE, *what, *files], capture_output=True, text=True, timeout=250)
             self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-2000:])
 
-    @unittest.skipUnless("ARROW_TESTING" in os.environ, "ARROW_TESTING is not set")
-    def test_zz_corpus(self):
-        files = [str(f) for part in ("file", "stream") for f in (pathlib.Path(os.environ["ARROW_TESTING"]) / "data" / f"arrow-ipc-{part}").rglob("*")
-                 if f.is_file()]
-        self.assertGreater(len(files), 100)
-        done = subprocess.run([DAMAGE, *files], capture_output=True, text=True, timeout=250)
-        self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-2000:])
+    if "ARROW_TESTING" in os.environ:  # the files are not ours to keep
+
+        def test_zz_corpus(self):
+            files = [str(f) for part in ("file", "stream") for f in (pathlib.Path(os.environ["ARROW_TESTING"]) / "data" / f"arrow-ipc-{part}").rglob("*")
+                     if f.is_file()]
+            self.assertGreater(len(files), 100)
+            done = subprocess.run([DAMAGE, *files], capture_output=True, text=True, timeout=250)
+            self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-2000:])
 
 
 if __name__ == "__main__":
