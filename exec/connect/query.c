@@ -162,7 +162,7 @@ int query_bind(Query *q, const URel *tree, PlanNode **ret_plan)
     return query_result(q, plan_bind(&q->context, tree, ret_plan));
 }
 
-static int ask_grant(Query *q, const PlanEstimate *estimate, ServiceGrant *grant)
+static int ask_grant(Query *q, const PlanEstimate *estimate, bool writes, ServiceGrant *grant)
 {
     ServiceHost *host = &q->session->host;
     if (!host->grant) {
@@ -176,7 +176,8 @@ static int ask_grant(Query *q, const PlanEstimate *estimate, ServiceGrant *grant
                          .memory_peak_bytes = estimate->memory_peak_bytes,
                          .memory_useful_bytes = session_files_cache_wish(host->files),
                          .fingerprint = estimate->fingerprint,
-                         .parallelism = estimate->parallelism};
+                         .parallelism = estimate->parallelism,
+                         .is_slight = estimate->is_slight && !writes};
     return host->grant(host->userdata, q->operation->userdata, &e, grant, q->error);
 }
 
@@ -225,7 +226,7 @@ static int run_plan(Query *q, PlanNode *bound, ExecResult result, ExecSinkNew si
     if (query_cancelled(q))
         return QUERY_E_CANCELLED;
     ServiceGrant grant;
-    r = ask_grant(q, &estimate, &grant);
+    r = ask_grant(q, &estimate, sink_new, &grant);
     if (r != 0)
         return r;
     uint64_t begun = clock_now_usec();

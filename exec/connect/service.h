@@ -41,6 +41,7 @@ typedef struct ServiceEstimate {
         memory_useful_bytes; /* for the process, with what it would keep for later; 0: no more */
     uint64_t fingerprint;    /* of the normalised plan, literals stripped */
     uint32_t parallelism;    /* threads it could use, 1.. */
+    bool is_slight;          /* no more work than planning it was */
 } ServiceEstimate;
 
 typedef struct ServiceGrant {

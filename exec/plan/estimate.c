@@ -17,6 +17,7 @@
 #define SELECTIVITY_LIKE 0.1
 #define SELECTIVITY_OTHER 0.33
 #define BATCH_WORK_ROWS 65536.0
+#define SLIGHT_ROWS 1000u
 
 typedef struct Facts {
     const SourceColumn *column;
@@ -519,6 +520,30 @@ static void walk_estimate(const PlanNode *node, PlanEstimate *e, double *held)
         walk_estimate(node->right, e, held);
 }
 
+/* Of few rows that nothing multiplies; what single calls of functions cost, memory bounds. */
+static bool is_slight(const PlanNode *node)
+{
+    switch (node->kind) {
+    case PLAN_RANGE:
+    case PLAN_VALUES:
+        return true;
+    case PLAN_UNION:
+        for (uint32_t i = 0; i < node->union_all.n_inputs; i++)
+            if (!is_slight(node->union_all.inputs[i]))
+                return false;
+        return true;
+    case PLAN_FILTER:
+    case PLAN_PROJECT:
+    case PLAN_AGGREGATE:
+    case PLAN_DISTINCT:
+    case PLAN_SORT:
+    case PLAN_LIMIT:
+        return is_slight(node->input);
+    default:
+        return false;
+    }
+}
+
 void plan_estimate(const PlanNode *plan, PlanEstimate *ret_estimate)
 {
     PlanEstimate e = {0};
@@ -530,6 +555,7 @@ void plan_estimate(const PlanNode *plan, PlanEstimate *ret_estimate)
     double fixed = 8e6 + MIN((double)e.scan_bytes, 64e6);
     e.memory_peak_bytes = (uint64_t)MIN(held + fixed, 1e18);
     e.fingerprint = plan_fingerprint(plan);
+    e.is_slight = e.rows <= SLIGHT_ROWS && is_slight(plan);
     *ret_estimate = e;
 }
 

@@ -7,6 +7,7 @@
  * what it will cost, for the grant.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "exec/plan/bind.h"
@@ -18,6 +19,7 @@ typedef struct PlanEstimate {
     uint64_t memory_peak_bytes;
     uint64_t fingerprint; /* of the plan without its literals */
     uint32_t parallelism; /* threads that would have work */
+    bool is_slight;       /* reads no file and sees few rows: no more work than planning it was */
 } PlanEstimate;
 
 /**

@@ -113,6 +113,13 @@ int grant_ask(GrantSource *s, uint64_t query, const ServiceEstimate *estimate,
             (ServiceGrant){.memory_bytes = mem_pool_limit(s->pool), .n_threads = s->n_threads};
         return 0;
     }
+    /* Like planning, this needs neither slot nor turn: the way to berthd and back would be most of
+     * it. What memory it wants beyond the floor it asks for like any other. */
+    if (estimate->is_slight && estimate->memory_peak_bytes <= mem_pool_limit(s->pool)) {
+        atomic_fetch_add(&s->n_running, 1);
+        *ret_grant = (ServiceGrant){.memory_bytes = mem_pool_limit(s->pool), .n_threads = 1};
+        return 0;
+    }
     ControlFrame ask, reply;
     control_init(&ask, CONTROL_QUERY_ESTIMATE, 0);
     ControlQueryEstimate *e = &ask.query_estimate;

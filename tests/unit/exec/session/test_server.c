@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/data_frame.h"
 #include "base/fd.h"
 #include "connect/proto/proto.h"
@@ -34,6 +35,7 @@
 
 typedef struct Fixture {
     int peer;
+    int berthd; /* the other end of the control socket, in some tests */
     IoContext *io;
     ServerOptions options;
     pthread_t thread;
@@ -47,16 +49,20 @@ static void *serve(void *arg)
     return NULL;
 }
 
-static int setup(void **state)
+static int setup_with(void **state, bool has_berthd)
 {
     Fixture *f = calloc(1, sizeof(*f));
+    int control[2] = {-EBADF, -EBADF};
     int pair[2];
     if (!f || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
         io_context_new_pread(&f->io) < 0)
         return -1;
+    if (has_berthd && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+        return -1;
     f->peer = pair[0];
+    f->berthd = control[0];
     f->options = (ServerOptions){.data_fd = pair[1],
-                                 .control_fd = -EBADF,
+                                 .control_fd = control[1],
                                  .memory_bytes = UINT64_C(256) << 20,
                                  .n_threads = 2,
                                  .io = f->io,
@@ -65,11 +71,23 @@ static int setup(void **state)
     return pthread_create(&f->thread, NULL, serve, f) == 0 ? 0 : -1;
 }
 
+static int setup(void **state)
+{
+    return setup_with(state, false);
+}
+
+static int setup_with_berthd(void **state)
+{
+    return setup_with(state, true);
+}
+
 static int teardown(void **state)
 {
     Fixture *f = *state;
     close(f->peer);
     pthread_join(f->thread, NULL);
+    if (f->berthd >= 0)
+        close(f->berthd);
     io_context_free(f->io);
     int r = f->result;
     free(f);
@@ -183,11 +201,61 @@ static void operations_do_not_wait_for_each_other(void **state)
     /* The channel ends while the first still waits: teardown joins it. */
 }
 
+/* Until its final frame. */
+static void finish(Fixture *f, uint64_t operation)
+{
+    DataHeader h;
+    do {
+        assert_true(receive(f, PATIENCE_MSEC, &h));
+        assert_int_equal(h.operation, operation);
+    } while (!is_final(&h));
+    assert_int_equal(h.type, DATA_COMPLETE);
+}
+
+static ControlFrame hear(Fixture *f)
+{
+    ControlFrame frame;
+    int fds[CONTROL_FDS_MAX];
+    size_t n_fds;
+    struct pollfd p = {.fd = f->berthd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, PATIENCE_MSEC), 1);
+    assert_int_equal(control_receive(f->berthd, CONTROL_SENDER_EXECUTOR, &frame, fds, &n_fds), 1);
+    return frame;
+}
+
+/* What is no more work than planning it was waits for nobody; its end is told all the same. */
+static void a_slight_query_asks_for_no_grant(void **state)
+{
+    Fixture *f = *state;
+
+    send_range(f, 1, 10);
+    finish(f, 1);
+    ControlFrame said = hear(f);
+    assert_int_equal(said.header.type, CONTROL_QUERY_END);
+    assert_int_equal(said.query_end.rows, 10);
+    assert_int_equal(said.query_end.state, QUERY_STATE_DONE);
+
+    send_range(f, 2, 1000000);
+    do
+        said = hear(f);
+    while (said.header.type == CONTROL_MEMORY_RETURN);
+    assert_int_equal(said.header.type, CONTROL_QUERY_ESTIMATE);
+    ControlFrame reply;
+    control_init(&reply, CONTROL_QUERY_GRANT, said.header.serial);
+    reply.query_grant.query = said.query_estimate.query;
+    reply.query_grant.memory_bytes = f->options.memory_bytes;
+    reply.query_grant.n_threads = 1;
+    assert_int_equal(control_send(f->berthd, &reply, NULL, 0), 0);
+    finish(f, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(credit_is_the_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(operations_do_not_wait_for_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_slight_query_asks_for_no_grant, setup_with_berthd,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
