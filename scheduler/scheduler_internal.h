@@ -90,15 +90,16 @@ typedef struct Session {
     uint32_t node, class;
     uint32_t n_slots, n_slots_wanted;
     uint32_t n_running, n_queued, n_requests;
-    bool spread;          /* memory from all nodes: it has outgrown its home */
-    bool cpus_told;       /* the last MOVE or PLACE still holds */
-    bool asked;           /* to shrink, since its last work */
-    bool returned;        /* and has given back what it could */
-    bool stuck;           /* the last lowering ended above what was asked */
-    uint64_t grant_bytes; /* told to the executor */
-    uint64_t trip_usec;   /* above memory.high since */
-    uint64_t shrink_usec; /* last SHRINK or lowering */
-    uint64_t idle_usec;   /* without work since */
+    bool spread;              /* memory from all nodes: it has outgrown its home */
+    bool cpus_told;           /* the last MOVE or PLACE still holds */
+    bool asked;               /* to shrink, since its last work */
+    bool returned;            /* and has given back what it could */
+    bool stuck;               /* the last lowering ended above what was asked */
+    uint64_t grant_bytes;     /* told to the executor */
+    uint64_t trip_usec;       /* above memory.high since */
+    uint64_t shrink_usec;     /* last SHRINK or lowering */
+    uint64_t asked_max_bytes; /* what its leaf comes down to when it does as asked */
+    uint64_t idle_usec;       /* without work since */
     uint32_t mode, profile, generation;
     ListNode queries;
     uint64_t limit_set_bytes; /* by the administrator */

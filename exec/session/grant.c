@@ -24,8 +24,7 @@ struct GrantSource {
  * Both until berthd asks for them.
  */
 #define SPARE_MIN_BYTES (UINT64_C(16) << 20)
-#define SPARE_IDLE_BYTES (UINT64_C(64) << 20)
-#define PEAK_FADES 8u /* one part in so many with each query */
+#define PEAK_FADES 16u /* one part in so many with each query */
 
 static int broker_ask(void *userdata, uint64_t total_bytes, uint64_t minimum_bytes,
                       const char *operator_name, uint64_t *ret_total, char *reason,
@@ -200,7 +199,7 @@ void grant_shrink(GrantSource *s, uint64_t total_bytes)
     uint64_t rest = GRANT_PROCESS_BYTES + SPARE_MIN_BYTES + (all > cached ? all - cached : 0);
     mem_pool_shrink_cache(s->pool, total_bytes > rest ? total_bytes - rest : 0);
     uint64_t used = mem_pool_reserved(s->pool) + GRANT_PROCESS_BYTES;
-    uint64_t keep = total_bytes > used ? MIN(total_bytes - used, SPARE_IDLE_BYTES) : 0;
+    uint64_t keep = total_bytes > used ? total_bytes - used : 0;
     (void)mem_recycler_trim(keep);
     if (s->link)
         give_back(s, keep);

@@ -339,6 +339,7 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
         SchedAction *a = sched_emit(s, SCHED_ACTION_SHRINK, se);
         a->grant_bytes = MAX(se->grant_bytes / 2, s->config.floor_bytes);
         se->asked = true;
+        se->asked_max_bytes = e->max_bytes; /* it runs: nothing of it is sure to come */
         se->shrink_usec = s->now_usec;
     }
     if (s->now_usec - se->trip_usec < s->config.throttle_usec)
@@ -410,7 +411,9 @@ void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_byte
         return;
     total_bytes = MAX(total_bytes, s->config.floor_bytes);
     se->grant_bytes = MIN(se->grant_bytes, total_bytes);
-    se->returned = se->asked; /* of its own accord it keeps what makes its next query quicker */
+    /* Of its own accord, or asked for a part, it keeps what makes its next query quicker. */
+    se->returned = se->asked && se->asked_max_bytes <= floor_max(s);
+    se->asked = se->returned;
     se->stuck = false;
     se->shrink_usec = 0; /* the limits may follow at once */
     s->dirty = true;
@@ -599,7 +602,9 @@ static void ask_down(Sched *s, Session *se, uint64_t target_bytes)
         scaler_resize(s, se, MAX(target_bytes, se->grant_bytes));
         return;
     }
+    uint64_t high;
     se->asked = true;
+    sched_limits(target_bytes, &high, &se->asked_max_bytes);
     sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target_bytes;
 }
 
@@ -621,7 +626,7 @@ static uint64_t coming_bytes(const Sched *s)
         else if (e->resize_serial != 0)
             coming += minus(e->max_bytes, e->next_max_bytes);
         else if (se && se->state == SCHED_SESSION_LIVE && was_just_asked(s, se))
-            coming += minus(e->max_bytes, floor_max(s));
+            coming += minus(e->max_bytes, se->asked_max_bytes);
     }
     return coming;
 }
@@ -634,7 +639,7 @@ static bool goes_before(const Session *a, const Session *b)
     return a->idle_usec < b->idle_usec;
 }
 
-/* Somebody waits for memory: as many idle sessions are asked as hold what is lacking, not all. */
+/* Somebody waits for memory: idle sessions are asked for what is lacking, not for all they hold. */
 static void squeeze_idle(Sched *s)
 {
     if (!s->memory_short)
@@ -647,8 +652,11 @@ static void squeeze_idle(Sched *s)
                                    (!best || goes_before(se, best))) best = se;
         if (!best)
             return;
-        coming += minus(sched_executor_of(s, best)->max_bytes, floor_max(s));
-        ask_down(s, best, s->config.floor_bytes);
+        const Executor *e = sched_executor_of(s, best);
+        uint64_t most = minus(e->max_bytes, floor_max(s)), lacking = s->short_bytes - coming;
+        uint64_t target = sched_grant_for_max(minus(e->max_bytes, lacking));
+        coming += MIN(most, lacking);
+        ask_down(s, best, MAX(target, s->config.floor_bytes));
     }
 }
 

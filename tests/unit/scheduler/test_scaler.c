@@ -284,7 +284,9 @@ static void no_more_idle_are_squeezed_than_needed(void **state)
     bed_forget(b);
     bed_request(b, 5, GIB, GIB);
     assert_int_equal(count_shrinks(b), 1);
-    assert_non_null(bed_last(b, SCHED_ACTION_SHRINK, 1)); /* idle for the longest time */
+    const SchedAction *shrink = bed_last(b, SCHED_ACTION_SHRINK, 1); /* idle for the longest time */
+    assert_non_null(shrink);
+    assert_true(shrink->grant_bytes > b->config.floor_bytes); /* and what it need not give stays */
     bed_wait(b, 50 * USEC_PER_MSEC);
     assert_int_equal(count_shrinks(b), 1);
     bed_wait(b, 100 * USEC_PER_MSEC); /* no answer: the next one */
