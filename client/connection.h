@@ -65,12 +65,19 @@ typedef struct EmbeddedOptions {
 int connection_open_embedded(const EmbeddedOptions *options, volatile sig_atomic_t *interrupted,
                              Connection **ret_connection, ConnectionError *error);
 
+typedef struct ConnectOptions {
+    const char *address; /* "unix:/run/berth/connect.sock", "sc://127.0.0.1:15002" or a path of a
+                            socket */
+    const char *profile; /* "interactive" or "batch"; NULL: berthd finds out */
+    bool performance; /* keep memory and processors longer than a session without work needs them */
+} ConnectOptions;
+
 /**
  * connection_open_connect() - connect to a Spark Connect endpoint
- * @address:  "unix:/run/berth/connect.sock", "sc://127.0.0.1:15002" or a path of a socket
+ * @options:  what they point to outlives the connection
  * Return: 0; CONNECTION_E_LOST with *error; negative errno.
  */
-int connection_open_connect(const char *address, volatile sig_atomic_t *interrupted,
+int connection_open_connect(const ConnectOptions *options, volatile sig_atomic_t *interrupted,
                             Connection **ret_connection, ConnectionError *error);
 
 Connection *connection_close(Connection *connection);

@@ -30,6 +30,7 @@ typedef struct Remote {
     char session_id[UUID_TEXT];
     char user[64];
     char *address;
+    const char *metadata[5]; /* of every call: pairs, NULL at the end */
 } Remote;
 
 /* A random UUID (RFC 9562, version 4). */
@@ -136,7 +137,7 @@ static void interrupt(Remote *c, const char *operation_id)
     proto_put_string(&w, SPARK_INTERRUPT_OPERATION_ID, operation_id);
     GrpcCode code;
     if (proto_writer_finish(&w) == 0)
-        (void)grpc_client_unary(c->client, SERVICE "Interrupt", NULL, w.data, w.n_bytes,
+        (void)grpc_client_unary(c->client, SERVICE "Interrupt", c->metadata, w.data, w.n_bytes,
                                 UNARY_TIMEOUT_USEC, NULL, &code, NULL, 0);
 }
 
@@ -184,7 +185,8 @@ static int remote_execute(Connection *base, const uint8_t *plan, size_t n_plan,
     if (r < 0)
         return r;
     _cleanup_grpc_stream_ GrpcStream *stream = NULL;
-    r = grpc_client_open(c->client, SERVICE "ExecutePlan", NULL, w.data, w.n_bytes, 0, &stream);
+    r = grpc_client_open(c->client, SERVICE "ExecutePlan", c->metadata, w.data, w.n_bytes, 0,
+                         &stream);
     if (r < 0)
         return r == -EPIPE ? lost(c, error, NULL) : r;
     return read_stream(c, stream, operation_id, on_reply, userdata, error);
@@ -194,8 +196,8 @@ static int unary(Remote *c, const char *path, const ProtoWriter *w, ConnectionEr
 {
     GrpcCode code = GRPC_OK;
     char message[512] = "";
-    int r = grpc_client_unary(c->client, path, NULL, w->data, w->n_bytes, UNARY_TIMEOUT_USEC, NULL,
-                              &code, message, sizeof(message));
+    int r = grpc_client_unary(c->client, path, c->metadata, w->data, w->n_bytes, UNARY_TIMEOUT_USEC,
+                              NULL, &code, message, sizeof(message));
     if (r < 0)
         return r;
     if (code == GRPC_OK)
@@ -258,14 +260,24 @@ static char *grpc_address(const char *address)
     return asprintf(&text, "tcp:%.*s%s", (int)n, host, has_port ? "" : ":15002") < 0 ? NULL : text;
 }
 
-int connection_open_connect(const char *address, volatile sig_atomic_t *interrupted,
+int connection_open_connect(const ConnectOptions *options, volatile sig_atomic_t *interrupted,
                             Connection **ret_connection, ConnectionError *error)
 {
+    const char *address = options->address;
     Remote *c = calloc(1, sizeof(*c));
     if (!c)
         return -ENOMEM;
     c->base.ops = &remote_ops;
     c->base.interrupted = interrupted;
+    size_t n = 0;
+    if (options->profile) {
+        c->metadata[n++] = "berth-profile";
+        c->metadata[n++] = options->profile;
+    }
+    if (options->performance) {
+        c->metadata[n++] = "berth-performance";
+        c->metadata[n++] = "true";
+    }
     struct passwd *pw = getpwuid(getuid());
     (void)text_copy(c->user, sizeof(c->user), pw ? pw->pw_name : "unknown");
     c->address = grpc_address(address);

@@ -279,7 +279,7 @@ static int open_connection(Sql *s)
     int r =
         s->options.embedded
             ? connection_open_embedded(&s->options.executor, &interrupted, &s->connection, &error)
-            : connection_open_connect(s->options.address, &interrupted, &s->connection, &error);
+            : connection_open_connect(&s->options.connect, &interrupted, &s->connection, &error);
     if (r == 0)
         r = configure_session(s, &error);
     if (r == 0 && s->interactive && s->options.embedded)
@@ -520,7 +520,7 @@ int verb_sql(int argc, char **argv)
 {
     (void)setlocale(LC_CTYPE, "");
     bool terminal = isatty(STDOUT_FILENO);
-    Sql s = {.options = {.address = SQL_DEFAULT_ADDRESS,
+    Sql s = {.options = {.connect.address = SQL_DEFAULT_ADDRESS,
                          .format = terminal ? RESULT_FORMAT_BOX : RESULT_FORMAT_CSV,
                          .progress = isatty(STDERR_FILENO),
                          .max_rows = 1000}};

@@ -19,6 +19,10 @@ static void usage(FILE *out)
         "terminal).\n"
         "\n"
         "      --host=ADDRESS       sc://HOST:PORT or unix:PATH (default " SQL_DEFAULT_ADDRESS ")\n"
+        "      --profile=PROFILE    interactive: before others; batch: when there is room "
+        "(default: by "
+        "what it asks)\n"
+        "      --performance        keep memory longer between queries\n"
         "      --embedded           no daemon: start a sandboxed executor as the caller\n"
         "  -f, --file=FILE          read statements from FILE\n"
         "      --format=FORMAT      box, csv, json, arrow (default: box on a terminal, else csv)\n"
@@ -46,6 +50,8 @@ static void usage(FILE *out)
 
 enum {
     OPT_HOST = 256,
+    OPT_PROFILE,
+    OPT_PERFORMANCE,
     OPT_EMBEDDED,
     OPT_FORMAT,
     OPT_JSON,
@@ -65,6 +71,8 @@ enum {
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPT_HOST},
+    {"profile", required_argument, NULL, OPT_PROFILE},
+    {"performance", no_argument, NULL, OPT_PERFORMANCE},
     {"embedded", no_argument, NULL, OPT_EMBEDDED},
     {"file", required_argument, NULL, 'f'},
     {"format", required_argument, NULL, OPT_FORMAT},
@@ -149,7 +157,15 @@ int sql_options_parse(int argc, char **argv, SqlOptions *o)
         int status = -1;
         switch (c) {
         case OPT_HOST:
-            o->address = optarg;
+            o->connect.address = optarg;
+            break;
+        case OPT_PROFILE:
+            o->connect.profile = optarg;
+            if (strcmp(optarg, "interactive") != 0 && strcmp(optarg, "batch") != 0)
+                status = bad_option("profile", optarg, "expected interactive or batch");
+            break;
+        case OPT_PERFORMANCE:
+            o->connect.performance = true;
             break;
         case OPT_EMBEDDED:
             o->embedded = true;

@@ -16,7 +16,8 @@
 
 typedef struct SqlOptions {
     bool embedded, timing, progress, quiet, keep_going;
-    const char *address, *file;
+    const char *file;
+    ConnectOptions connect;
     ResultFormat format;
     uint64_t max_rows;
     EmbeddedOptions executor;

@@ -33,14 +33,15 @@ _berth() {
                     mapfile -t COMPREPLY < <(compgen -f -- "$current")
                     return
                     ;;
-                --format | --io)
+                --format | --io | --profile)
                     words='box csv json arrow'
                     [[ $previous == --io ]] && words='ring pread'
+                    [[ $previous == --profile ]] && words='interactive batch'
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                     return
                     ;;
             esac
-            words='--host= --embedded --file= --format= --json --max-rows= --conf= --timing --no-progress --keep-going --data= --output= --memory= --spill-dir= --threads= --io= --executor= --quiet --help'
+            words='--host= --profile= --performance --embedded --file= --format= --json --max-rows= --conf= --timing --no-progress --keep-going --data= --output= --memory= --spill-dir= --threads= --io= --executor= --quiet --help'
             if [[ $current != -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
