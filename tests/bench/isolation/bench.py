@@ -40,9 +40,12 @@ def connect(program, user, views, profile):
     return Berth(script, views, 0, options=[f"--profile={profile}"])
 
 
-def session_of(program, user):
-    text = subprocess.run([program, "--json", "sessions"], capture_output=True, text=True, check=True).stdout
-    return [s for s in json.loads(text) if s["user"] == user][0]
+def leaf_of(program, user):
+    """The cgroup of the only session of @user."""
+    def ask(*words):
+        return json.loads(subprocess.run([program, "--json", "sessions", *words], capture_output=True, text=True, check=True).stdout)
+    session = [s for s in ask() if s["user"] == user][0]
+    return "/sys/fs/cgroup/" + ask(str(session["session"]))["Cgroup"].removeprefix("/sys/fs/cgroup").lstrip("/")
 
 
 def cpu_usec(leaf):
@@ -62,7 +65,7 @@ class Batch:
     def __init__(self, program, user, views):
         self.engine = connect(program, user, views, "batch")
         self.engine.run(HEAVY)
-        self.leaf = session_of(program, user)["cgroup"]
+        self.leaf = leaf_of(program, user)
         self.stop, self.done, self.error = False, 0, None
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
