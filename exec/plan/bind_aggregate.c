@@ -737,9 +737,10 @@ static Bound *bind_select_over(Binder *b, BoundAggregate *a, const URel *rel)
         }
     }
     /* With a join between nothing below the select list can be reached any more. */
-    bool between = pending.n > 0 || windows.n > 0;
+    bool between = pending.n > 0;
     bound->project = between ? NULL : project;
     bound->aggregate = between ? NULL : a;
+    bound->over_windows = windows.n > 0;
     return bound;
 }
 
@@ -891,7 +892,9 @@ Expr *bind_extended(Binder *b, Bound *bound, const UExpr *e, const char *clause,
     uint32_t n_out = bound->node->n_fields;
     if (can_extend) {
         scope.second = below;
-        scope.allow_aggregates = a != NULL && !where;
+        /* Window functions hand the groups on, but nothing that would have to be computed with
+         * them. */
+        scope.allow_aggregates = a != NULL && !where && !bound->over_windows;
         scope.aggregate = a;
         scope.aggregate_base = n_out + below->node->n_fields;
     }

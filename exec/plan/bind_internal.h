@@ -64,6 +64,7 @@ struct Bound {
     PlanNode *project;
     Bound *below;
     BoundAggregate *aggregate;
+    bool over_windows; /* between @aggregate and @project */
 };
 
 typedef struct PlanIdEntry {

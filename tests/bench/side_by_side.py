@@ -140,8 +140,8 @@ def warm_cache(paths):
                 pass
 
 
-def interleave(berth, duck, queries, runs):
-    """@queries: name to a statement, or to a pair (Berth's, DuckDB's). Returns a report per query."""
+def interleave(berth, duck, queries, runs, same=same_rows):
+    """@queries: name to a statement, or to a pair (Berth's, DuckDB's). @same: are these the same rows? Returns a report per query."""
     report = []
     times = {q: {"berth": [], "duckdb": [], "berth_user": [], "duckdb_user": [], "equal": True, "rows": 0}
              for q in queries}
@@ -158,7 +158,7 @@ def interleave(berth, duck, queries, runs):
                     times[q][name].append(seconds)
                     times[q][name + "_user"].append(user)
             times[q]["rows"] = len(answers[1])
-            if not same_rows(*answers):
+            if not same(*answers):
                 if times[q]["equal"]:
                     print(f"{q}: answers differ:\n  berth  {answers[0][:2]}\n  duckdb {answers[1][:2]}", file=sys.stderr)
                 times[q]["equal"] = False
