@@ -397,6 +397,61 @@ static PlanNode *push_one_sided(Optimiser *o, PlanNode *node, ExprList *conjunct
     return opt_filter(o, copy, above.items, above.n);
 }
 
+/* Can column @column of the right side be null in no row that found its partner? */
+static bool is_set_in_matches(const PlanNode *node, uint32_t column)
+{
+    Missing m = {column, column + 1};
+    if (!node->right->fields[column].nullable)
+        return true;
+    for (uint32_t i = 0; i < node->join.n_keys; i++)
+        if (is_null_there(&m, node->join.right_keys[i]))
+            return true;
+    return false;
+}
+
+/* Is there a conjunct that only rows without a partner pass? Return: its number, or their number.
+ */
+static uint32_t find_unmatched(const PlanNode *node, const ExprList *conjuncts)
+{
+    uint32_t n_left = node->input->n_fields, n_all = n_left + node->right->n_fields, i = 0;
+    for (; i < conjuncts->n; i++) {
+        const Expr *e = conjuncts->items[i];
+        if (e->kind == EXPR_CALL && e->function == FN_IS_NULL && e->args[0]->kind == EXPR_COLUMN &&
+            e->args[0]->column >= n_left && e->args[0]->column < n_all &&
+            is_set_in_matches(node, e->args[0]->column - n_left))
+            break;
+    }
+    return i;
+}
+
+/* LEFT JOIN ... WHERE key IS NULL, as NOT EXISTS is often written: an anti join, and nulls. */
+static PlanNode *push_unmatched(Optimiser *o, const PlanNode *node, const ExprList *conjuncts,
+                                uint32_t number)
+{
+    uint32_t n_left = node->input->n_fields, n = n_left + node->right->n_fields;
+    PlanNode *anti = opt_copy(o, node), *project = opt_alloc(o, 1, sizeof(*project));
+    Expr **exprs = opt_alloc(o, n, sizeof(*exprs));
+    ExprList rest = {0};
+    if (!anti || !project || !exprs)
+        return NULL;
+    anti->join.type = JOIN_ANTI;
+    anti->n_fields = n_left;
+    *project =
+        (PlanNode){.kind = PLAN_PROJECT, .input = anti, .fields = node->fields, .n_fields = n};
+    project->project.exprs = exprs;
+    for (uint32_t i = 0; i < n; i++) {
+        const PlanField *f = &node->fields[i];
+        exprs[i] = i < n_left ? expr_column(o->arena, i, f->type, f->nullable)
+                              : expr_literal(o->arena, f->type, (Literal){.is_null = true});
+        if (!exprs[i])
+            return opt_fail(o);
+    }
+    for (uint32_t i = 0; i < conjuncts->n; i++)
+        if (i != number && !expr_list_add(o->arena, &rest, conjuncts->items[i]))
+            return opt_fail(o);
+    return opt_push(o, project, &rest);
+}
+
 static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
 {
     uint32_t n_left = node->input->n_fields, n_all = n_left + node->right->n_fields;
@@ -412,6 +467,8 @@ static PlanNode *push_join(Optimiser *o, PlanNode *node, ExprList *conjuncts)
             inner->join.type = JOIN_INNER;
             return opt_join_cluster(o, inner, conjuncts);
         }
+        if (find_unmatched(node, conjuncts) < conjuncts->n)
+            return push_unmatched(o, node, conjuncts, find_unmatched(node, conjuncts));
         return push_one_sided(o, node, conjuncts);
     case JOIN_SEMI:
     case JOIN_ANTI:

@@ -93,7 +93,7 @@ IoContext *session_files_io(SessionFiles *files)
 
 uint64_t session_files_cache_wish(SessionFiles *files)
 {
-    return parquet_cache_wish(files->cache);
+    return files ? parquet_cache_wish(files->cache) : 0;
 }
 
 void session_files_enter(SessionFiles *files)

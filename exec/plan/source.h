@@ -89,7 +89,7 @@ bool source_option_bool(const SourceRequest *request, const char *key, bool othe
 int session_files_new(MemPool *pool, IoContext *io, SessionFiles **ret_files);
 SessionFiles *session_files_free(SessionFiles *files);
 IoContext *session_files_io(SessionFiles *files);
-/* The limit that the files' cache could use; 0: it has what it wants. Thread-safe. */
+/* The limit that the files' cache could use; 0: it has what it wants. Thread-safe; accepts NULL. */
 uint64_t session_files_cache_wish(SessionFiles *files);
 /* A query begins or ends to use what source_open() hands out. Thread-safe, never fail. */
 void session_files_enter(SessionFiles *files);
