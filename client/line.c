@@ -3,9 +3,14 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "base/cleanup.h"
 
@@ -19,7 +24,33 @@ struct LineReader {
     History *history;
     char *history_path;
     const char *prompt;
+    sigset_t waiting; /* the signal mask while it waits for a key */
 };
+
+/*
+ * The next character. SIGINT is blocked but here, where it ends the wait: one that comes while a
+ * key is being worked on is not lost. As in libedit's own reader bytes that are no character go.
+ */
+static int get_char(EditLine *edit, wchar_t *ret)
+{
+    LineReader *r;
+    char bytes[MB_LEN_MAX];
+    el_get(edit, EL_CLIENTDATA, &r);
+    for (size_t n = 0;; n = n == sizeof(bytes) ? 0 : n) {
+        struct pollfd p = {.fd = fileno(r->in), .events = POLLIN};
+        if (ppoll(&p, 1, NULL, &r->waiting) < 0)
+            return -1;
+        ssize_t got = read(p.fd, bytes + n, 1);
+        if (got <= 0)
+            return (int)got;
+        mbstate_t state = {0};
+        size_t length = mbrtowc(ret, bytes, ++n, &state);
+        if (length == (size_t)-1)
+            n = 0;
+        else if (length != (size_t)-2)
+            return 1;
+    }
+}
 
 static char *prompt_of(EditLine *edit)
 {
@@ -74,6 +105,7 @@ LineReader *line_reader_new(FILE *in, bool interactive)
     el_set(r->edit, EL_EDITOR, "emacs");
     el_set(r->edit, EL_HIST, history, r->history);
     el_set(r->edit, EL_SIGNAL, 0);
+    el_set(r->edit, EL_GETCFN, get_char);
     el_source(r->edit, NULL);
     return r;
 }
@@ -106,9 +138,15 @@ int line_read(LineReader *r, const char *prompt, const char **ret_line)
         return 1;
     }
     r->prompt = prompt;
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &interrupt, &r->waiting);
     const char *line = el_gets(r->edit, &n);
+    int error = errno;
+    (void)sigprocmask(SIG_SETMASK, &r->waiting, NULL);
     if (!line || n <= 0) {
-        if (errno != EINTR)
+        if (error != EINTR)
             return 0;
         el_reset(r->edit);
         fputc('\n', stdout);
