@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpora through the plain replay programs under the sanitizers, then a few seconds of libFuzzer for each target."""
+"""Corpora through the plain replay programs under the sanitizers, then a minute of libFuzzer for each target, as many at a time as there are processors."""
 
 import glob
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import meson_suite
 import suite_unit
 from results import Counts, say
 
 BEDS = ["host"]
-SECONDS_PER_TARGET = 8
+SECONDS_PER_TARGET = 60
 
 
 def run(context):
@@ -21,6 +22,22 @@ def run(context):
         explore(context)
 
 
+def explore_one(context, program):
+    name = os.path.basename(program)
+    log = context.log_path("fuzz", name + ".log")
+    open(log, "w").close()
+    found = context.log_path("fuzz", "found", name, "")
+    fresh = context.log_path("fuzz", "corpus", name, "")
+    corpus = os.path.join(context.top, "tests", "fuzz", "corpus", name)
+    argv = [program, f"-max_total_time={SECONDS_PER_TARGET}", "-rss_limit_mb=2048", "-timeout=10",
+            f"-artifact_prefix={found}", fresh]
+    if os.path.isdir(corpus):
+        argv.append(corpus)
+    code = context.command(argv, log, timeout=SECONDS_PER_TARGET + 120, env=suite_unit.SANITIZE)
+    counts = Counts(passed=1) if code == 0 else Counts(failed=1)
+    context.results.add("fuzz/explore", name, counts, context.relative(log), f"exit code {code}")
+
+
 def explore(context):
     """libFuzzer programs are those named fuzz_x in the fuzz variant."""
     where = os.path.join(context.variant_dir("fuzz"), "tests", "fuzz")
@@ -29,18 +46,7 @@ def explore(context):
     if context.args.only:
         programs = [p for p in programs if context.args.only in p]
     start = time.monotonic()
-    for program in programs:
-        name = os.path.basename(program)
-        log = context.log_path("fuzz", name + ".log")
-        open(log, "w").close()
-        found = context.log_path("fuzz", "found", name, "")
-        fresh = context.log_path("fuzz", "corpus", name, "")
-        corpus = os.path.join(context.top, "tests", "fuzz", "corpus", name)
-        argv = [program, f"-max_total_time={SECONDS_PER_TARGET}", "-rss_limit_mb=2048", "-timeout=10",
-                f"-artifact_prefix={found}", fresh]
-        if os.path.isdir(corpus):
-            argv.append(corpus)
-        code = context.command(argv, log, timeout=SECONDS_PER_TARGET + 120, env=suite_unit.SANITIZE)
-        counts = Counts(passed=1) if code == 0 else Counts(failed=1)
-        context.results.add("fuzz/explore", name, counts, context.relative(log), f"exit code {code}")
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for done in [pool.submit(explore_one, context, program) for program in programs]:
+            done.result()
     say(f"fuzz/explore: {len(programs)} targets in {time.monotonic() - start:.0f} s")
