@@ -49,6 +49,8 @@ typedef int (*MemBrokerAsk)(void *userdata, uint64_t total_bytes, uint64_t minim
 int mem_pool_new(uint64_t limit_bytes, MemBrokerAsk ask, void *userdata, MemPool **ret_pool);
 /* An account below another (a query below its process); its charges count in both. */
 int mem_pool_new_child(MemPool *parent, const char *name, MemPool **ret_pool);
+/* The account of the process that @pool is a part of. */
+const MemPool *mem_pool_root(const MemPool *pool);
 /* Asserts that nothing is reserved any more. Accepts NULL. */
 MemPool *mem_pool_free(MemPool *pool);
 /* A new limit from outside (grant changed). Lowering it below what is reserved is allowed: the next

@@ -68,6 +68,13 @@ int mem_pool_new_child(MemPool *parent, const char *name, MemPool **ret_pool)
     return 0;
 }
 
+const MemPool *mem_pool_root(const MemPool *pool)
+{
+    while (pool->parent)
+        pool = pool->parent;
+    return pool;
+}
+
 MemPool *mem_pool_free(MemPool *pool)
 {
     if (!pool)

@@ -388,7 +388,8 @@ static uint8_t *recycler_take(size_t rounded)
  */
 static void keep_within(const MemPool *pool)
 {
-    uint64_t limit = mem_pool_limit(pool), used = mem_pool_reserved(pool);
+    const MemPool *root = mem_pool_root(pool); /* a cache and further queries hold of it, too */
+    uint64_t limit = mem_pool_limit(root), used = mem_pool_reserved(root);
     uint64_t kept = mem_recycler_bytes(), room = limit > used ? limit - used : 0;
 
     if (kept > room && kept - room > KEEP_ABOVE_LIMIT)
@@ -412,7 +413,7 @@ int mem_block_alloc(MemPool *pool, size_t bytes, const char *operator_name, void
         mem_uncharge(pool, rounded);
         return -ENOMEM;
     }
-    if (rounded >= REGION_UNIT / 2)
+    if (rounded >= CELL_MIN)
         keep_within(pool);
     *ret_block = block;
     return 0;

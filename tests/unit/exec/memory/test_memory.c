@@ -195,9 +195,35 @@ static void test_first_error_counts(void **state)
     assert_int_equal(query_error_set(NULL, DATA_ERROR_FILE, "A", "KD001", "x"), QUERY_E_FAILED);
 }
 
+/* What a cache or another query holds leaves less room for blocks that wait to be used again. */
+static void test_recycled_blocks_leave_room_for_other_accounts(void **state)
+{
+    const uint64_t mib = UINT64_C(1) << 20;
+    MemPool *root, *query, *cache;
+    void *block;
+
+    (void)mem_recycler_trim(0);
+    assert_int_equal(mem_pool_new(64 * mib, NULL, NULL, &root), 0);
+    assert_int_equal(mem_pool_new_child(root, "query", &query), 0);
+    assert_int_equal(mem_pool_new_child(root, "cache", &cache), 0);
+    assert_int_equal(mem_block_alloc(query, 40 * mib, "test", &block), 0);
+    mem_block_free(query, block, 40 * mib);
+    assert_true(mem_recycler_bytes() >= 40 * mib);
+    assert_true(mem_charge_free(cache, 40 * mib));
+    assert_int_equal(mem_block_alloc(query, 128 << 10, "test", &block), 0);
+    assert_true(mem_recycler_bytes() + mem_pool_reserved(root) <= 64 * mib + 4 * mib);
+    mem_block_free(query, block, 128 << 10);
+    mem_uncharge(cache, 40 * mib);
+    (void)mem_pool_free(cache);
+    (void)mem_pool_free(query);
+    (void)mem_pool_free(root);
+    (void)mem_recycler_trim(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recycled_blocks_leave_room_for_other_accounts),
         cmocka_unit_test(test_limit_is_held_and_refusal_changes_nothing),
         cmocka_unit_test(test_broker_is_asked_when_the_limit_is_met),
         cmocka_unit_test(test_nth_charge_fails_on_demand),
