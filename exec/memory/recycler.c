@@ -15,7 +15,9 @@
  * nothing that was once faulted in goes back to the kernel before it must.
  *
  *   below 64 KiB     malloc, which recycles well at that size
- *   64 KiB .. 1 MiB  cells of a 2 MiB slab; five sizes; a slab with no used cell becomes a region
+ *   64 KiB .. 1 MiB  cells of a 2 MiB slab; five sizes; a slab with no used cell becomes a region;
+ *                    free cells of a slab in use go back to the kernel by themselves ("cold") when
+ *                    memory is short
  *   2 MiB and up     regions: multiples of 2 MiB, aligned to 2 MiB, kept sorted by address, joined
  *                    when they touch and split when they are used
  *
@@ -39,6 +41,7 @@ typedef struct Slab Slab;
 struct Slab {
     uint8_t *start;
     uint32_t free_cells; /* bit per cell, 1 = free */
+    uint32_t cold_cells; /* the free ones without memory; the others count as kept */
     uint32_t all_cells;
     uint8_t class;
     Slab *next, *prev; /* in the list of its class, while it has a free cell */
@@ -48,7 +51,7 @@ typedef struct Recycler {
     pthread_mutex_t lock;
     Region *regions; /* free, ascending, never touching */
     size_t n_regions, n_regions_max;
-    uint64_t kept; /* bytes of @regions and of free cells */
+    uint64_t kept; /* bytes of @regions and of free cells that are not cold */
     uint64_t keep_max;
     Slab *partial[CELL_CLASSES];
     Slab **table; /* open addressing by slab address */
@@ -298,31 +301,72 @@ static Slab *slab_new(uint8_t class, uint8_t *start)
     return slab;
 }
 
-static uint8_t *cell_take(uint8_t class)
+static uint8_t *cell_take(uint8_t class, bool *ret_cold)
 {
     Slab *slab = recycler.partial[class];
-    uint32_t cell;
+    uint32_t cell, warm;
 
     if (!slab)
         return NULL;
-    cell = (uint32_t)__builtin_ctz(slab->free_cells);
+    warm = slab->free_cells & ~slab->cold_cells;
+    cell = (uint32_t)__builtin_ctz(warm ? warm : slab->free_cells);
     slab->free_cells &= ~(UINT32_C(1) << cell);
+    slab->cold_cells &= ~(UINT32_C(1) << cell);
     if (!slab->free_cells)
         slab_unlink(slab);
-    recycler.kept -= CELL_MIN << class;
+    if (warm)
+        recycler.kept -= CELL_MIN << class;
+    *ret_cold = !warm;
     return slab->start + cell * (CELL_MIN << class);
 }
 
-static void slab_release(Slab *slab)
+static uint64_t slab_warm_bytes(const Slab *slab)
 {
+    return (uint64_t)__builtin_popcount(slab->free_cells & ~slab->cold_cells) *
+           (CELL_MIN << slab->class);
+}
+
+/* A slab without a used cell. Return: bytes that went to the kernel. */
+static uint64_t slab_release(Slab *slab)
+{
+    uint64_t warm = slab_warm_bytes(slab), kept;
     uint8_t *start = slab->start;
 
     slab_unlink(slab);
     slab_remove(slab_find(start));
     recycler.n_slabs--;
-    recycler.kept -= REGION_UNIT;
+    recycler.kept -= warm;
+    kept = recycler.kept;
     free(slab);
-    region_give(start, REGION_UNIT);
+    if (warm < REGION_UNIT)
+        (void)munmap(start, REGION_UNIT); /* a region has no holes */
+    else
+        region_give(start, REGION_UNIT);
+    return warm - (recycler.kept - kept);
+}
+
+/* Until no more than @keep_bytes stay. A cell whose advice fails stays warm. */
+static uint64_t cells_cool(uint64_t keep_bytes)
+{
+    uint64_t given = 0;
+
+    for (size_t c = CELL_CLASSES; c-- > 0;)
+        for (Slab *slab = recycler.partial[c]; slab && recycler.kept > keep_bytes;
+             slab = slab->next) {
+            size_t n_cell = CELL_MIN << c;
+            uint32_t warm = slab->free_cells & ~slab->cold_cells;
+
+            for (; warm && recycler.kept > keep_bytes; warm &= warm - 1) {
+                uint32_t cell = (uint32_t)__builtin_ctz(warm);
+
+                if (madvise(slab->start + cell * n_cell, n_cell, MADV_DONTNEED) < 0)
+                    continue;
+                slab->cold_cells |= UINT32_C(1) << cell;
+                recycler.kept -= n_cell;
+                given += n_cell;
+            }
+        }
+    return given;
 }
 
 static void cell_give(uint8_t *block, uint8_t class)
@@ -338,7 +382,7 @@ static void cell_give(uint8_t *block, uint8_t class)
     recycler.kept += CELL_MIN << class;
     /* The last slab of a class stays as it is: two queries in a row want the same sizes. */
     if (slab->free_cells == slab->all_cells && (slab->next || slab->prev))
-        slab_release(slab);
+        (void)slab_release(slab);
 }
 
 static uint8_t cell_class(size_t rounded)
@@ -350,13 +394,13 @@ static uint8_t cell_class(size_t rounded)
 
 static uint8_t *recycler_take(size_t rounded)
 {
-    bool is_cell = rounded < REGION_UNIT;
+    bool is_cell = rounded < REGION_UNIT, cold = false;
     size_t n_region = is_cell ? REGION_UNIT : rounded;
     uint8_t *block = NULL;
 
     pthread_mutex_lock(&recycler.lock);
     if (is_cell)
-        block = cell_take(cell_class(rounded));
+        block = cell_take(cell_class(rounded), &cold);
     if (!block) {
         uint8_t *region = region_take(n_region);
 
@@ -371,7 +415,7 @@ static uint8_t *recycler_take(size_t rounded)
         block = region;
         if (is_cell) {
             if (slab_new(cell_class(rounded), region)) {
-                block = cell_take(cell_class(rounded));
+                block = cell_take(cell_class(rounded), &cold);
             } else {
                 (void)munmap(region, n_region);
                 block = NULL;
@@ -379,6 +423,10 @@ static uint8_t *recycler_take(size_t rounded)
         }
     }
     pthread_mutex_unlock(&recycler.lock);
+#ifdef MADV_POPULATE_WRITE
+    if (cold)
+        (void)madvise(block, rounded, MADV_POPULATE_WRITE);
+#endif
     return block;
 }
 
@@ -452,7 +500,7 @@ uint64_t mem_recycler_trim(uint64_t keep_bytes)
         for (Slab *slab = recycler.partial[c], *next; slab; slab = next) {
             next = slab->next;
             if (slab->free_cells == slab->all_cells)
-                slab_release(slab);
+                given += slab_release(slab);
         }
     while (recycler.kept > keep_bytes && recycler.n_regions > 0) {
         Region *last = &recycler.regions[recycler.n_regions - 1];
@@ -466,6 +514,7 @@ uint64_t mem_recycler_trim(uint64_t keep_bytes)
         recycler.kept -= n;
         given += n;
     }
+    given += cells_cool(keep_bytes);
     pthread_mutex_unlock(&recycler.lock);
     return given;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -220,9 +221,68 @@ static void test_recycled_blocks_leave_room_for_other_accounts(void **state)
     (void)mem_recycler_trim(0);
 }
 
+static uint64_t resident_bytes(void *block, size_t bytes)
+{
+    unsigned char pages[64] = {0};
+    uint64_t n = 0;
+
+    assert_true(bytes / 4096 <= sizeof(pages));
+    assert_int_equal(mincore(block, bytes, pages), 0);
+    for (size_t i = 0; i < bytes / 4096; i++)
+        n += pages[i] & 1 ? 4096 : 0;
+    return n;
+}
+
+/* One used cell in every slab must not keep the memory of all the others. */
+static void test_free_cells_of_used_slabs_leave_room(void **state)
+{
+    enum { CELLS = 640, CELL = 64 << 10 };
+    const uint64_t limit = UINT64_C(64) << 20;
+    static void *cells[CELLS];
+    uint64_t resident = 0;
+    MemPool *root;
+    void *big;
+
+    (void)state;
+    (void)mem_recycler_trim(0);
+    assert_int_equal(mem_pool_new(limit, NULL, NULL, &root), 0);
+    for (size_t i = 0; i < CELLS; i++) {
+        assert_int_equal(mem_block_alloc(root, CELL, "test", &cells[i]), 0);
+        memset(cells[i], (int)i, CELL);
+    }
+    for (size_t i = 0; i < CELLS; i++)
+        if (i % 32)
+            mem_block_free(root, cells[i], CELL);
+    assert_true(mem_recycler_bytes() >= UINT64_C(38) << 20);
+    assert_int_equal(mem_block_alloc(root, 60 << 20, "test", &big), 0);
+    assert_true(mem_recycler_bytes() + mem_pool_reserved(root) <= limit + (4 << 20));
+    for (size_t i = 0; i < CELLS; i++)
+        if (i % 32)
+            resident += resident_bytes(cells[i], CELL);
+        else
+            assert_int_equal(((uint8_t *)cells[i])[CELL - 1], (uint8_t)i);
+    assert_true(resident <= mem_recycler_bytes());
+    mem_block_free(root, big, 60 << 20);
+
+    /* They are cells again, and the books are even when all is free. */
+    for (size_t i = 0; i < CELLS; i++)
+        if (i % 32) {
+            assert_int_equal(mem_block_alloc(root, CELL, "test", &cells[i]), 0);
+            memset(cells[i], (int)i, CELL);
+        }
+    for (size_t i = 0; i < CELLS; i++) {
+        assert_int_equal(((uint8_t *)cells[i])[7], (uint8_t)i);
+        mem_block_free(root, cells[i], CELL);
+    }
+    (void)mem_recycler_trim(0);
+    assert_int_equal(mem_recycler_bytes(), 0);
+    (void)mem_pool_free(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_cells_of_used_slabs_leave_room),
         cmocka_unit_test(test_recycled_blocks_leave_room_for_other_accounts),
         cmocka_unit_test(test_limit_is_held_and_refusal_changes_nothing),
         cmocka_unit_test(test_broker_is_asked_when_the_limit_is_met),
