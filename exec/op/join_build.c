@@ -248,23 +248,15 @@ static int append_some(JoinBuild *b, BuildLocal *l, const Batch *batch, const ui
 static int append_rows(JoinBuild *b, BuildLocal *l, const Batch *batch, const uint16_t *rows,
                        const uint64_t *hashes, uint8_t is_null, uint32_t n, Worker *worker)
 {
-    bool with_reserve = false;
+    SpillTry try = {.disk = b->disk};
 
     for (uint32_t at = 0; at < n;) {
-        bool may_spill = b->disk && l->n_held > 0;
         uint32_t k = 0;
 
-        worker->can_retry = may_spill;
-        worker->keep_reserve = !with_reserve;
+        spill_try(&try, worker, l->n_held > 0);
         int r = append_some(b, l, batch, rows + at, hashes + at, is_null, n - at, &k);
-        worker->can_retry = worker->keep_reserve = false;
-        if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
-            if (may_spill)
-                r = spill_local(b, l, worker);
-            else if (b->disk && !with_reserve)
-                r = 0;
-            with_reserve = !may_spill;
-        }
+        if (spill_refused(&try, worker, &r, l->n_held > 0))
+            r = spill_local(b, l, worker);
         if (r)
             return r;
         at += k;

@@ -96,6 +96,25 @@ static MemRelief take_reserve(Worker *self, uint64_t bytes)
     return MEM_RELIEF_COVERED;
 }
 
+void spill_try(const SpillTry *t, Worker *worker, bool holds_rows)
+{
+    worker->can_retry = t->disk && holds_rows;
+    worker->keep_reserve = !t->with_reserve;
+}
+
+bool spill_refused(SpillTry *t, Worker *worker, int *r, bool holds_rows)
+{
+    bool may_spill = t->disk && holds_rows;
+
+    worker->can_retry = worker->keep_reserve = false;
+    if (*r != MEM_E_SPILL && *r != MEM_E_REFUSED)
+        return false;
+    if (t->disk && !may_spill && !t->with_reserve)
+        *r = 0;
+    t->with_reserve = !may_spill;
+    return may_spill;
+}
+
 static MemRelief pressure_relieve(void *userdata, uint64_t bytes, uint32_t attempt)
 {
     Query *q = userdata;

@@ -45,6 +45,29 @@ void pressure_sink_close(Worker *worker);
 /* Combine: nobody else touches the local meanwhile. */
 int pressure_combine(Operator *sink, Worker *worker);
 
+/*
+ * A sink that appends rows and may spill tries in this order: as it is; with what it holds on disk;
+ * when it holds nothing, with the worker's reserve. A refusal after that is the query's.
+ *
+ *     SpillTry try = {.disk = context->spill};
+ *     for (at = 0; at < n; at += done) {
+ *         spill_try(&try, worker, holds_rows);
+ *         r = append(...);
+ *         if (spill_refused(&try, worker, &r, holds_rows))
+ *             r = spill(...);
+ *         if (r)
+ *             return r;
+ *     }
+ */
+typedef struct SpillTry {
+    bool disk; /* is there a spill directory? */
+    bool with_reserve;
+} SpillTry;
+
+void spill_try(const SpillTry *t, Worker *worker, bool holds_rows);
+/* @r: what the append returned; 0 is stored when it is worth another try. Return: spill now. */
+bool spill_refused(SpillTry *t, Worker *worker, int *r, bool holds_rows);
+
 /* Is the worker's reserve whole, or could it be filled up? */
 bool worker_reserve(Worker *worker);
 /* Less than this many bytes of rows are not written to disk, unless there is no other way. */

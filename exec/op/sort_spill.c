@@ -72,23 +72,13 @@ int sort_append(Sort *s, SortRun *run, const Vector *columns, const Vector *keys
                 const uint16_t *rows, const uint64_t *prefixes, uint32_t n, SortSpill spill,
                 void *local, Worker *worker)
 {
-    bool with_reserve = false, disk = s->op.context->spill;
+    SpillTry try = {.disk = s->op.context->spill};
 
     for (uint32_t at = 0, done; at < n; at += done) {
-        bool may_spill = disk && run->n > 0;
-
-        worker->can_retry = may_spill;
-        worker->keep_reserve = !with_reserve;
+        spill_try(&try, worker, run->n > 0);
         int r = sort_run_append(s, run, columns, keys, rows + at, prefixes + at, n - at, &done);
-        worker->can_retry = worker->keep_reserve = false;
-        if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
-            may_spill = disk && run->n > 0;
-            if (may_spill)
-                r = spill(s, local, worker);
-            else if (disk && !with_reserve)
-                r = 0;
-            with_reserve = !may_spill;
-        }
+        if (spill_refused(&try, worker, &r, run->n > 0))
+            r = spill(s, local, worker);
         if (r)
             return r;
     }

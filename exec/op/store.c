@@ -198,22 +198,14 @@ static int store_execute(Operator *op, void *local, Worker *worker, const Batch 
     StoreLocal *l = local;
     StoreRows *rows = l->rows;
     const uint16_t *sel = batch->sel ? batch->sel : l->all;
-    bool with_reserve = false, disk = op->context->spill;
+    SpillTry try = {.disk = op->context->spill};
     uint32_t n = batch_rows(batch);
 
     for (uint32_t at = 0, done; at < n; at += done) {
-        worker->can_retry = disk && rows->n > 0;
-        worker->keep_reserve = !with_reserve;
+        spill_try(&try, worker, rows->n > 0);
         int r = rows_append(s, rows, batch->columns, sel + at, n - at, &done);
-        worker->can_retry = worker->keep_reserve = false;
-        if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
-            bool may_spill = disk && rows->n > 0;
-            if (may_spill)
-                r = rows_spill(s, rows, worker);
-            else if (disk && !with_reserve)
-                r = 0;
-            with_reserve = !may_spill;
-        }
+        if (spill_refused(&try, worker, &r, rows->n > 0))
+            r = rows_spill(s, rows, worker);
         if (r)
             return r;
     }

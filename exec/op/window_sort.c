@@ -179,12 +179,11 @@ static int cut(WindowSort *s, WindowSortLocal *l, uint32_t part, Worker *worker)
 static int append(WindowSort *s, WindowSortLocal *l, uint32_t part, const Vector *columns,
                   const uint16_t *rows, uint32_t n, Worker *worker)
 {
-    bool with_reserve = false, disk = s->op.context->spill;
+    SpillTry try = {.disk = s->op.context->spill};
     int r = 0;
 
     for (uint32_t at = 0, done; at < n; at += done) {
-        worker->can_retry = disk && l->n > 0;
-        worker->keep_reserve = !with_reserve;
+        spill_try(&try, worker, l->n > 0);
         done = 0;
         r = l->runs[part] ? 0 : sort_run_new(&s->parts[part], s->op.context->pool, &l->runs[part]);
         if (r == 0)
@@ -194,14 +193,8 @@ static int append(WindowSort *s, WindowSortLocal *l, uint32_t part, const Vector
         l->n += done;
         if (r == 0 && s->window->window.limit > 0 && l->runs[part]->n >= l->cut_at[part])
             r = cut(s, l, part, worker);
-        if (r == MEM_E_SPILL || r == MEM_E_REFUSED) {
-            bool may_spill = disk && l->n > 0;
-            if (may_spill)
-                r = spill_all(s, l, worker);
-            else if (disk && !with_reserve)
-                r = 0;
-            with_reserve = !may_spill;
-        }
+        if (spill_refused(&try, worker, &r, l->n > 0))
+            r = spill_all(s, l, worker);
         if (r)
             return r;
     }
