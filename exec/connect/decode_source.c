@@ -7,7 +7,6 @@
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
 #include "exec/connect/decode_parts.h"
-#include "exec/plan/source_format.h"
 #include "exec/sql/parser.h"
 
 static URel *table_of(Decoder *d, const char *name, size_t n)
@@ -16,19 +15,7 @@ static URel *table_of(Decoder *d, const char *name, size_t n)
     uint32_t n_parts;
     if (unresolved_split_name(d->b, name, n, &parts, &n_parts) != 0)
         return NULL;
-    bool files = n_parts == 2 && source_format_find(parts[0]);
-    URel *rel = urel_new(d->b, files ? UREL_FILES : UREL_TABLE);
-    if (!rel)
-        return NULL;
-    if (files) {
-        rel->format = parts[0];
-        rel->paths = parts + 1;
-        rel->n_paths = 1;
-    } else {
-        rel->parts = parts;
-        rel->n_parts = n_parts;
-    }
-    return rel;
+    return urel_named(d->b, parts, n_parts);
 }
 
 static URel *decode_named_table(Decoder *d, ProtoReader r)

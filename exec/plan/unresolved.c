@@ -5,6 +5,7 @@
 #include "exec/plan/unresolved.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 
@@ -225,6 +226,38 @@ URel *urel_new(UBuilder *b, URelKind kind)
         return NULL;
     rel->kind = kind;
     rel->plan_id = UNRESOLVED_NO_PLAN_ID;
+    return rel;
+}
+
+URel *urel_files(UBuilder *b, const char *format, const char *path)
+{
+    URel *rel = urel_new(b, UREL_FILES);
+    char *lower = ubuilder_strndup(b, format, strlen(format));
+
+    if (!rel || !lower)
+        return NULL;
+    for (char *c = lower; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c += 'a' - 'A';
+    rel->format = lower;
+    rel->paths = ubuilder_dup(b, &path, 1, sizeof(path));
+    rel->n_paths = 1;
+    return rel->paths ? rel : NULL;
+}
+
+URel *urel_named(UBuilder *b, const char **parts, uint32_t n)
+{
+    static const char *const formats[] = {"parquet", "csv",   "json", "orc",
+                                          "text",    "arrow", "avro", "delta"};
+
+    for (size_t i = 0; n == 2 && i < ARRAY_SIZE(formats); i++)
+        if (strcasecmp(formats[i], parts[0]) == 0)
+            return urel_files(b, parts[0], parts[1]);
+    URel *rel = urel_new(b, UREL_TABLE);
+    if (!rel)
+        return NULL;
+    rel->parts = parts;
+    rel->n_parts = n;
     return rel;
 }
 

@@ -237,6 +237,11 @@ UExpr *uexpr_subquery(UBuilder *b, USubqueryKind kind, const URel *query, UExpr 
 /* A relation of @kind over @input (nullable for leaves); the caller fills the rest and then calls
  * urel_seal(), which counts the depth. */
 URel *urel_new(UBuilder *b, URelKind kind);
+/* A path of files of @format, which is kept in small letters. */
+URel *urel_files(UBuilder *b, const char *format, const char *path);
+/* What a name of @n parts stands for: `csv`.`path` for files, also of formats that only the binder
+ * refuses, any other for a table or view. Not sealed. */
+URel *urel_named(UBuilder *b, const char **parts, uint32_t n);
 /* Return: @rel, or NULL when it nests too deeply. */
 URel *urel_seal(UBuilder *b, URel *rel);
 

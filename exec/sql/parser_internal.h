@@ -100,8 +100,6 @@ UExpr *parse_named_expression(Parser *p);
 bool parse_expression_list(Parser *p, PtrList *list);
 UExpr *parse_interval(Parser *p); /* behind the word INTERVAL */
 bool parse_type(Parser *p, Type *ret_type);
-/* Is `name`.`/path` a file of that format? */
-bool is_file_format(const char *name);
 bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n);
 /* Where a query can begin. */
 bool at_query(const Parser *p);

@@ -83,19 +83,8 @@ static URel *parse_alias(Parser *p, URel *rel, uint32_t first)
 
 static URel *files_of(Parser *p, const char *format, const char *path, uint32_t first)
 {
-    URel *rel = urel_new(p->b, UREL_FILES);
-    if (!rel)
-        return NULL;
-    char *lower = ubuilder_strndup(p->b, format, strlen(format));
-    rel->paths = ubuilder_dup(p->b, &path, 1, sizeof(path));
-    if (!lower || !rel->paths)
-        return NULL;
-    for (char *c = lower; *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c += 'a' - 'A';
-    rel->format = lower;
-    rel->n_paths = 1;
-    return seal_marked(p, rel, first);
+    URel *rel = urel_files(p->b, format, path);
+    return rel ? seal_marked(p, rel, first) : NULL;
 }
 
 /* FROM 'x.parquet': the ending says the format. */
@@ -116,16 +105,6 @@ static URel *parse_path_literal(Parser *p, uint32_t first)
             return files_of(p, endings[i], path, first);
     }
     return files_of(p, "parquet", path, first);
-}
-
-bool is_file_format(const char *name)
-{
-    static const char *const formats[] = {"parquet", "csv",   "json", "orc",
-                                          "text",    "arrow", "avro", "delta"};
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-        if (strcasecmp(formats[i], name) == 0)
-            return true;
-    return false;
 }
 
 static URel *parse_values(Parser *p)
@@ -267,15 +246,11 @@ static URel *parse_table(Parser *p)
     uint32_t n;
     if (!parse_name(p, &parts, &n))
         return NULL;
-    if (n == 2 && is_file_format(parts[0]))
-        return files_of(p, parts[0], parts[1], first);
+    URel *rel = urel_named(p->b, parts, n);
+    if (!rel || rel->kind == UREL_FILES)
+        return rel ? seal_marked(p, rel, first) : NULL;
     if (at_words(p, "VERSION", "AS") || at_words(p, "TIMESTAMP", "AS"))
         return unsupported_at(p, peek(p), "time travel");
-    URel *rel = urel_new(p->b, UREL_TABLE);
-    if (!rel)
-        return NULL;
-    rel->parts = parts;
-    rel->n_parts = n;
     return seal_marked(p, rel, first);
 }
 

@@ -254,18 +254,9 @@ URel *parse_relation_name(Parser *p)
     uint32_t n;
     if (!parse_name(p, &parts, &n))
         return NULL;
-    bool files = n == 2 && is_file_format(parts[0]);
-    URel *rel = urel_new(p->b, files ? UREL_FILES : UREL_TABLE);
+    URel *rel = urel_named(p->b, parts, n);
     if (!rel)
         return NULL;
-    if (files) {
-        rel->format = parts[0];
-        rel->paths = parts + 1;
-        rel->n_paths = 1;
-    } else {
-        rel->parts = parts;
-        rel->n_parts = n;
-    }
     rel->position = p->tokens[first].start + 1;
     return urel_seal(p->b, rel);
 }
