@@ -33,6 +33,11 @@ class Context:
         self.built = {}
         self.build_lock = threading.Lock()
         self.deb = None
+        self.suites = []  # those of this run, in order
+        self.at_end = []  # called before the count: what goes on beside later suites
+
+    def more_follows(self, suite):
+        return suite in self.suites and self.suites[-1] != suite
 
     def log_path(self, *parts):
         path = os.path.join(self.logs, *parts)

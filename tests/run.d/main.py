@@ -44,13 +44,14 @@ def main():
     if args.mutation:
         return mutation.run(context, args.mutation)
     start = time.monotonic()
-    for name in SUITES:
-        if args.suite and name not in args.suite:
-            continue
-        module = importlib.import_module("suite_" + name)
-        if args.bed and not set(args.bed) & set(module.BEDS):
-            continue
+    modules = {name: importlib.import_module("suite_" + name) for name in SUITES if not args.suite or name in args.suite}
+    if args.bed:
+        modules = {name: m for name, m in modules.items() if set(args.bed) & set(m.BEDS)}
+    context.suites = list(modules)
+    for module in modules.values():
         module.run(context)
+    for finish in context.at_end:
+        finish()
     say(f"all in {(time.monotonic() - start) / 60:.1f} minutes")
     return context.results.close()
 

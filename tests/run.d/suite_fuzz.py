@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpora through the plain replay programs under the sanitizers, then a minute of libFuzzer for each target, as many at a time as there are processors."""
+"""Corpora through the plain replay programs under the sanitizers, then a minute of libFuzzer for each target.
+
+The minutes run beside the suites that follow, one target at a time and with what processor time those leave; what is
+left at their end, as many at a time as there are processors.
+"""
 
 import glob
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,7 +27,7 @@ def run(context):
         explore(context)
 
 
-def explore_one(context, program):
+def explore_one(context, program, beside):
     name = os.path.basename(program)
     log = context.log_path("fuzz", name + ".log")
     open(log, "w").close()
@@ -31,6 +36,8 @@ def explore_one(context, program):
     corpus = os.path.join(context.top, "tests", "fuzz", "corpus", name)
     argv = [program, f"-max_total_time={SECONDS_PER_TARGET}", "-rss_limit_mb=2048", "-timeout=10",
             f"-artifact_prefix={found}", fresh]
+    if beside:
+        argv = ["nice", "-n", "19", *argv]
     if os.path.isdir(corpus):
         argv.append(corpus)
     code = context.command(argv, log, timeout=SECONDS_PER_TARGET + 120, env=suite_unit.SANITIZE)
@@ -45,8 +52,27 @@ def explore(context):
                       if os.access(p, os.X_OK) and os.path.isfile(p) and not p.endswith("_replay"))
     if context.args.only:
         programs = [p for p in programs if context.args.only in p]
+    lanes = os.cpu_count() or 1
+    beside = context.more_follows("fuzz")
+    turn = threading.Semaphore(1 if beside else lanes)
     start = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for done in [pool.submit(explore_one, context, program) for program in programs]:
+
+    def one(program):
+        with turn:
+            explore_one(context, program, beside)
+
+    pool = ThreadPoolExecutor(lanes)
+    running = [pool.submit(one, program) for program in programs]
+
+    def finish():
+        if beside:
+            turn.release(lanes)
+        for done in running:
             done.result()
-    say(f"fuzz/explore: {len(programs)} targets in {time.monotonic() - start:.0f} s")
+        pool.shutdown()
+        say(f"fuzz/explore: {len(programs)} targets in {time.monotonic() - start:.0f} s")
+
+    if beside:
+        context.at_end.append(finish)
+    else:
+        finish()
