@@ -60,16 +60,14 @@ uint64_t sched_executor_committed(const Executor *e)
 
 static Session *find_session(Sched *s, uint64_t id)
 {
-    for (uint32_t i = 0; id != 0 && i < s->config.sessions_max; i++)
-        if (s->session_ids[i] == id)
-            return &s->sessions[i];
-    return NULL;
+    uint32_t i = lookup_get(&s->session_ids, id);
+    return i == LOOKUP_NONE ? NULL : &s->sessions[i];
 }
 
 static Executor *find_executor(Sched *s, uint64_t id)
 {
-    sched_each_executor(s, e) if (e->id == id) return e;
-    return NULL;
+    uint32_t i = lookup_get(&s->executor_ids, id);
+    return i == LOOKUP_NONE ? NULL : &s->executors[i];
 }
 
 static Query *find_query(Session *session, uint64_t query)
@@ -86,18 +84,28 @@ static Query *find_query(Session *session, uint64_t query)
  * together. */
 static uint32_t find_tenant(Sched *s, uint32_t uid)
 {
-    uint32_t unused = SCHED_NONE;
-    for (uint32_t i = 0; i < s->n_executors_max + s->config.sessions_max; i++) {
-        Tenant *t = &s->tenants[i];
-        bool used = t->n_sessions > 0 || t->n_executors > 0;
-        if (used && t->uid == uid)
-            return i;
-        if (!used && unused == SCHED_NONE)
-            unused = i;
-    }
-    assert(unused != SCHED_NONE);
-    s->tenants[unused] = (Tenant){.uid = uid};
-    return unused;
+    uint32_t i = lookup_get(&s->tenant_uids, (uint64_t)uid + 1);
+    if (i != LOOKUP_NONE)
+        return i;
+    assert(!list_empty(&s->free_tenants));
+    Tenant *t = container_of(s->free_tenants.next, Tenant, in_list);
+    list_remove(&t->in_list);
+    *t = (Tenant){.uid = uid};
+    list_init(&t->in_list);
+    list_init(&t->sessions);
+    i = (uint32_t)(t - s->tenants);
+    lookup_put(&s->tenant_uids, (uint64_t)uid + 1, i);
+    return i;
+}
+
+/* After it has lost a session or an executor: the record is free without both (S-10). */
+static void tenant_release(Sched *s, Tenant *t)
+{
+    if (t->n_sessions > 0 || t->n_executors > 0)
+        return;
+    lookup_remove(&s->tenant_uids, (uint64_t)t->uid + 1);
+    list_remove(&t->in_list);
+    list_append(&s->free_tenants, &t->in_list);
 }
 
 void sched_query_drop(Sched *s, Query *q)
@@ -116,6 +124,7 @@ void sched_query_drop(Sched *s, Query *q)
     t->n_queries--;
     list_remove(&q->in_session);
     list_append(&s->free_queries, &q->in_session);
+    sched_touch(s, se);
     s->dirty = true;
 }
 
@@ -133,16 +142,25 @@ void sched_session_unplace(Sched *s, Session *session)
     session->answered_serial = 0;
     session->n_raises = 0;
     session->spread = session->asked = session->returned = session->stuck = false;
+    sched_touch(s, session);
     s->dirty = true;
 }
 
 void sched_session_drop(Sched *s, Session *session)
 {
+    Tenant *t = &s->tenants[session->tenant];
+    uint32_t i = sched_session_index(s, session);
     sched_session_unplace(s, session);
-    s->tenants[session->tenant].n_sessions--;
-    s->n_sessions--;
-    s->session_ids[sched_session_index(s, session)] = 0;
+    lookup_remove(&s->session_ids, session->id);
     session->id = 0;
+    sched_refile(s, session);
+    list_remove(&session->in_touched);
+    list_remove(&session->in_untold);
+    list_remove(&session->in_tenant);
+    t->n_sessions--;
+    tenant_release(s, t);
+    s->free_sessions[s->config.sessions_max - s->n_sessions--] = i;
+    s->recheck = s->roomier = true; /* the others' ceilings are higher */
 }
 
 void sched_stop(Sched *s, Executor *e, SessionCause cause)
@@ -151,6 +169,11 @@ void sched_stop(Sched *s, Executor *e, SessionCause cause)
         return;
     e->state = EXECUTOR_STOPPING;
     e->stop_cause = cause;
+    s->n_stopping++;
+    list_remove(&e->in_list);
+    sched_recount(s, e);
+    if (e->session != SCHED_NONE)
+        sched_touch(s, &s->sessions[e->session]);
     SchedAction *a = sched_emit(s, SCHED_ACTION_STOP, NULL);
     a->executor = e->id;
     a->cause = cause;
@@ -186,17 +209,16 @@ void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t
 
 static void on_opened(Sched *s, const SchedEvent *event)
 {
-    uint64_t floor_high, floor_max;
-    sched_limits(s->config.floor_bytes, &floor_high, &floor_max);
+    assert(event->session != 0);
+    if (find_session(s, event->session))
+        return;
+    uint64_t floor_max = s->floor_max_bytes;
     uint32_t tenant = find_tenant(s, event->opened.tenant);
     Tenant *t = &s->tenants[tenant];
     const SchedConfig *c = &s->config;
     const char *why = NULL;
     uint64_t limit = 0;
 
-    assert(event->session != 0);
-    if (find_session(s, event->session))
-        return;
     /* Idle sessions must leave a quarter of the budget, or no query could ever be admitted. */
     uint64_t floors = (c->memory_budget_bytes - c->memory_budget_bytes / 4) / floor_max;
     if (s->n_sessions >= c->sessions_max) {
@@ -220,11 +242,10 @@ static void on_opened(Sched *s, const SchedEvent *event)
             "Cannot open another session: %s is %ju. Stop a session that is not needed, or ask "
             "the administrator to raise the limit.",
             why, (uintmax_t)limit);
+        tenant_release(s, t);
         return;
     }
-    uint32_t i = 0;
-    while (s->session_ids[i] != 0)
-        i++;
+    uint32_t i = s->free_sessions[s->config.sessions_max - ++s->n_sessions];
     Session *se = &s->sessions[i];
     *se = (Session){.id = event->session,
                     .state = SCHED_SESSION_OPENING,
@@ -238,11 +259,17 @@ static void on_opened(Sched *s, const SchedEvent *event)
                     .class = event->opened.profile == LATENCY_PROFILE_BATCH
                                  ? SCHED_CLASS_BATCH
                                  : SCHED_CLASS_INTERACTIVE};
-    list_init(&se->queries);
-    se->node = router_choose_node(s); /* before its id counts */
-    s->session_ids[i] = event->session;
-    s->n_sessions++;
+    ListNode *const nodes[] = {&se->queries,   &se->in_opening,  &se->in_seeking, &se->in_touched,
+                               &se->in_untold, &se->in_pressing, &se->in_late,    &se->in_short,
+                               &se->in_asked,  &se->in_bucket,   &se->in_tenant};
+    for (size_t k = 0; k < ARRAY_SIZE(nodes); k++)
+        list_init(nodes[k]);
+    se->node = router_choose_node(s);
+    lookup_put(&s->session_ids, se->id, i);
     t->n_sessions++;
+    list_append(&t->sessions, &se->in_tenant);
+    sched_refile(s, se);
+    s->recheck = true; /* the others' ceilings are lower */
     s->dirty = true;
 }
 
@@ -254,6 +281,7 @@ static void on_retry(Sched *s, Session *se)
     se->generation++;
     se->opened_usec = s->now_usec;
     se->node = router_choose_node(s);
+    sched_refile(s, se);
     s->dirty = true;
 }
 
@@ -265,18 +293,44 @@ static void on_closed(Sched *s, Session *se, SessionCause cause)
         sched_stop(s, e, cause);
 }
 
+/* The session goes on with another one, or not. */
+static void executor_lost(Sched *s, Session *se, const Executor *dead, SessionCause cause)
+{
+    if (se->state != SCHED_SESSION_OPENING) {
+        cause = dead->state == EXECUTOR_STOPPING ? dead->stop_cause : cause;
+        scaler_lost(s, se, cause, dead->restart, dead->max_bytes);
+        return;
+    }
+    sched_session_unplace(s, se);
+    se->spawn_after_usec = s->now_usec + (100 * USEC_PER_MSEC << se->n_spawn_failures);
+    if (++se->n_spawn_failures < SCHED_SPAWN_TRIES_MAX)
+        return;
+    SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, se);
+    a->cause = SESSION_CAUSE_SPAWN;
+    sched_reason(
+        a,
+        "The executor could not be started in %u attempts (last cause: %s). The journal of "
+        "berthd names the step that failed.",
+        SCHED_SPAWN_TRIES_MAX, session_cause_to_string(cause));
+    sched_session_drop(s, se);
+}
+
 static void on_executor_exit(Sched *s, const SchedEvent *event)
 {
     Executor *e = find_executor(s, event->exit.executor);
     if (!e)
         return;
     Executor dead = *e;
+    e->state = EXECUTOR_FREE;
+    e->id = 0;
+    sched_recount(s, e);
+    list_remove(&e->in_list);
+    list_append(&s->free_executors, &e->in_list);
+    lookup_remove(&s->executor_ids, dead.id);
+    s->n_executors--;
+    s->n_stopping -= dead.state == EXECUTOR_STOPPING;
     s->committed_bytes -= sched_executor_committed(&dead);
-    if (dead.tenant != SCHED_NONE) {
-        s->tenants[dead.tenant].committed_bytes -= sched_executor_committed(&dead);
-        s->tenants[dead.tenant].n_executors--;
-    }
-    s->dirty = true;
+    s->dirty = s->roomier = true;
     if (dead.state == EXECUTOR_SPAWNING && dead.session == SCHED_NONE) {
         /* Warm ones are a comfort: try again after 1, 2, 4, ... 64 s. */
         s->n_warm_failures = MIN(s->n_warm_failures + 1, 7u);
@@ -288,28 +342,14 @@ static void on_executor_exit(Sched *s, const SchedEvent *event)
         if (event->exit.operator_name[0])
             memcpy(se->operator_name, event->exit.operator_name, sizeof(se->operator_name));
     }
-    e->state = EXECUTOR_FREE;
-    e->id = 0;
-    if (!se)
+    if (se)
+        executor_lost(s, se, &dead, (SessionCause)event->exit.cause);
+    if (dead.tenant == SCHED_NONE)
         return;
-    if (se->state == SCHED_SESSION_OPENING) {
-        sched_session_unplace(s, se);
-        se->spawn_after_usec = s->now_usec + (100 * USEC_PER_MSEC << se->n_spawn_failures);
-        if (++se->n_spawn_failures < SCHED_SPAWN_TRIES_MAX)
-            return;
-        SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, se);
-        a->cause = SESSION_CAUSE_SPAWN;
-        sched_reason(
-            a,
-            "The executor could not be started in %u attempts (last cause: %s). The journal of "
-            "berthd names the step that failed.",
-            SCHED_SPAWN_TRIES_MAX, session_cause_to_string((SessionCause)event->exit.cause));
-        sched_session_drop(s, se);
-        return;
-    }
-    SessionCause cause =
-        dead.state == EXECUTOR_STOPPING ? dead.stop_cause : (SessionCause)event->exit.cause;
-    scaler_lost(s, se, cause, dead.restart, dead.max_bytes);
+    Tenant *t = &s->tenants[dead.tenant];
+    t->committed_bytes -= sched_executor_committed(&dead);
+    t->n_executors--;
+    tenant_release(s, t);
 }
 
 static void on_ready(Sched *s, uint64_t id)
@@ -320,6 +360,8 @@ static void on_ready(Sched *s, uint64_t id)
     e->state = EXECUTOR_READY;
     if (e->session == SCHED_NONE)
         s->n_warm_failures = 0;
+    else
+        sched_touch(s, &s->sessions[e->session]);
     s->dirty = true;
 }
 
@@ -338,6 +380,18 @@ static void on_query_end(Sched *s, Session *se, const SchedEvent *event)
         router_idle(s, se);
 }
 
+/* What follows from the configuration alone. */
+static void measure(Sched *s)
+{
+    uint64_t high, total = 0;
+    sched_limits(s->config.floor_bytes, &high, &s->floor_max_bytes);
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
+        total += s->topology.nodes[n].memory_bytes >> 20;
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
+        s->node_share[n] = s->config.memory_budget_bytes / MAX(total, UINT64_C(1)) *
+                           (s->topology.nodes[n].memory_bytes >> 20);
+}
+
 static void on_config(Sched *s, const SchedConfig *config)
 {
     SchedConfig c = *config;
@@ -346,47 +400,63 @@ static void on_config(Sched *s, const SchedConfig *config)
     c.slot_cpus = s->config.slot_cpus;
     memcpy(c.slots_per_cpu, s->config.slots_per_cpu, sizeof(c.slots_per_cpu));
     s->config = c;
-    sched_each_live(s, se) se->cpus_told = false; /* weights may differ */
+    measure(s);
+    sched_each_live(s, se) sched_untold(s, se); /* weights may differ */
+    sched_touch_all(s);
 }
 
-/* Sums that many steps of the pump need. */
-static void measure_nodes(Sched *s)
+/* Those that have changed, and those with a wish that could be met now. */
+static void serve(Sched *s)
 {
-    uint64_t high, total = 0;
-    sched_limits(s->config.floor_bytes, &high, &s->warm_max_bytes);
-    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
-        total += s->topology.nodes[n].memory_bytes >> 20;
-    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++) {
-        s->node_used[n] = 0;
-        s->node_share[n] = s->config.memory_budget_bytes / MAX(total, UINT64_C(1)) *
-                           (s->topology.nodes[n].memory_bytes >> 20);
+    uint64_t spare =
+        s->config.memory_budget_bytes - MIN(s->committed_bytes, s->config.memory_budget_bytes);
+    list_for_each_safe (n, &s->touched) {
+        Session *se = container_of(n, Session, in_touched);
+        if (se->state == SCHED_SESSION_LIVE && sched_may_emit(s))
+            scaler_serve(s, se);
     }
-    sched_each_live(s, se)
-    {
-        const Executor *e = sched_executor_of(s, se);
-        s->tenants[se->tenant].memory_short = false;
-        if (e && !se->spread)
-            s->node_used[se->node] += sched_executor_committed(e);
+    list_for_each_safe (n, &s->pressing) {
+        Session *se = container_of(n, Session, in_pressing);
+        if (!list_empty(&se->in_touched))
+            continue;
+        if (!s->roomier || se->lacking_bytes > spare)
+            scaler_still_lacking(s, se);
+        else if (sched_may_emit(s))
+            scaler_serve(s, se);
     }
 }
 
 static void pump(Sched *s)
 {
     while (s->dirty && sched_may_emit(s)) {
-        s->dirty = false;
-        s->memory_short = false;
+        s->dirty = s->memory_short = false;
         s->short_bytes = 0;
-        measure_nodes(s);
+        while (!list_empty(&s->short_tenants)) {
+            container_of(s->short_tenants.next, Tenant, in_list)->memory_short = false;
+            list_remove(s->short_tenants.next);
+        }
+        s->pumping = true;
+        sched_take_due(s);
         router_open(s);
-        sched_each_live(s, se) if (se->state == SCHED_SESSION_LIVE && sched_may_emit(s))
-            scaler_serve(s, se);
+        serve(s);
         router_correct(s);
         router_admit(s);
+        list_for_each (n, &s->touched)
+            sched_refile(s, container_of(n, Session, in_touched));
         scaler_shrink(s);
         scaler_warm(s);
         router_tell(s);
+        s->pumping = false;
+        if (!sched_may_emit(s))
+            return; /* the rest follows when these have been taken */
+        s->roomier = s->recheck = false;
+        while (!list_empty(&s->touched)) {
+            Session *se = container_of(s->touched.next, Session, in_touched);
+            list_remove(&se->in_touched);
+            sched_refile(s, se);
+        }
         if (s->n_actions > 0)
-            return; /* `dirty` may be set again; the rest follows when these have been taken */
+            return;
     }
 }
 
@@ -411,7 +481,7 @@ static void dispatch(Sched *s, const SchedEvent *event)
         return;
     case SCHED_EVENT_PSI:
         s->pressure = event->psi.level;
-        s->dirty = true;
+        s->dirty = s->roomier = true;
         return;
     case SCHED_EVENT_CPU_CHANGED:
         router_cpus_changed(s, &event->online);
@@ -439,7 +509,8 @@ static void dispatch(Sched *s, const SchedEvent *event)
         on_closed(s, se, (SessionCause)event->closed.cause);
     } else if (event->type == SCHED_EVENT_LIMIT_SET) {
         se->limit_set_bytes = MIN(event->limit.max_bytes, SCHED_BYTES_MAX);
-        s->dirty = true;
+        s->roomier = true;
+        sched_touch(s, se);
     } else if (se->state != SCHED_SESSION_LIVE ||
                sched_executor_of(s, se)->state == EXECUTOR_STOPPING) {
         return; /* from an executor that is on its way out */
@@ -480,18 +551,17 @@ bool sched_next_action(Sched *s, SchedAction *ret_action)
 uint64_t sched_next_timer(const Sched *s)
 {
     uint64_t t = s->warm_after_usec > s->now_usec ? s->warm_after_usec : SCHED_NEVER;
-    if (s->memory_short)
+    if (s->memory_short || !list_empty(&s->short_tenants))
         t = MIN(t, s->now_usec + SCHED_SHRINK_REPEAT_USEC / 4);
     if (s->n_waiting > 0)
         t = MIN(t, s->now_usec + USEC_PER_SEC);
-    sched_each_live(s, se)
-    {
-        uint64_t scaler = scaler_deadline(s, se), router = router_deadline(s, se);
-        t = MIN(t, scaler);
-        t = MIN(t, router);
-    }
-    /* A deadline that has passed could not be met just now: look again in a while, not in a loop.
-     */
+    if (s->memory_short && !list_empty(&s->just_asked))
+        t = MIN(t, container_of(s->just_asked.next, Session, in_asked)->shrink_usec +
+                       SCHED_SQUEEZE_PATIENCE_USEC);
+    uint64_t idle = scaler_idle_deadline(s);
+    t = MIN(t, idle);
+    if (s->due.n > 0)
+        t = MIN(t, s->due.entries[0].key);
     return t == SCHED_NEVER ? t : MAX(t, s->now_usec + 10 * USEC_PER_MSEC);
 }
 
@@ -505,24 +575,47 @@ int sched_new(const SchedConfig *config, const SchedTopology *topology, Sched **
     s->config = *config;
     s->topology = *topology;
     s->dirty = true;
-    list_init(&s->waiting);
-    list_init(&s->free_queries);
+    ListNode *const lists[] = {
+        &s->waiting,  &s->free_queries, &s->free_executors, &s->free_tenants, &s->short_tenants,
+        &s->warm,     &s->opening,      &s->seeking,        &s->touched,      &s->untold,
+        &s->pressing, &s->just_asked,   &s->slotless};
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        list_init(lists[i]);
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
+        list_init(&s->late[n]);
     /* Room for those that are being stopped while their successors start. */
-    s->n_executors_max = 2 * config->sessions_max + config->n_warm;
-    s->n_queries_max = config->queue_max + config->sessions_max * SCHED_QUERIES_PER_SESSION;
-    s->session_ids = calloc(config->sessions_max, sizeof(*s->session_ids));
-    s->sessions = calloc(config->sessions_max, sizeof(*s->sessions));
+    uint32_t n_sessions = config->sessions_max;
+    s->n_executors_max = 2 * n_sessions + config->n_warm;
+    s->n_tenants_max = s->n_executors_max + n_sessions;
+    s->n_queries_max = config->queue_max + n_sessions * SCHED_QUERIES_PER_SESSION;
+    s->sessions = calloc(n_sessions, sizeof(*s->sessions));
     s->executors = calloc(s->n_executors_max, sizeof(*s->executors));
-    s->tenants = calloc(s->n_executors_max + config->sessions_max, sizeof(*s->tenants));
+    s->tenants = calloc(s->n_tenants_max, sizeof(*s->tenants));
     s->queries = calloc(s->n_queries_max, sizeof(*s->queries));
-    if (!s->session_ids || !s->sessions || !s->executors || !s->tenants || !s->queries ||
-        slot_table_init(&s->slots, topology, config->slot_cpus, config->slots_per_cpu) < 0) {
+    s->free_sessions = calloc(n_sessions, sizeof(*s->free_sessions));
+    if (!s->sessions || !s->executors || !s->tenants || !s->queries || !s->free_sessions ||
+        lookup_init(&s->session_ids, n_sessions) < 0 ||
+        lookup_init(&s->executor_ids, s->n_executors_max) < 0 ||
+        lookup_init(&s->tenant_uids, s->n_tenants_max) < 0 || heap_init(&s->due, n_sessions) < 0 ||
+        heap_init(&s->idle[SCHED_MODE_STANDARD], n_sessions) < 0 ||
+        heap_init(&s->idle[SCHED_MODE_PERFORMANCE], n_sessions) < 0 ||
+        heap_init(&s->spent, n_sessions) < 0 || heap_init(&s->lower, n_sessions) < 0 ||
+        heap_init(&s->large, n_sessions) < 0 ||
+        slot_table_init(&s->slots, topology, config->slot_cpus, config->slots_per_cpu, n_sessions) <
+            0 ||
+        router_init(s) < 0) {
         (void)sched_free(s);
         return -ENOMEM;
     }
-    router_count_cpus(s);
+    measure(s);
+    for (uint32_t i = 0; i < n_sessions; i++)
+        s->free_sessions[i] = n_sessions - 1 - i; /* the first one first */
     for (uint32_t i = 0; i < s->n_queries_max; i++)
         list_append(&s->free_queries, &s->queries[i].in_session);
+    for (uint32_t i = 0; i < s->n_executors_max; i++)
+        list_append(&s->free_executors, &s->executors[i].in_list);
+    for (uint32_t i = 0; i < s->n_tenants_max; i++)
+        list_append(&s->free_tenants, &s->tenants[i].in_list);
     *ret_sched = s;
     return 0;
 }
@@ -532,11 +625,22 @@ Sched *sched_free(Sched *s)
     if (!s)
         return NULL;
     slot_table_done(&s->slots);
-    free(s->session_ids);
+    lookup_done(&s->session_ids);
+    lookup_done(&s->executor_ids);
+    lookup_done(&s->tenant_uids);
+    heap_done(&s->due);
+    for (uint32_t mode = 0; mode < _SCHED_MODE_MAX; mode++)
+        heap_done(&s->idle[mode]);
+    heap_done(&s->spent);
+    heap_done(&s->lower);
+    heap_done(&s->large);
     free(s->sessions);
     free(s->executors);
     free(s->tenants);
     free(s->queries);
+    free(s->free_sessions);
+    free(s->lessees);
+    free(s->buckets);
     free(s);
     return NULL;
 }

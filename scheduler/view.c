@@ -14,15 +14,13 @@ void sched_totals(const Sched *s, SchedTotals *ret_totals)
         .budget_bytes = MAX(s->config.memory_budget_bytes, s->committed_bytes),
         .committed_bytes = s->committed_bytes,
         .n_sessions = s->n_sessions,
+        .n_executors = s->n_executors,
         .n_running = s->n_running,
         .n_queued = s->n_waiting,
         .pressure = s->pressure,
     };
-    sched_each_executor(s, e)
-    {
-        t.n_executors++;
-        t.n_warm += e->state == EXECUTOR_READY && e->tenant == SCHED_NONE;
-    }
+    list_for_each (n, &s->warm)
+        t.n_warm += container_of(n, Executor, in_list)->state == EXECUTOR_READY;
     *ret_totals = t;
 }
 
@@ -57,7 +55,7 @@ static void session_info(const Sched *s, const Session *se, SchedSessionInfo *re
 bool sched_each_session(const Sched *s, size_t *index, SchedSessionInfo *ret_info)
 {
     for (; *index < s->config.sessions_max; (*index)++) {
-        if (s->session_ids[*index] == 0)
+        if (s->sessions[*index].id == 0)
             continue;
         session_info(s, &s->sessions[(*index)++], ret_info);
         return true;
@@ -67,13 +65,11 @@ bool sched_each_session(const Sched *s, size_t *index, SchedSessionInfo *ret_inf
 
 bool sched_get_session(const Sched *s, uint64_t session, SchedSessionInfo *ret_info)
 {
-    for (size_t i = 0; session != 0 && i < s->config.sessions_max; i++) {
-        if (s->session_ids[i] != session)
-            continue;
-        session_info(s, &s->sessions[i], ret_info);
-        return true;
-    }
-    return false;
+    uint32_t i = lookup_get(&s->session_ids, session);
+    if (i == LOOKUP_NONE)
+        return false;
+    session_info(s, &s->sessions[i], ret_info);
+    return true;
 }
 
 /* @index: the number of the session times the most queries that one can have, plus the query's
@@ -84,7 +80,7 @@ bool sched_each_query(const Sched *s, size_t *index, SchedQueryInfo *ret_info)
         const Session *se = &s->sessions[i];
         size_t skip =
             i == *index / SCHED_QUERIES_PER_SESSION ? *index % SCHED_QUERIES_PER_SESSION : 0;
-        if (s->session_ids[i] == 0 || skip >= se->n_running + se->n_queued)
+        if (se->id == 0 || skip >= se->n_running + se->n_queued)
             continue;
         const ListNode *n = se->queries.next;
         for (size_t k = 0; k < skip; k++)
@@ -116,11 +112,11 @@ bool sched_each_pool(const Sched *s, size_t *index, SchedPoolInfo *ret_info)
     SchedPoolInfo info = {
         .node = p->node,
         .class = p->class,
-        .n_slots = slot_pool_n_online(&s->slots, p),
+        .n_slots = p->n_online,
         .memory_bytes = s->node_share[p->node],
         .memory_used_bytes = s->node_used[p->node],
     };
-    info.n_leased = info.n_slots - slot_pool_n_free(&s->slots, p);
+    info.n_leased = info.n_slots - p->n_free;
     sched_each_live(s, se) info.n_sessions +=
         se->n_slots > 0 && se->node == p->node && se->class == p->class;
     list_for_each (n, &s->waiting) {

@@ -8,16 +8,29 @@
 
 #include "scheduler/scheduler_internal.h"
 
+/* Allocates for the pools of the host. Return: 0, -ENOMEM. */
+int router_init(Sched *s);
 /* The node for a new session: the least crowded one with a CPU online. */
 uint32_t router_choose_node(Sched *s);
 /* After the CPUs that are online have become known or changed. */
 void router_count_cpus(Sched *s);
 /* Does its memory fit into its home node's share of the budget? */
 bool router_fits_home(const Sched *s, const Session *session);
+/* May it get slots on another node? It has no pages there worth a word. */
+static inline bool router_movable(const Sched *s, const Session *session)
+{
+    return session->grant_bytes <= s->config.floor_bytes;
+}
 
 /* Where the session is: node, class, slots, weight, CPUs and memory nodes, as MOVE and PLACE carry
  * them. */
 void router_fill_place(const Sched *s, const Session *session, SchedAction *action);
+/* MOVE, if it has not been told where it is. */
+void router_tell_cpus(Sched *s, Session *session);
+/* Up to @want slots, at home if possible. Return: false when not even one can be had. */
+bool router_lease(Sched *s, Session *session, uint32_t class, uint32_t want);
+/* A part of sched_refile(). */
+void router_file(Sched *s, Session *session);
 
 /* Events. */
 void router_estimate(Sched *s, Session *session, const SchedEvent *event);

@@ -9,9 +9,6 @@
 #include "base/text.h"
 #include "scheduler/router/router.h"
 
-/* A throttled task sleeps for 2 s at most each time (mm/memcontrol.c,
- * MEMCG_MAX_HIGH_DELAY_JIFFIES). */
-#define THROTTLE_SLEEP_USEC (2 * USEC_PER_SEC + 500 * USEC_PER_MSEC)
 #define LIMIT_UNIT                                                                                 \
     (64 * UINT64_C(1024)) /* a multiple of every page size, so the kernel rounds nothing */
 
@@ -40,20 +37,13 @@ uint64_t sched_grant_for_max(uint64_t max_bytes)
     }
 }
 
-static uint64_t floor_max(const Sched *s)
-{
-    uint64_t high, max;
-    sched_limits(s->config.floor_bytes, &high, &max);
-    return max;
-}
-
 static uint64_t minus(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
 /* The part of the bounds that does not depend on what others use now. */
-static uint64_t personal_max(const Sched *s, const Session *se)
+uint64_t scaler_personal_max(const Sched *s, const Session *se)
 {
     uint64_t max = SCHED_BYTES_MAX;
     if (s->config.session_memory_max_bytes)
@@ -77,7 +67,7 @@ uint64_t scaler_room(const Sched *s, const Session *se, bool admission)
     if (admission)
         budget = minus(budget, s->config.memory_reserve_bytes);
     uint64_t max = minus(budget, s->committed_bytes - own);
-    max = MIN(max, personal_max(s, se));
+    max = MIN(max, scaler_personal_max(s, se));
     uint64_t tenant = tenant_room_max(s, se, own);
     return sched_grant_for_max(MIN(max, tenant));
 }
@@ -87,10 +77,10 @@ uint64_t scaler_ceiling(const Sched *s, const Session *se, bool admission)
     uint64_t budget = s->config.memory_budget_bytes, quota = s->config.tenant_memory_max_bytes;
     if (admission)
         budget = minus(budget, s->config.memory_reserve_bytes);
-    uint64_t max = minus(budget, (s->n_sessions - 1) * floor_max(s));
-    max = MIN(max, personal_max(s, se));
+    uint64_t max = minus(budget, (s->n_sessions - 1) * s->floor_max_bytes);
+    max = MIN(max, scaler_personal_max(s, se));
     if (quota)
-        max = MIN(max, minus(quota, (s->tenants[se->tenant].n_sessions - 1) * floor_max(s)));
+        max = MIN(max, minus(quota, (s->tenants[se->tenant].n_sessions - 1) * s->floor_max_bytes));
     return sched_grant_for_max(max);
 }
 
@@ -98,41 +88,58 @@ bool scaler_own_limit(const Sched *s, const Session *se, uint64_t grant_bytes)
 {
     const Executor *e = sched_executor_of(s, se);
     uint64_t tenant = tenant_room_max(s, se, sched_executor_committed(e));
-    return grant_bytes > sched_grant_for_max(MIN(tenant, personal_max(s, se)));
+    return grant_bytes > sched_grant_for_max(MIN(tenant, scaler_personal_max(s, se)));
 }
 
-/* Somebody waits for @max_bytes of the budget. */
-static void host_short(Sched *s, uint64_t max_bytes)
+void scaler_host_short(Sched *s, uint64_t lacking_bytes)
 {
     uint64_t budget = minus(s->config.memory_budget_bytes, s->config.memory_reserve_bytes);
     s->memory_short = true;
-    s->short_bytes = MAX(s->short_bytes, minus(max_bytes, minus(budget, s->committed_bytes)));
+    s->short_bytes = MAX(s->short_bytes, minus(lacking_bytes, minus(budget, s->committed_bytes)));
 }
 
-void scaler_short(Sched *s, const Session *se, uint64_t grant_bytes)
+void scaler_tenant_short(Sched *s, uint32_t tenant)
 {
-    uint64_t own = sched_executor_committed(sched_executor_of(s, se));
-    if (grant_bytes > sched_grant_for_max(personal_max(s, se)))
-        return;
-    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own))) {
-        s->tenants[se->tenant].memory_short = true;
-        return;
-    }
+    Tenant *t = &s->tenants[tenant];
+    t->memory_short = true;
+    sched_list_keep(&s->short_tenants, &t->in_list, true);
+}
+
+uint64_t scaler_lacking(const Sched *s, const Session *se, uint64_t grant_bytes)
+{
     uint64_t high, max;
     sched_limits(grant_bytes, &high, &max);
-    host_short(s, minus(max, own));
+    return minus(max, sched_executor_committed(sched_executor_of(s, se)));
 }
 
-/* Does somebody wait for what this session could give? */
-static bool wanted_from(const Sched *s, const Session *se)
+/* One that runs lacks @grant_bytes. */
+static void lack(Sched *s, Session *se, uint64_t grant_bytes)
 {
-    return s->memory_short || s->tenants[se->tenant].memory_short;
+    uint64_t own = sched_executor_committed(sched_executor_of(s, se));
+    if (grant_bytes > sched_grant_for_max(scaler_personal_max(s, se)))
+        return;
+    if (grant_bytes > sched_grant_for_max(tenant_room_max(s, se, own))) {
+        se->lacks = LACKS_QUOTA;
+    } else {
+        uint64_t lacking = scaler_lacking(s, se, grant_bytes);
+        se->lacking_bytes = se->lacks == LACKS_MEMORY ? MIN(se->lacking_bytes, lacking) : lacking;
+        se->lacks = LACKS_MEMORY;
+    }
+    scaler_still_lacking(s, se);
+}
+
+void scaler_still_lacking(Sched *s, const Session *se)
+{
+    if (se->lacks == LACKS_QUOTA)
+        scaler_tenant_short(s, se->tenant);
+    else if (se->lacks == LACKS_MEMORY)
+        scaler_host_short(s, se->lacking_bytes);
 }
 
 /* Which of the bounds is the one that matters, for a person. */
 static const char *bound_name(const Sched *s, const Session *se, const char **ret_remedy)
 {
-    uint64_t budget = s->config.memory_budget_bytes, personal = personal_max(s, se);
+    uint64_t budget = s->config.memory_budget_bytes, personal = scaler_personal_max(s, se);
     if (se->limit_set_bytes && se->limit_set_bytes == personal && personal < budget) {
         *ret_remedy = "raise it with `berth limit`";
         return "the limit set for this session";
@@ -155,6 +162,10 @@ static void commit(Sched *s, Executor *e, uint64_t before)
 {
     uint64_t after = sched_executor_committed(e);
     s->committed_bytes = s->committed_bytes - before + after;
+    s->roomier = s->roomier || after < before;
+    sched_recount(s, e);
+    if (e->session != SCHED_NONE)
+        sched_touch(s, &s->sessions[e->session]);
     if (e->tenant != SCHED_NONE)
         s->tenants[e->tenant].committed_bytes += after - before;
     assert(after <= before || s->committed_bytes <= s->config.memory_budget_bytes);
@@ -180,25 +191,28 @@ void scaler_resize(Sched *s, Session *se, uint64_t grant_bytes)
 
 bool scaler_may_spawn(Sched *s)
 {
-    if (s->committed_bytes + floor_max(s) <= s->config.memory_budget_bytes)
+    if (s->committed_bytes + s->floor_max_bytes <= s->config.memory_budget_bytes)
         return true;
-    host_short(s, floor_max(s));
+    scaler_host_short(s, s->floor_max_bytes);
     return false;
 }
 
 Executor *scaler_spawn(Sched *s, Session *se)
 {
-    Executor *e = s->executors;
-    while (e < s->executors + s->n_executors_max && e->state != EXECUTOR_FREE)
-        e++;
-    if (e == s->executors + s->n_executors_max)
+    if (list_empty(&s->free_executors))
         return NULL;
+    Executor *e = container_of(s->free_executors.next, Executor, in_list);
+    list_remove(&e->in_list);
     *e = (Executor){.id = ++s->last_executor,
                     .state = EXECUTOR_SPAWNING,
                     .session = SCHED_NONE,
                     .tenant = SCHED_NONE,
                     .grant_bytes = s->config.floor_bytes,
                     .view = s->view};
+    list_init(&e->in_list);
+    list_append(&s->warm, &e->in_list);
+    lookup_put(&s->executor_ids, e->id, (uint32_t)(e - s->executors));
+    s->n_executors++;
     sched_limits(e->grant_bytes, &e->high_bytes, &e->max_bytes);
     commit(s, e, 0);
     SchedAction *a = sched_emit(s, SCHED_ACTION_SPAWN, se);
@@ -226,6 +240,7 @@ static void reply(Sched *s, Session *se, uint64_t serial, MemoryVerdict verdict,
     a->verdict = verdict;
     a->grant_bytes = total;
     se->asked = se->returned = false;
+    sched_touch(s, se);
 }
 
 static void reply_refused(Sched *s, Session *se, const Request *rq)
@@ -254,9 +269,8 @@ static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
         return false;
     if (se->n_running == 0 || se->min_need_bytes >= scaler_ceiling(s, se, true))
         return false; /* nothing to run again, or it had everything already */
-    sched_each_executor(s, other) if (other->state ==
-                                      EXECUTOR_STOPPING) return true; /* memory is on its way back:
-                                                                         one sacrifice at a time */
+    if (s->n_stopping > 0)
+        return true; /* memory is on its way back: one sacrifice at a time */
     Executor *e = sched_executor_of(s, se);
     se->min_need_bytes = MAX(se->min_need_bytes, need_bytes);
     e->restart = true;
@@ -268,15 +282,8 @@ static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
  * that is the bound. */
 static bool others_idle(const Sched *s, const Session *se, bool same_tenant)
 {
-    sched_each_live(s, other)
-    {
-        const Executor *e = sched_executor_of(s, other);
-        if (other != se && e && e->state == EXECUTOR_READY && other->n_running == 0 &&
-            !other->returned && e->grant_bytes > s->config.floor_bytes &&
-            (!same_tenant || other->tenant == se->tenant))
-            return true;
-    }
-    return false;
+    uint32_t n = same_tenant ? s->tenants[se->tenant].n_giving : s->n_giving;
+    return n > se->giving;
 }
 
 /* Return: true when the request has been answered. */
@@ -299,7 +306,7 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
     }
     if (waited < SCHED_SPILL_PATIENCE_USEC &&
         others_idle(s, se, scaler_own_limit(s, se, rq->minimum_bytes))) {
-        scaler_short(s, se, rq->minimum_bytes);
+        lack(s, se, rq->minimum_bytes);
         return false;
     }
     if (room >= rq->minimum_bytes &&
@@ -314,7 +321,7 @@ static bool serve_request(Sched *s, Session *se, const Request *rq, uint64_t roo
     }
     if (rq->minimum_bytes <= scaler_ceiling(s, se, false) &&
         (waited < s->config.request_wait_usec || restart_larger(s, se, rq->total_bytes))) {
-        scaler_short(s, se, rq->minimum_bytes);
+        lack(s, se, rq->minimum_bytes);
         return false;
     }
     reply_refused(s, se, rq);
@@ -334,7 +341,7 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
         scaler_resize(s, se, MIN(want, room));
         return;
     }
-    scaler_short(s, se, MAX(e->grant_bytes, se->trip_current_bytes));
+    lack(s, se, MAX(e->grant_bytes, se->trip_current_bytes));
     if (s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC) {
         SchedAction *a = sched_emit(s, SCHED_ACTION_SHRINK, se);
         a->grant_bytes = MAX(se->grant_bytes / 2, s->config.floor_bytes);
@@ -347,7 +354,7 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
     /* Told once only, and never again for longer than the kernel lets a task sleep above the wire:
      * it is below. */
     if (se->trip_seen_usec == se->trip_usec) {
-        if (s->now_usec - se->trip_seen_usec >= s->config.throttle_usec + THROTTLE_SLEEP_USEC)
+        if (s->now_usec - se->trip_seen_usec >= s->config.throttle_usec + SCHED_THROTTLE_SLEEP_USEC)
             se->trip_usec = 0;
         return;
     }
@@ -364,6 +371,9 @@ void scaler_serve(Sched *s, Session *se)
     Executor *e = sched_executor_of(s, se);
     if (e->resize_serial != 0 || e->state != EXECUTOR_READY)
         return;
+    sched_touch(s, se);
+    se->lacks = LACKS_NOTHING;
+    se->lacking_bytes = 0;
     uint64_t room = se->n_requests > 0 || se->trip_usec != 0 ? running_room(s, se) : 0;
     for (uint32_t i = 0;
          i < se->n_requests && e->state == EXECUTOR_READY && e->resize_serial == 0;) {
@@ -380,7 +390,8 @@ void scaler_serve(Sched *s, Session *se)
     bool spread = !router_fits_home(s, se);
     if (spread != se->spread) {
         se->spread = spread;
-        se->cpus_told = false;
+        sched_untold(s, se);
+        sched_refile(s, se); /* the next one sees that the node has room again */
     }
 }
 
@@ -396,7 +407,7 @@ void scaler_request(Sched *s, Session *se, const SchedEvent *event)
         return;
     }
     se->requests[se->n_requests++] = rq;
-    s->dirty = true;
+    sched_touch(s, se);
 }
 
 void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_bytes)
@@ -412,11 +423,11 @@ void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_byte
     total_bytes = MAX(total_bytes, s->config.floor_bytes);
     se->grant_bytes = MIN(se->grant_bytes, total_bytes);
     /* Of its own accord, or asked for a part, it keeps what makes its next query quicker. */
-    se->returned = se->asked && se->asked_max_bytes <= floor_max(s);
+    se->returned = se->asked && se->asked_max_bytes <= s->floor_max_bytes;
     se->asked = se->returned;
     se->stuck = false;
     se->shrink_usec = 0; /* the limits may follow at once */
-    s->dirty = true;
+    sched_touch(s, se);
 }
 
 void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_bytes)
@@ -427,6 +438,7 @@ void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_by
         return; /* about the wire before the last raise */
     if (current_bytes + MAX(e->high_bytes / 8, 16 * MIB) < e->high_bytes) {
         se->trip_usec = 0; /* page cache of what it reads: the kernel has dropped it and goes on */
+        sched_touch(s, se);
         return;
     }
     /* A new crossing, or one that it is working its way out of. */
@@ -435,7 +447,7 @@ void scaler_trip(Sched *s, Session *se, uint64_t current_bytes, uint64_t high_by
         se->trip_first_bytes = current_bytes;
     }
     se->trip_seen_usec = s->now_usec;
-    s->dirty = true;
+    sched_touch(s, se);
 }
 
 void scaler_resized(Sched *s, Executor *e, const SchedEvent *event)
@@ -513,230 +525,17 @@ void scaler_lost(Sched *s, Session *se, SessionCause cause, bool restart, uint64
     se->state = SCHED_SESSION_LOST;
 }
 
-static bool is_idle(const Session *se)
-{
-    return se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
-}
-
-/* While the host is half empty nobody has a use for what an idle session keeps; and one that waits
- * for its turn will want it soon. */
-static uint64_t idle_until(const Sched *s, const Session *se)
-{
-    if (se->n_queued > 0)
-        return SCHED_NEVER;
-    uint64_t patience = s->config.idle_usec[se->mode];
-    if (s->committed_bytes <= s->config.memory_budget_bytes / 2)
-        patience *= SCHED_IDLE_PLENTY;
-    return se->idle_usec + patience;
-}
-
 uint64_t scaler_plenty(const Sched *s, const Session *se, uint64_t total_bytes,
                        uint64_t useful_bytes)
 {
     const Executor *e = sched_executor_of(s, se);
     uint64_t half = s->config.memory_budget_bytes / 2;
     if (useful_bytes <= MAX(total_bytes, e->grant_bytes) || s->pressure != SCHED_PRESSURE_NONE ||
-        wanted_from(s, se) || s->committed_bytes >= half)
+        s->memory_short || s->tenants[se->tenant].memory_short || s->committed_bytes >= half)
         return total_bytes;
     uint64_t max = sched_executor_committed(e) + (half - s->committed_bytes) / 2;
     uint64_t spare = MIN(sched_grant_for_max(max), scaler_room(s, se, true));
     useful_bytes = MIN(useful_bytes, SCHED_BYTES_MAX);
     uint64_t more = MIN(ALIGN_UP(useful_bytes, MIB), spare);
     return MAX(total_bytes, more);
-}
-
-/* What a session should come down to; its present grant when there is no reason. */
-static uint64_t shrink_target(const Sched *s, const Session *se, bool spill)
-{
-    const Executor *e = sched_executor_of(s, se);
-    uint64_t target = e->grant_bytes, personal = sched_grant_for_max(personal_max(s, se));
-    /* What it has returned costs nobody anything. */
-    bool wanted = s->tenants[se->tenant].memory_short ||
-                  (s->memory_short && (spill || se->grant_bytes < e->grant_bytes));
-    if (is_idle(se) &&
-        (wanted || s->pressure != SCHED_PRESSURE_NONE || s->now_usec >= idle_until(s, se)))
-        target = s->config.floor_bytes;
-    else if (spill)
-        target = e->grant_bytes / 2;
-    return MAX(MIN(target, personal), s->config.floor_bytes);
-}
-
-/*
- * Who is asked to spill when somebody waits and nobody is idle: the largest holder above an equal
- * share, of the host or of the tenant whose quota is the bound. Nobody spills for another tenant's
- * quota.
- */
-static const Session *largest_holder(const Sched *s, uint32_t tenant)
-{
-    const Session *largest = NULL;
-    uint64_t grant = sched_grant_for_max(s->config.memory_budget_bytes / MAX(s->n_sessions, 1u));
-    if (tenant != SCHED_NONE)
-        grant =
-            sched_grant_for_max(s->config.tenant_memory_max_bytes / s->tenants[tenant].n_sessions);
-    sched_each_live(s, se)
-    {
-        const Executor *e = sched_executor_of(s, se);
-        if (se->state != SCHED_SESSION_LIVE || e->grant_bytes <= grant ||
-            (tenant != SCHED_NONE && se->tenant != tenant))
-            continue;
-        if (se->n_running == 0 && !se->returned)
-            return NULL; /* idle, and asked anyway: nobody need spill yet */
-        grant = e->grant_bytes;
-        largest = se;
-    }
-    return largest;
-}
-
-static bool may_ask(const Sched *s, const Session *se)
-{
-    const Executor *e = sched_executor_of(s, se);
-    return se->state == SCHED_SESSION_LIVE && e->state == EXECUTOR_READY && e->resize_serial == 0 &&
-           s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC;
-}
-
-/* What the executor has returned goes by itself; for more it is asked. */
-static void ask_down(Sched *s, Session *se, uint64_t target_bytes)
-{
-    se->shrink_usec = s->now_usec;
-    if (se->grant_bytes < sched_executor_of(s, se)->grant_bytes) {
-        scaler_resize(s, se, MAX(target_bytes, se->grant_bytes));
-        return;
-    }
-    uint64_t high;
-    se->asked = true;
-    sched_limits(target_bytes, &high, &se->asked_max_bytes);
-    sched_emit(s, SCHED_ACTION_SHRINK, se)->grant_bytes = target_bytes;
-}
-
-static bool was_just_asked(const Sched *s, const Session *se)
-{
-    return se->asked && !se->returned &&
-           s->now_usec - se->shrink_usec < SCHED_SQUEEZE_PATIENCE_USEC;
-}
-
-/* The part of the budget that is on its way back. */
-static uint64_t coming_bytes(const Sched *s)
-{
-    uint64_t coming = 0;
-    sched_each_executor(s, e)
-    {
-        const Session *se = e->session == SCHED_NONE ? NULL : &s->sessions[e->session];
-        if (e->state == EXECUTOR_STOPPING)
-            coming += sched_executor_committed(e);
-        else if (e->resize_serial != 0)
-            coming += minus(e->max_bytes, e->next_max_bytes);
-        else if (se && se->state == SCHED_SESSION_LIVE && was_just_asked(s, se))
-            coming += minus(e->max_bytes, se->asked_max_bytes);
-    }
-    return coming;
-}
-
-/* Who will miss it least: nothing to do, the longer the better. */
-static bool goes_before(const Session *a, const Session *b)
-{
-    if ((a->n_queued == 0) != (b->n_queued == 0))
-        return a->n_queued == 0;
-    return a->idle_usec < b->idle_usec;
-}
-
-/* Somebody waits for memory: idle sessions are asked for what is lacking, not for all they hold. */
-static void squeeze_idle(Sched *s)
-{
-    if (!s->memory_short)
-        return;
-    uint64_t coming = coming_bytes(s);
-    while (coming < s->short_bytes && sched_may_emit(s)) {
-        Session *best = NULL;
-        sched_each_live(s, se) if (may_ask(s, se) && is_idle(se) &&
-                                   sched_executor_of(s, se)->grant_bytes > s->config.floor_bytes &&
-                                   (!best || goes_before(se, best))) best = se;
-        if (!best)
-            return;
-        const Executor *e = sched_executor_of(s, best);
-        uint64_t most = minus(e->max_bytes, floor_max(s)), lacking = s->short_bytes - coming;
-        uint64_t target = sched_grant_for_max(minus(e->max_bytes, lacking));
-        coming += MIN(most, lacking);
-        ask_down(s, best, MAX(target, s->config.floor_bytes));
-    }
-}
-
-void scaler_shrink(Sched *s)
-{
-    const Session *largest = NULL;
-    if (s->memory_short || s->pressure == SCHED_PRESSURE_FULL)
-        largest = largest_holder(s, SCHED_NONE);
-    sched_each_live(s, se)
-    {
-        if (!may_ask(s, se))
-            continue;
-        const Executor *e = sched_executor_of(s, se);
-        bool tenant_short = s->tenants[se->tenant].memory_short;
-        bool lower = se->grant_bytes < e->grant_bytes;
-        bool urgent = tenant_short || s->pressure != SCHED_PRESSURE_NONE || se == largest ||
-                      (lower && s->memory_short);
-        bool spill = se == largest || (tenant_short && se == largest_holder(s, se->tenant));
-        uint64_t target = shrink_target(s, se, spill);
-        /* Without need nobody is asked twice for what could not be had. */
-        if (target >= e->grant_bytes || (!urgent && (lower ? se->stuck : se->returned)) ||
-            !sched_may_emit(s))
-            continue;
-        ask_down(s, se, target);
-    }
-    squeeze_idle(s);
-}
-
-void scaler_warm(Sched *s)
-{
-    uint32_t n = 0;
-    bool stopped = false;
-    sched_each_executor(s, e)
-    {
-        if (e->session != SCHED_NONE || e->tenant != SCHED_NONE || e->state == EXECUTOR_STOPPING)
-            continue;
-        if (e->view != s->view) {
-            if (e->state == EXECUTOR_READY && sched_may_emit(s))
-                sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);
-            continue; /* not counted: its successor need not wait for it */
-        }
-        n++;
-        if (s->memory_short && e->state == EXECUTOR_READY && !stopped && sched_may_emit(s)) {
-            sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);
-            stopped = true; /* one at a time: its memory may be enough */
-        }
-    }
-    if (s->memory_short || s->pressure != SCHED_PRESSURE_NONE || s->now_usec < s->warm_after_usec)
-        return;
-    uint64_t budget = minus(s->config.memory_budget_bytes, s->config.memory_reserve_bytes);
-    while (n < s->config.n_warm && s->committed_bytes + floor_max(s) <= budget &&
-           sched_may_emit(s) && scaler_spawn(s, NULL))
-        n++;
-}
-
-uint64_t scaler_deadline(const Sched *s, const Session *se)
-{
-    const Executor *e = sched_executor_of(s, se);
-    uint64_t t = SCHED_NEVER;
-    if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY)
-        return t;
-    for (uint32_t i = 0; i < se->n_requests; i++) {
-        uint64_t waited = s->now_usec - se->requests[i].since_usec;
-        uint64_t after = waited < SCHED_SPILL_PATIENCE_USEC ? SCHED_SPILL_PATIENCE_USEC
-                                                            : s->config.request_wait_usec;
-        t = MIN(t, se->requests[i].since_usec + after);
-    }
-    if (se->trip_usec != 0) {
-        uint64_t at = se->trip_usec + s->config.throttle_usec;
-        if (at <= s->now_usec)
-            at = se->trip_seen_usec + s->config.throttle_usec + THROTTLE_SLEEP_USEC;
-        t = MIN(t, at);
-    }
-    if (s->memory_short && was_just_asked(s, se)) /* then it is somebody else's turn */
-        t = MIN(t, se->shrink_usec + SCHED_SQUEEZE_PATIENCE_USEC);
-    bool done = se->grant_bytes < e->grant_bytes ? se->stuck : se->returned;
-    if (e->grant_bytes > s->config.floor_bytes && se->n_running == 0 && e->resize_serial == 0 &&
-        (!done || wanted_from(s, se))) {
-        uint64_t again = se->shrink_usec + SCHED_SHRINK_REPEAT_USEC, until = idle_until(s, se);
-        t = MIN(t, wanted_from(s, se) || again > until ? again : until);
-    }
-    return t;
 }

@@ -16,9 +16,23 @@ uint64_t scaler_ceiling(const Sched *s, const Session *session, bool admission);
  * host? */
 bool scaler_own_limit(const Sched *s, const Session *session, uint64_t grant_bytes);
 
-/* Somebody lacks @grant_bytes: others are squeezed, unless the session's own limit forbids it
- * anyway. */
-void scaler_short(Sched *s, const Session *session, uint64_t grant_bytes);
+/* By its own limits alone. */
+uint64_t scaler_personal_max(const Sched *s, const Session *session);
+
+/* Somebody lacks so much of the budget beyond what its leaf has: others are squeezed. */
+void scaler_host_short(Sched *s, uint64_t lacking_bytes);
+/* Somebody lacks its user's quota: that user's other sessions are squeezed. */
+void scaler_tenant_short(Sched *s, uint32_t tenant);
+/* How much of the budget a leaf for @grant_bytes lacks. */
+uint64_t scaler_lacking(const Sched *s, const Session *session, uint64_t grant_bytes);
+/* What the session waits for has not come yet, and it is not worth looking again. */
+void scaler_still_lacking(Sched *s, const Session *session);
+
+bool scaler_is_idle(const Session *session);
+/* Long enough ago that it was asked to shrink? */
+bool scaler_may_ask(const Sched *s, const Session *session);
+/* So recently that its memory may be on its way? */
+bool scaler_was_just_asked(const Sched *s, const Session *session);
 
 /* Is there budget for one more leaf with the floor? Not only for a raise: sets memory_short when
  * not. */
@@ -52,5 +66,7 @@ void scaler_serve(Sched *s, Session *session); /* requests and the trip wire */
 void scaler_shrink(Sched *s);
 void scaler_warm(Sched *s);
 
+/* When an idle session is to be asked for what it holds. */
+uint64_t scaler_idle_deadline(const Sched *s);
 /* The earliest time at which a step of the pump would do something for this session. */
 uint64_t scaler_deadline(const Sched *s, const Session *session);

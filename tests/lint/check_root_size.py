@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""D-5: at most 10,500 lines of ours run as root.
+"""D-5: at most 11,500 lines of ours run as root.
 
 Those are the source files that are linked into berthd, as its debug information names them, and the headers of ours that they
 include. Counted are lines that hold code, not blank ones and comments.
@@ -15,7 +15,7 @@ import sys
 
 import files
 
-MOST = 10500
+MOST = 11500
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

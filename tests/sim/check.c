@@ -27,13 +27,78 @@ static void check_session(const Sched *s, const Session *se, uint32_t n_slots)
     assert(se->state != SCHED_SESSION_LIVE || se->grant_bytes <= e->grant_bytes);
 }
 
+static bool in_list(const ListNode *n)
+{
+    return n->next != n;
+}
+
+/* What it is filed under follows from its fields: did anybody forget sched_refile()? */
+static void check_filing(const Sched *s, const Session *se)
+{
+    const Executor *e = sched_executor_of(s, se);
+    uint32_t i = sched_session_index(s, se);
+    bool live = se->state == SCHED_SESSION_LIVE && e->state == EXECUTOR_READY;
+    bool settled = live && e->resize_serial == 0;
+    bool holds = live && e->grant_bytes > s->config.floor_bytes;
+    bool idle = se->n_running == 0 && se->n_requests == 0 && se->trip_usec == 0;
+    bool asked_long_ago = s->now_usec - se->shrink_usec >= SCHED_SHRINK_REPEAT_USEC;
+    bool in_idle = heap_has(&s->idle[0], i) || heap_has(&s->idle[1], i) || heap_has(&s->spent, i);
+    assert(lookup_get(&s->session_ids, se->id) == i);
+    assert(!in_list(&se->in_touched));
+    assert(in_idle <= (settled && holds && idle));
+    assert(!(settled && holds && idle && asked_long_ago) || in_idle || heap_has(&s->due, i));
+    assert(heap_has(&s->large, i) == holds);
+    assert(se->giving == (holds && se->n_running == 0 && !se->returned));
+    assert(in_list(&se->in_pressing) == (live && (se->n_requests > 0 || se->trip_usec != 0)));
+    assert(in_list(&se->in_opening) == (se->state == SCHED_SESSION_OPENING));
+    assert(in_list(&se->in_seeking) == (se->state == SCHED_SESSION_OPENING && !e));
+    assert(in_list(&se->in_bucket) == (se->n_slots > 0));
+    assert(in_list(&se->in_short) == ((se->n_running > 0 && se->n_slots == 0) ||
+                                      (se->n_slots > 0 && se->n_slots < se->n_slots_wanted)));
+    assert(se->cpus_told || se->state != SCHED_SESSION_LIVE);
+    assert(se->filed_node == se->node && se->filed_load == 1 + se->n_slots);
+    assert(se->filed_bytes == (e && !se->spread ? sched_executor_committed(e) : 0));
+    assert(se->coming_bytes == 0 || in_list(&se->in_asked));
+}
+
+static void check_sums(const Sched *s)
+{
+    uint64_t coming = 0, used[SCHED_NODES_MAX] = {0};
+    uint32_t n_giving = 0, n_stopping = 0, n_executors = 0, n_free = 0;
+    sched_each_live(s, se)
+    {
+        coming += se->coming_bytes;
+        n_giving += se->giving;
+        used[se->node] += se->filed_bytes;
+    }
+    sched_each_executor(s, e)
+    {
+        n_executors++;
+        n_stopping += e->state == EXECUTOR_STOPPING;
+        coming += e->coming_bytes;
+        assert(lookup_get(&s->executor_ids, e->id) == (uint32_t)(e - s->executors));
+        assert(e->state != EXECUTOR_STOPPING || e->coming_bytes == sched_executor_committed(e));
+    }
+    assert(coming == s->coming_bytes && n_giving == s->n_giving);
+    assert(n_stopping == s->n_stopping && n_executors == s->n_executors);
+    for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
+        assert(used[n] == s->node_used[n]);
+    for (uint32_t i = 0; i < s->slots.n_pools; i++) {
+        const SlotPool *p = &s->slots.pools[i];
+        n_free = 0;
+        for (uint32_t k = p->first; k < p->first + p->n_slots; k++)
+            n_free += s->slots.slots[k].owner == SLOT_FREE &&
+                      s->slots.groups[s->slots.slots[k].group].online;
+        assert(n_free == p->n_free);
+    }
+}
+
 void check_sched(const Sched *s)
 {
     uint64_t committed = 0;
     uint32_t n_sessions = 0, n_running = 0, n_waiting = 0;
     uint32_t *n_slots = calloc(s->config.sessions_max, sizeof(*n_slots));
-    uint64_t *tenant_sums =
-        calloc(s->n_executors_max + s->config.sessions_max, sizeof(*tenant_sums));
+    uint64_t *tenant_sums = calloc(s->n_tenants_max, sizeof(*tenant_sums));
     assert(n_slots && tenant_sums);
 
     for (uint32_t i = 0; i < s->slots.n_slots; i++) {
@@ -55,9 +120,11 @@ void check_sched(const Sched *s)
         n_running += se->n_running;
         n_waiting += se->n_queued;
         check_session(s, se, n_slots[sched_session_index(s, se)]);
+        check_filing(s, se);
     }
+    check_sums(s);
     assert(n_sessions == s->n_sessions && n_running == s->n_running && n_waiting == s->n_waiting);
-    for (uint32_t i = 0; i < s->n_executors_max + s->config.sessions_max; i++) {
+    for (uint32_t i = 0; i < s->n_tenants_max; i++) {
         const Tenant *t = &s->tenants[i];
         bool used = t->n_executors > 0 || t->n_sessions > 0;
         assert(used ||
