@@ -163,6 +163,24 @@ void sched_session_drop(Sched *s, Session *session)
     s->recheck = s->roomier = true; /* the others' ceilings are higher */
 }
 
+Executor *sched_executor_new(Sched *s, uint64_t id)
+{
+    if (list_empty(&s->free_executors))
+        return NULL;
+    Executor *e = container_of(s->free_executors.next, Executor, in_list);
+    list_remove(&e->in_list);
+    *e = (Executor){.id = id ? id : ++s->last_executor,
+                    .state = EXECUTOR_SPAWNING,
+                    .session = SCHED_NONE,
+                    .tenant = SCHED_NONE,
+                    .grant_bytes = s->config.floor_bytes,
+                    .view = s->view};
+    list_init(&e->in_list);
+    lookup_put(&s->executor_ids, e->id, (uint32_t)(e - s->executors));
+    s->n_executors++;
+    return e;
+}
+
 void sched_stop(Sched *s, Executor *e, SessionCause cause)
 {
     if (e->state == EXECUTOR_STOPPING)
@@ -207,6 +225,37 @@ void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t
     h->used = ++s->last_use;
 }
 
+static Session *new_session(Sched *s, uint64_t id, uint32_t tenant, uint32_t profile, uint32_t mode)
+{
+    uint32_t i = s->free_sessions[s->config.sessions_max - ++s->n_sessions];
+    Tenant *t = &s->tenants[tenant];
+    Session *se = &s->sessions[i];
+    *se = (Session){.id = id,
+                    .state = SCHED_SESSION_OPENING,
+                    .tenant = tenant,
+                    .profile = profile,
+                    .mode = mode,
+                    .generation = 1,
+                    .executor = SCHED_NONE,
+                    .opened_usec = s->now_usec,
+                    .idle_usec = s->now_usec,
+                    .class = profile == LATENCY_PROFILE_BATCH ? SCHED_CLASS_BATCH
+                                                              : SCHED_CLASS_INTERACTIVE};
+    ListNode *const nodes[] = {&se->queries,   &se->in_opening,  &se->in_seeking, &se->in_touched,
+                               &se->in_untold, &se->in_pressing, &se->in_late,    &se->in_short,
+                               &se->in_asked,  &se->in_bucket,   &se->in_tenant};
+    for (size_t k = 0; k < ARRAY_SIZE(nodes); k++)
+        list_init(nodes[k]);
+    se->node = router_choose_node(s);
+    lookup_put(&s->session_ids, se->id, i);
+    t->n_sessions++;
+    list_append(&t->sessions, &se->in_tenant);
+    sched_refile(s, se);
+    s->recheck = true; /* the others' ceilings are lower */
+    s->dirty = true;
+    return se;
+}
+
 static void on_opened(Sched *s, const SchedEvent *event)
 {
     assert(event->session != 0);
@@ -245,32 +294,46 @@ static void on_opened(Sched *s, const SchedEvent *event)
         tenant_release(s, t);
         return;
     }
-    uint32_t i = s->free_sessions[s->config.sessions_max - ++s->n_sessions];
-    Session *se = &s->sessions[i];
-    *se = (Session){.id = event->session,
-                    .state = SCHED_SESSION_OPENING,
-                    .tenant = tenant,
-                    .profile = event->opened.profile,
-                    .mode = event->opened.mode,
-                    .generation = 1,
-                    .executor = SCHED_NONE,
-                    .opened_usec = s->now_usec,
-                    .idle_usec = s->now_usec,
-                    .class = event->opened.profile == LATENCY_PROFILE_BATCH
-                                 ? SCHED_CLASS_BATCH
-                                 : SCHED_CLASS_INTERACTIVE};
-    ListNode *const nodes[] = {&se->queries,   &se->in_opening,  &se->in_seeking, &se->in_touched,
-                               &se->in_untold, &se->in_pressing, &se->in_late,    &se->in_short,
-                               &se->in_asked,  &se->in_bucket,   &se->in_tenant};
-    for (size_t k = 0; k < ARRAY_SIZE(nodes); k++)
-        list_init(nodes[k]);
-    se->node = router_choose_node(s);
-    lookup_put(&s->session_ids, se->id, i);
-    t->n_sessions++;
-    list_append(&t->sessions, &se->in_tenant);
+    (void)new_session(s, event->session, tenant, event->opened.profile, event->opened.mode);
+}
+
+static void on_adopted(Sched *s, const SchedEvent *event)
+{
+    uint64_t max = MIN(event->adopted.max_bytes, SCHED_BYTES_MAX);
+    if (find_session(s, event->session) || find_executor(s, event->adopted.executor))
+        return;
+    if (s->n_sessions >= s->config.sessions_max || list_empty(&s->free_executors)) {
+        SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, NULL);
+        a->session = event->session;
+        a->executor = event->adopted.executor;
+        a->tenant = event->adopted.tenant;
+        a->cause = SESSION_CAUSE_QUOTA;
+        sched_reason(a, "The limit of sessions has become smaller: there is no place for it.");
+        return;
+    }
+    uint32_t tenant = find_tenant(s, event->adopted.tenant);
+    Session *se =
+        new_session(s, event->session, tenant, event->adopted.profile, event->adopted.mode);
+    Executor *e = sched_executor_new(s, event->adopted.executor);
+    e->state = EXECUTOR_READY;
+    e->session = sched_session_index(s, se);
+    e->tenant = tenant;
+    e->max_bytes = max;
+    e->high_bytes = MIN(event->adopted.high_bytes, max);
+    e->grant_bytes = MAX(sched_grant_for_max(max), event->adopted.grant_bytes);
+    /* Above the budget, if that has become smaller: nothing is raised until it fits. */
+    s->committed_bytes += max;
+    s->tenants[tenant].committed_bytes += max;
+    s->tenants[tenant].n_executors++;
+    s->last_executor = MAX(s->last_executor, e->id);
+    se->state = SCHED_SESSION_LIVE;
+    se->executor = (uint32_t)(e - s->executors);
+    se->generation = event->adopted.generation;
+    se->grant_bytes = event->adopted.grant_bytes;
+    se->answered_serial = event->adopted.serial;
+    sched_untold(s, se);
+    sched_touch(s, se);
     sched_refile(s, se);
-    s->recheck = true; /* the others' ceilings are lower */
-    s->dirty = true;
 }
 
 static void on_retry(Sched *s, Session *se)
@@ -428,7 +491,7 @@ static void serve(Sched *s)
 
 static void pump(Sched *s)
 {
-    while (s->dirty && sched_may_emit(s)) {
+    while (s->dirty && !s->adopting && sched_may_emit(s)) {
         s->dirty = s->memory_short = false;
         s->short_bytes = 0;
         while (!list_empty(&s->short_tenants)) {
@@ -467,6 +530,9 @@ static void dispatch(Sched *s, const SchedEvent *event)
     switch (event->type) {
     case SCHED_EVENT_SESSION_OPENED:
         on_opened(s, event);
+        return;
+    case SCHED_EVENT_SESSION_ADOPTED:
+        on_adopted(s, event);
         return;
     case SCHED_EVENT_EXECUTOR_READY:
         on_ready(s, event->ready.executor);
@@ -516,6 +582,8 @@ static void dispatch(Sched *s, const SchedEvent *event)
         return; /* from an executor that is on its way out */
     } else if (event->type == SCHED_EVENT_QUERY_ESTIMATE) {
         router_estimate(s, se, event);
+    } else if (event->type == SCHED_EVENT_QUERY_ADOPTED) {
+        router_adopt(s, se, event);
     } else if (event->type == SCHED_EVENT_QUERY_END) {
         on_query_end(s, se, event);
     } else if (event->type == SCHED_EVENT_MEMORY_REQUEST) {
@@ -532,6 +600,8 @@ void sched_event(Sched *s, const SchedEvent *event)
     assert(s->n_actions == 0);
     assert(event->now_usec >= s->now_usec);
     s->now_usec = event->now_usec;
+    s->adopting =
+        event->type == SCHED_EVENT_SESSION_ADOPTED || event->type == SCHED_EVENT_QUERY_ADOPTED;
     dispatch(s, event);
     pump(s);
 }

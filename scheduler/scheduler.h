@@ -100,6 +100,8 @@ int sched_config_check(const SchedConfig *config, char *reason, size_t reason_si
 
 typedef enum SchedEventType {
     SCHED_EVENT_SESSION_OPENED,
+    SCHED_EVENT_SESSION_ADOPTED, /* found running at the start, with its executor: these two come */
+    SCHED_EVENT_QUERY_ADOPTED,  /* before all others; estimates and requests are sent again later */
     SCHED_EVENT_SESSION_RETRY,  /* after LOST with may_retry: it wants an executor again */
     SCHED_EVENT_SESSION_CLOSED, /* by client, administrator (cause), or after LOST */
     SCHED_EVENT_EXECUTOR_READY,
@@ -131,6 +133,13 @@ typedef struct SchedEvent {
             uint32_t mode;    /* SchedMode */
         } opened;
         struct {
+            uint32_t tenant, profile, mode, generation;
+            uint64_t executor;
+            uint64_t grant_bytes;           /* what it was told, as it says */
+            uint64_t serial;                /* of the latest answer that it has read */
+            uint64_t high_bytes, max_bytes; /* in force */
+        } adopted;
+        struct {
             uint32_t cause; /* SessionCause: CLOSED, ADMIN, SHUTDOWN */
         } closed;
         struct {
@@ -143,7 +152,7 @@ typedef struct SchedEvent {
             char operator_name[CONTROL_OPERATOR_MAX]; /* asked for memory last; "" unknown */
         } exit;
         struct {
-            uint64_t serial; /* echoed in GRANT or REFUSE */
+            uint64_t serial; /* echoed in GRANT or REFUSE; of no meaning in QUERY_ADOPTED */
             uint64_t query;
             uint64_t scan_bytes;
             uint64_t memory_peak_bytes;

@@ -113,6 +113,7 @@ typedef struct Query {
     ListNode in_session; /* or in Sched.free_queries */
     uint64_t query, serial, fingerprint, scan_bytes, memory_bytes, since_usec;
     uint64_t useful_bytes; /* for the whole process */
+    uint64_t admitted;     /* Sched.n_admitted when it was its turn */
     bool proven;           /* memory_bytes has been seen, not guessed */
     QueryStage stage;
     uint32_t n_slots_wanted, n_threads_max;
@@ -193,7 +194,7 @@ struct Sched {
     SchedTopology topology;
     SlotTable slots;
     uint64_t now_usec;
-    uint64_t last_executor, last_serial, last_use;
+    uint64_t last_executor, last_serial, last_use, n_admitted;
     uint64_t committed_bytes;
     uint64_t floor_max_bytes; /* memory.max of a leaf with the floor */
     uint64_t coming_bytes;    /* of the budget, on its way back */
@@ -203,6 +204,7 @@ struct Sched {
     uint32_t node_load[SCHED_NODES_MAX];
     uint32_t pressure;
     bool dirty, pumping;
+    bool adopting;        /* the pump waits until all that survived has been named */
     bool memory_short;    /* set by the pump: somebody waits for the host's memory */
     bool roomier;         /* memory has come back, or a bound has changed */
     bool recheck;         /* other ceilings: what waiting queries want is to be weighed again */
@@ -255,6 +257,8 @@ uint64_t sched_executor_committed(const Executor *e);
 /* Takes away the executor and all queries; the session remains, without a place. */
 void sched_session_unplace(Sched *s, Session *session);
 void sched_session_drop(Sched *s, Session *session);
+/* A fresh record with the floor. @id: 0: the next. NULL: none is free. */
+Executor *sched_executor_new(Sched *s, uint64_t id);
 void sched_stop(Sched *s, Executor *e, SessionCause cause);
 void sched_query_drop(Sched *s, Query *q);
 /* Into a list where it is not yet; out is list_remove(). */

@@ -65,11 +65,8 @@ static bool refuse_estimate(Sched *s, Session *se, const SchedEvent *event)
     return true;
 }
 
-void router_estimate(Sched *s, Session *se, const SchedEvent *event)
+static Query *new_query(Sched *s, Session *se, const SchedEvent *event)
 {
-    if (refuse_estimate(s, se, event))
-        return;
-    assert(!list_empty(&s->free_queries)); /* the checks above leave one */
     Query *q = container_of(s->free_queries.next, Query, in_session);
     const History *h = sched_history_find(s, event->estimate.fingerprint);
     uint64_t guess = MIN(event->estimate.memory_peak_bytes, SCHED_BYTES_MAX);
@@ -103,6 +100,7 @@ void router_estimate(Sched *s, Session *se, const SchedEvent *event)
     s->tenants[se->tenant].n_queries++;
     q->position = s->n_waiting;
     sched_touch(s, se);
+    return q;
 }
 
 /* What the process may use in all when @q runs beside the session's other queries. */
@@ -119,6 +117,42 @@ static uint64_t total_with(const Sched *s, const Session *se, const Query *q)
     return MAX(MIN(total, ceiling), s->config.floor_bytes);
 }
 
+void router_estimate(Sched *s, Session *se, const SchedEvent *event)
+{
+    if (refuse_estimate(s, se, event))
+        return;
+    assert(!list_empty(&s->free_queries)); /* the checks above leave one */
+    (void)new_query(s, se, event);
+}
+
+/* It waits no more. */
+static void begin(Sched *s, Session *se, Query *q)
+{
+    list_remove(&q->in_queue);
+    se->n_queued--;
+    s->n_waiting--;
+    se->n_running++;
+    s->n_running++;
+    s->tenants[se->tenant].n_running++;
+    q->stage = QUERY_RAISING;
+    q->admitted = ++s->n_admitted;
+    sched_touch(s, se);
+}
+
+void router_adopt(Sched *s, Session *se, const SchedEvent *event)
+{
+    if (list_empty(&s->free_queries) || se->n_running >= SCHED_QUERIES_PER_SESSION)
+        return;
+    Query *q = new_query(s, se, event);
+    if (se->n_running == 0) {
+        se->class = q->class;
+        (void)router_lease(s, se, q->class, q->n_slots_wanted); /* if not, the pump finds some */
+        se->n_slots_wanted = MAX(se->n_slots, 1u);
+    }
+    begin(s, se, q);
+    q->stage = QUERY_RUNNING;
+}
+
 /* Idle sessions had their time to give back and nobody else could: what there is has to do. */
 static bool may_settle(const Sched *s, const Query *q, bool own)
 {
@@ -127,7 +161,7 @@ static bool may_settle(const Sched *s, const Query *q, bool own)
 }
 
 /* What keeps it back, but for slots. */
-static void weigh(Sched *s, Query *q)
+void router_weigh(const Sched *s, Query *q)
 {
     const Session *se = &s->sessions[q->session];
     const Executor *e = sched_executor_of(s, se);
@@ -169,7 +203,7 @@ static bool may_have_changed(const Sched *s, const Query *q, uint64_t spare_byte
 static Blocked blocked_by(Sched *s, Query *q, const OpenPools *pools, uint64_t spare_bytes)
 {
     if (may_have_changed(s, q, spare_bytes))
-        weigh(s, q);
+        router_weigh(s, q);
     if (s->pressure == SCHED_PRESSURE_FULL && q->class == SCHED_CLASS_BATCH && s->n_running > 0) {
         q->why = "because the host is short of memory";
         return BLOCKED_OWN;
@@ -228,12 +262,17 @@ static Query *walk_queue(Sched *s, const OpenPools *pools, uint64_t spare_bytes,
     list_for_each (n, &s->waiting) {
         Query *q = container_of(n, Query, in_queue);
         Blocked b = blocked_by(s, q, pools, spare_bytes);
+#ifndef BERTH_MUTATION_NO_TURN
         if (b != BLOCKED_OWN && q->overtaken >= SCHED_OVERTAKE_MAX) {
             *ret_due = true;
             return b == BLOCKED_NOT ? q : NULL;
         }
+#endif
         if (b != BLOCKED_NOT || s->tenants[q->tenant].n_running >= least)
             continue;
+#ifdef BERTH_MUTATION_UNFAIR
+        return q;
+#endif
         least = s->tenants[q->tenant].n_running;
         best = q;
     }
@@ -251,7 +290,7 @@ static Query *choose_query(Sched *s)
         Query *best = walk_queue(s, &pools, spare, &due);
         if (!best)
             return NULL;
-        weigh(s, best); /* others may have taken what there was */
+        router_weigh(s, best); /* others may have taken what there was */
         if (blocked_by(s, best, &pools, spare) != BLOCKED_NOT)
             continue;
         if (!due)
@@ -299,14 +338,7 @@ static void admit(Sched *s, Query *q)
         assert(leased);
         se->n_slots_wanted = se->n_slots;
     }
-    list_remove(&q->in_queue);
-    se->n_queued--;
-    s->n_waiting--;
-    se->n_running++;
-    s->n_running++;
-    s->tenants[se->tenant].n_running++;
-    q->stage = QUERY_RAISING;
-    sched_touch(s, se);
+    begin(s, se, q);
     if (total > e->grant_bytes)
         scaler_resize(s, se, total);
     else

@@ -29,11 +29,15 @@ void router_fill_place(const Sched *s, const Session *session, SchedAction *acti
 void router_tell_cpus(Sched *s, Session *session);
 /* Up to @want slots, at home if possible. Return: false when not even one can be had. */
 bool router_lease(Sched *s, Session *session, uint32_t class, uint32_t want);
+/* What keeps a waiting query back, but for slots; the answer is in @q. */
+void router_weigh(const Sched *s, Query *q);
 /* A part of sched_refile(). */
 void router_file(Sched *s, Session *session);
 
 /* Events. */
 void router_estimate(Sched *s, Session *session, const SchedEvent *event);
+/* It runs already. */
+void router_adopt(Sched *s, Session *session, const SchedEvent *event);
 /* The session's last running query is gone: its lease goes back. */
 void router_idle(Sched *s, Session *session);
 void router_cpus_changed(Sched *s, const SchedCpus *online);

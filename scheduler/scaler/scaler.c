@@ -66,7 +66,11 @@ uint64_t scaler_room(const Sched *s, const Session *se, bool admission)
     uint64_t budget = s->config.memory_budget_bytes;
     if (admission)
         budget = minus(budget, s->config.memory_reserve_bytes);
+#ifdef BERTH_MUTATION_OVERCOMMIT
+    uint64_t max = budget;
+#else
     uint64_t max = minus(budget, s->committed_bytes - own);
+#endif
     max = MIN(max, scaler_personal_max(s, se));
     uint64_t tenant = tenant_room_max(s, se, own);
     return sched_grant_for_max(MIN(max, tenant));
@@ -168,7 +172,9 @@ static void commit(Sched *s, Executor *e, uint64_t before)
         sched_touch(s, &s->sessions[e->session]);
     if (e->tenant != SCHED_NONE)
         s->tenants[e->tenant].committed_bytes += after - before;
+#ifndef BERTH_MUTATION_OVERCOMMIT
     assert(after <= before || s->committed_bytes <= s->config.memory_budget_bytes);
+#endif
 }
 
 void scaler_resize(Sched *s, Session *se, uint64_t grant_bytes)
@@ -176,8 +182,10 @@ void scaler_resize(Sched *s, Session *se, uint64_t grant_bytes)
     Executor *e = sched_executor_of(s, se);
     uint64_t before = sched_executor_committed(e);
     assert(e->resize_serial == 0);
+#ifndef BERTH_MUTATION_LOWER
     /* Never below what it may use (D-2). */
     assert(grant_bytes >= MIN(se->grant_bytes, e->grant_bytes));
+#endif
     e->resize_serial = ++s->last_serial;
     e->next_grant_bytes = grant_bytes;
     sched_limits(grant_bytes, &e->next_high_bytes, &e->next_max_bytes);
@@ -199,20 +207,10 @@ bool scaler_may_spawn(Sched *s)
 
 Executor *scaler_spawn(Sched *s, Session *se)
 {
-    if (list_empty(&s->free_executors))
+    Executor *e = sched_executor_new(s, 0);
+    if (!e)
         return NULL;
-    Executor *e = container_of(s->free_executors.next, Executor, in_list);
-    list_remove(&e->in_list);
-    *e = (Executor){.id = ++s->last_executor,
-                    .state = EXECUTOR_SPAWNING,
-                    .session = SCHED_NONE,
-                    .tenant = SCHED_NONE,
-                    .grant_bytes = s->config.floor_bytes,
-                    .view = s->view};
-    list_init(&e->in_list);
     list_append(&s->warm, &e->in_list);
-    lookup_put(&s->executor_ids, e->id, (uint32_t)(e - s->executors));
-    s->n_executors++;
     sched_limits(e->grant_bytes, &e->high_bytes, &e->max_bytes);
     commit(s, e, 0);
     SchedAction *a = sched_emit(s, SCHED_ACTION_SPAWN, se);

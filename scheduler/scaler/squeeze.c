@@ -67,7 +67,10 @@ static void ask_down(Sched *s, Session *se, uint64_t target_bytes)
 {
     se->shrink_usec = s->now_usec;
     if (se->grant_bytes < sched_executor_of(s, se)->grant_bytes) {
-        scaler_resize(s, se, MAX(target_bytes, se->grant_bytes));
+#ifndef BERTH_MUTATION_LOWER
+        target_bytes = MAX(target_bytes, se->grant_bytes);
+#endif
+        scaler_resize(s, se, target_bytes);
     } else {
         uint64_t high;
         se->asked = true;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "scheduler/router/router.h"
 #include "scheduler/scheduler_internal.h"
 
 static void check_session(const Sched *s, const Session *se, uint32_t n_slots)
@@ -95,6 +96,8 @@ static void check_sums(const Sched *s)
 
 void check_sched(const Sched *s)
 {
+    if (s->adopting)
+        return; /* half of it has not been named yet */
     uint64_t committed = 0;
     uint32_t n_sessions = 0, n_running = 0, n_waiting = 0;
     uint32_t *n_slots = calloc(s->config.sessions_max, sizeof(*n_slots));
@@ -135,4 +138,48 @@ void check_sched(const Sched *s)
     }
     free(n_slots);
     free(tenant_sums);
+}
+
+uint64_t check_before(const Sched *s, uint32_t *ran)
+{
+    for (uint32_t i = 0; i < s->n_tenants_max; i++)
+        ran[i] = s->tenants[i].n_running;
+    return s->n_admitted;
+}
+
+/* Did the tenant begin queries in this event, all of this class and each with slots in its turn? */
+static bool began_by_turn(const Sched *s, uint32_t tenant, uint32_t class, uint64_t n_before)
+{
+    bool any = false;
+    list_for_each (n, &s->tenants[tenant].sessions) {
+        const Session *se = container_of(n, Session, in_tenant);
+        list_for_each (m, &se->queries) {
+            const Query *q = container_of(m, Query, in_session);
+            if (q->stage == QUERY_WAITING || q->admitted <= n_before)
+                continue;
+            if (q->rides || q->class != class || q->overtaken >= SCHED_OVERTAKE_MAX)
+                return false;
+            any = true;
+        }
+    }
+    return any;
+}
+
+void check_fairness(const Sched *s, const uint32_t *ran_before, uint64_t n_admitted_before)
+{
+    uint32_t least[_SCHED_CLASS_MAX] = {UINT32_MAX, UINT32_MAX};
+    if (s->n_admitted == n_admitted_before || s->n_waiting == 0)
+        return;
+    list_for_each (n, &s->waiting) {
+        Query q = *container_of(n, Query, in_queue);
+        router_weigh(s, &q);
+        if (q.hold == HOLD_NOT && q.movable &&
+            (q.class != SCHED_CLASS_BATCH || s->pressure != SCHED_PRESSURE_FULL))
+            least[q.class] = MIN(least[q.class], s->tenants[q.tenant].n_running);
+    }
+    for (uint32_t i = 0; i < s->n_tenants_max; i++)
+        for (uint32_t class = 0; class < _SCHED_CLASS_MAX; class ++)
+            assert(s->tenants[i].n_running <= ran_before[i] || least[class] == UINT32_MAX ||
+                   s->tenants[i].n_running <= least[class] + 1 ||
+                   !began_by_turn(s, i, class, n_admitted_before));
 }

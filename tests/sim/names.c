@@ -5,6 +5,8 @@ const char *event_name(SchedEventType type)
 {
     static const char *const names[_SCHED_EVENT_MAX] = {
         [SCHED_EVENT_SESSION_OPENED] = "session-opened",
+        [SCHED_EVENT_SESSION_ADOPTED] = "session-adopted",
+        [SCHED_EVENT_QUERY_ADOPTED] = "query-adopted",
         [SCHED_EVENT_SESSION_RETRY] = "session-retry",
         [SCHED_EVENT_SESSION_CLOSED] = "session-closed",
         [SCHED_EVENT_EXECUTOR_READY] = "executor-ready",
