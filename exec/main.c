@@ -210,6 +210,18 @@ static int wait_handout(ControlHandout *ret_handout, int *ret_data_fd, int *ret_
     return 1;
 }
 
+/* The first folder that may be written and is called so (docs/decisions/0012). */
+static const char *find_warehouse(const SandboxRoots *roots)
+{
+    static const char name[] = "/warehouse";
+    for (size_t i = 0; i < roots->n; i++) {
+        size_t n = strlen(roots->paths[i]), k = sizeof(name) - 1;
+        if (roots->writable[i] && n > k && strcmp(roots->paths[i] + n - k, name) == 0)
+            return roots->paths[i];
+    }
+    return NULL;
+}
+
 static int run_pooled(const Options *o, const SandboxRoots *roots)
 {
     RingOptions ring_options = {.n_entries = EXECUTOR_RING_ENTRIES, .n_files = EXECUTOR_RING_FILES};
@@ -263,7 +275,9 @@ static int run_pooled(const Options *o, const SandboxRoots *roots)
                             .memory_bytes = handout.memory_grant_bytes,
                             .n_threads = handout.n_threads,
                             .io = io,
-                            .spill_fd = spill_fd};
+                            .spill_fd = spill_fd,
+                            .warehouse = find_warehouse(roots),
+                            .uid = handout.uid};
     r = server_run(&server);
     io_context_free(io);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

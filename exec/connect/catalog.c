@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * spark.catalog: "default" of "spark_catalog", the session's tables and views (table.c), and all
+ * spark.catalog: databases and tables of "spark_catalog" (catalogue.h), temporary views, and all
  * functions that there are.
  */
 
@@ -15,7 +15,7 @@
 #include "connect/proto/spark_expression.h"
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_types.h"
-#include "exec/connect/query.h"
+#include "exec/connect/catalogue.h"
 #include "exec/connect/text_table.h"
 #include "exec/plan/function_list.h"
 #include "exec/vec/nested.h"
@@ -117,15 +117,18 @@ static Listing new_listing(Query *q, const char *pattern)
                      .pattern = pattern};
 }
 
-static int list_row(Listing *l, const PlanView *view)
+static int list_temporary(Listing *l, const char *name)
 {
-    const PlanTable *t = view->table;
-    if (!t)
-        return table_row(&l->table,
-                         (const char *[]){view->name, NULL, "", NULL, "TEMPORARY", "true"});
-    const char *type = t->is_view ? "VIEW" : t->managed ? "MANAGED" : "EXTERNAL";
-    return table_row(&l->table,
-                     (const char *[]){view->name, "spark_catalog", "default", NULL, type, "false"});
+    return table_row(&l->table, (const char *[]){name, NULL, "", NULL, "TEMPORARY", "true"});
+}
+
+static int list_row(Listing *l, const TableRef *t)
+{
+    const char *type = t->entry.kind == CATALOG_VIEW ? "VIEW"
+                       : t->entry.managed            ? "MANAGED"
+                                                     : "EXTERNAL";
+    return table_row(&l->table, (const char *[]){t->name, "spark_catalog", t->database.name,
+                                                 t->entry.comment, type, "false"});
 }
 
 /* Names first: the lock is held while they are listed. */
@@ -139,17 +142,32 @@ static int list_name(void *userdata, const char *name)
     return decode_add(&l->table.q->decoder, &l->names, copy) ? 0 : b->result;
 }
 
-static int list_tables(Query *q, const char *pattern, bool views_only, ProtoWriter *w)
+static int list_tables(Query *q, const char *database, const char *pattern, bool views_only,
+                       ProtoWriter *w)
 {
     Listing l = new_listing(q, pattern);
-    int r = plan_session_each_view(q->session->plan, list_name, &l);
-    for (uint32_t i = 0; r == 0 && i < l.names.n; i++) {
-        const PlanView *view = plan_session_view(q->session->plan, l.names.items[i]);
-        if (view && (!views_only || !view->table || view->table->is_view))
-            r = list_row(&l, view);
-        plan_view_unref(view);
+    const CatalogStore *store = NULL;
+    CatalogDatabase in;
+    const char **names;
+    uint32_t n;
+    int r = catalogue_need_database(q, database, &in);
+    if (r == 0)
+        r = catalogue_store(q, &store);
+    if (r == 0)
+        r = query_result(q, catalog_list(store, &in, q->arena, &names, &n, q->error));
+    for (uint32_t i = 0; r == 0 && i < n; i++) {
+        TableRef t;
+        if (!text_pattern_matches(pattern, names[i]))
+            continue;
+        r = catalogue_find(q, in.name, names[i], &t);
+        if (r == 0 && (!views_only || t.entry.kind == CATALOG_VIEW))
+            r = query_result(q, list_row(&l, &t));
+        r = r == CATALOG_E_NONE ? 0 : r;
     }
-    r = query_result(q, r);
+    if (r == 0)
+        r = query_result(q, plan_session_each_view(q->session->plan, list_name, &l));
+    for (uint32_t i = 0; r == 0 && i < l.names.n; i++)
+        r = query_result(q, list_temporary(&l, l.names.items[i]));
     return r ? r : put_with_namespace(&l.table, w);
 }
 
@@ -159,6 +177,43 @@ static int bind_table(Query *q, const char *name, PlanNode **ret_plan)
     if (!rel || unresolved_split_name(&q->builder, name, strlen(name), &rel->parts, &rel->n_parts))
         return query_result(q, q->builder.result);
     return query_bind(q, rel, ret_plan);
+}
+
+/* A name in its parts. */
+static int split(Query *q, const char *name, const char **ret_database, const char **ret_name)
+{
+    const char **parts;
+    uint32_t n;
+    int r = query_result(q, unresolved_split_name(&q->builder, name, strlen(name), &parts, &n));
+    if (r != 0)
+        return r;
+    *ret_database = n > 1 ? parts[n - 2] : NULL;
+    *ret_name = parts[n - 1];
+    if (n > 3 || (n == 3 && strcasecmp(parts[0], "spark_catalog") != 0))
+        return CATALOG_E_NONE;
+    return 0;
+}
+
+/* A table or view that no temporary view hides. Return: as catalogue_find(). */
+static int find_table(Query *q, const char *name, TableRef *ret)
+{
+    const char *database, *last;
+    int r = split(q, name, &database, &last);
+    const PlanView *view = r == 0 && !database ? plan_session_view(q->session->plan, last) : NULL;
+    plan_view_unref(view);
+    if (view)
+        return CATALOG_E_NONE;
+    return r ? r : catalogue_find(q, database, last, ret);
+}
+
+static bool has_temporary(Query *q, const char *name)
+{
+    const char *database, *last;
+    if (split(q, name, &database, &last) != 0 || database)
+        return false;
+    const PlanView *view = plan_session_view(q->session->plan, last);
+    plan_view_unref(view);
+    return view != NULL;
 }
 
 static int list_columns(Query *q, const char *name, ProtoWriter *w)
@@ -173,57 +228,45 @@ static int list_columns(Query *q, const char *name, ProtoWriter *w)
                               {"isCluster", TYPE(BOOLEAN), false}},
                    .n_columns = 7};
     PlanNode *plan;
+    TableRef ref;
     int r = bind_table(q, name, &plan);
+    int known = r == 0 ? find_table(q, name, &ref) : r;
     for (uint32_t i = 0; r == 0 && i < plan->n_fields; i++) {
         char type[512];
         const PlanField *f = &plan->fields[i];
+        const char *comment = NULL;
+        bool partitions = false;
         type_format(f->type, type, sizeof(type));
+        for (uint32_t k = 0; known == 0 && k < ref.entry.n_columns; k++)
+            if (strcasecmp(ref.entry.columns[k].name, f->name) == 0)
+                comment = ref.entry.columns[k].comment;
+        for (uint32_t k = 0; known == 0 && k < ref.entry.n_partitions; k++)
+            partitions |= strcasecmp(ref.entry.partitions[k], f->name) == 0;
         r = query_result(
-            q, table_row(&t, (const char *[]){f->name, NULL, type, f->nullable ? "true" : "false",
-                                              "false", "false", "false"}));
+            q,
+            table_row(&t, (const char *[]){f->name, comment, type, f->nullable ? "true" : "false",
+                                           partitions ? "true" : "false", "false", "false"}));
     }
     return r ? r : table_put(&t, w);
 }
 
-/* The view or table of a name with or without its schema. NULL: there is none. */
-static const PlanView *find_view(Query *q, const char *name)
-{
-    static const char *const schemas[] = {"spark_catalog.default.", "default."};
-    bool of_schema = false;
-    for (size_t i = 0; i < ARRAY_SIZE(schemas) && !of_schema; i++) {
-        of_schema = strncasecmp(name, schemas[i], strlen(schemas[i])) == 0;
-        name += of_schema ? strlen(schemas[i]) : 0;
-    }
-    size_t n = strlen(name);
-    char bare[260];
-    if (n >= 2 && n < sizeof(bare) && name[0] == '`' && name[n - 1] == '`') {
-        (void)snprintf(bare, sizeof(bare), "%.*s", (int)n - 2, name + 1);
-        name = bare;
-    }
-    const PlanView *view = plan_session_view(q->session->plan, name);
-    if (view && of_schema && !view->table)
-        return plan_view_unref(view);
-    return view;
-}
-
-static bool has_view(Query *q, const char *name)
-{
-    const PlanView *view = find_view(q, name);
-    plan_view_unref(view);
-    return view != NULL;
-}
-
 static int get_table(Query *q, const char *name, ProtoWriter *w)
 {
-    PlanNode *plan;
-    const PlanView *view = find_view(q, name);
-    if (!view) {
-        int r = bind_table(q, name, &plan); /* says that it is not there */
-        return r ? r : query_no_table(q, name);
-    }
     Listing l = new_listing(q, NULL);
-    int r = query_result(q, list_row(&l, view));
-    plan_view_unref(view);
+    TableRef t;
+    PlanNode *plan;
+    int r;
+    if (has_temporary(q, name)) {
+        r = query_result(q, list_temporary(&l, name));
+        return r ? r : put_with_namespace(&l.table, w);
+    }
+    r = find_table(q, name, &t);
+    if (r == CATALOG_E_NONE) {
+        r = bind_table(q, name, &plan); /* says that it is not there */
+        return r ? r : catalogue_no_table(q, NULL, name);
+    }
+    if (r == 0)
+        r = query_result(q, list_row(&l, &t));
     return r ? r : put_with_namespace(&l.table, w);
 }
 
@@ -232,81 +275,42 @@ static int table_properties(Query *q, const char *name, ProtoWriter *w)
     TextTable t = {.q = q,
                    .fields = {{"key", TYPE(STRING), false}, {"value", TYPE(STRING), false}},
                    .n_columns = 2};
-    const PlanView *view = find_view(q, name);
-    if (!view)
-        return query_no_table(q, name);
-    int r = 0;
-    for (uint32_t i = 0; view->table && r == 0 && i < view->table->n_properties; i++)
-        r = query_result(q, table_row(&t, (const char *[]){view->table->properties[i].key,
-                                                           view->table->properties[i].value}));
-    plan_view_unref(view);
-    return r ? r : table_put(&t, w);
+    TableRef ref;
+    int r = find_table(q, name, &ref);
+    if (r == CATALOG_E_NONE && !has_temporary(q, name))
+        return catalogue_no_table(q, NULL, name);
+    for (uint32_t i = 0; r == 0 && i < ref.entry.n_properties; i++)
+        r = query_result(q, table_row(&t, (const char *[]){ref.entry.properties[i].key,
+                                                           ref.entry.properties[i].value}));
+    return r < 0 || r == QUERY_E_FAILED ? r : table_put(&t, w);
 }
 
-/* "p=1/q=2" of each folder that has files. */
 static int list_partitions(Query *q, const char *name, ProtoWriter *w)
 {
     TextTable t = {.q = q, .fields = {{"partition", TYPE(STRING), false}}, .n_columns = 1};
-    PlanNode *plan;
-    int r = bind_table(q, name, &plan);
-    if (r != 0)
-        return r;
-    const PlanView *view = find_view(q, name);
-    bool files = view && view->table && view->tree->kind == UREL_FILES && plan->kind == PLAN_SCAN;
-    size_t n_root = files ? strlen(view->tree->paths[0]) : 0;
-    plan_view_unref(view);
-    for (uint32_t i = 0; files && r == 0 && i < plan->scan.n_files; i++) {
-        const char *path = plan->scan.files[i].path, *slash = strrchr(path, '/');
-        if (!slash || (size_t)(slash - path) <= n_root + 1)
-            continue;
-        size_t n = (size_t)(slash - path) - n_root - 1;
-        char *folder = ubuilder_strndup(&q->builder, path + n_root + 1, n);
-        bool known = t.cells.n > 0 && folder && strcmp(t.cells.items[t.cells.n - 1], folder) == 0;
-        if (!known)
-            r = query_result(q,
-                             folder ? table_row(&t, (const char *[]){folder}) : q->builder.result);
-    }
+    DecodeList names = {0};
+    const char *database, *last;
+    int r = split(q, name, &database, &last);
+    if (r == CATALOG_E_NONE)
+        return catalogue_no_table(q, NULL, name);
+    if (r == 0)
+        r = query_partitions(q, database, last, &names);
+    for (uint32_t i = 0; r == 0 && i < names.n; i++)
+        r = query_result(q, table_row(&t, (const char *[]){names.items[i]}));
     return r ? r : table_put(&t, w);
 }
 
 /* The statement that would make the table again. */
 static int create_string(Query *q, const char *name, ProtoWriter *w)
 {
-    PlanNode *plan;
-    int r = bind_table(q, name, &plan);
-    if (r != 0)
-        return r;
-    const PlanView *view = find_view(q, name);
     _cleanup_free_ char *text = NULL;
-    size_t n;
-    FILE *out = open_memstream(&text, &n);
-    if (!out) {
-        plan_view_unref(view);
-        return -ENOMEM;
-    }
-    bool table = view && view->table && view->tree->kind == UREL_FILES;
-    (void)fprintf(out, "CREATE %s spark_catalog.default.%s (", table ? "TABLE" : "VIEW",
-                  view ? view->name : name);
-    for (uint32_t i = 0; i < plan->n_fields; i++) {
-        char type[512];
-        type_format(plan->fields[i].type, type, sizeof(type));
-        for (char *c = type; !type_is_nested(plan->fields[i].type) && *c; c++)
-            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-        (void)fprintf(out, "%s\n  %s%s%s", i ? "," : "", plan->fields[i].name, table ? " " : "",
-                      table ? type : "");
-    }
-    (void)fprintf(out, ")\n");
-    if (table)
-        (void)fprintf(out, "USING %s\n", view->tree->format);
-    for (uint32_t i = 0; table && i < view->table->n_partitions; i++)
-        (void)fprintf(out, "%s%s%s", i ? ", " : "PARTITIONED BY (", view->table->partitions[i],
-                      i + 1 == view->table->n_partitions ? ")\n" : "");
-    if (table && !view->table->managed)
-        (void)fprintf(out, "LOCATION 'file:%s'\n", view->tree->paths[0]);
-    plan_view_unref(view);
-    if (fclose(out) != 0)
-        return -ENOMEM;
-    return put_one(q, TYPE(STRING), "createtab_stmt", text, w);
+    const char *database, *last;
+    int r = split(q, name, &database, &last);
+    if (r == CATALOG_E_NONE)
+        return catalogue_no_table(q, NULL, name);
+    if (r == 0)
+        r = query_create_text(q, database, last, &text);
+    return r ? r : put_one(q, TYPE(STRING), "createtab_stmt", text, w);
 }
 
 /* createTable(), createExternalTable(): their fields differ by one. */
@@ -315,7 +319,7 @@ static int create_table(Query *q, ProtoReader r, bool external, ProtoWriter *w)
     uint32_t shift = external ? 1 : 0;
     Decoder *d = &q->decoder;
     DecodeList options = {0};
-    SqlStatement s = {.kind = SQL_CREATE_TABLE, .format = "parquet"};
+    SqlStatement s = {.kind = SQL_CREATE_TABLE};
     const char *name = NULL;
     Type type = {0};
     ProtoField f;
@@ -329,6 +333,8 @@ static int create_table(Query *q, ProtoReader r, bool external, ProtoWriter *w)
             s.path = decode_string(d, &f);
         } else if (f.number == SPARK_CREATE_TABLE_SOURCE) {
             s.format = decode_string(d, &f);
+        } else if (!external && f.number == SPARK_CREATE_TABLE_DESCRIPTION) {
+            s.comment = decode_string(d, &f);
         } else if (f.number == SPARK_CREATE_TABLE_SCHEMA - shift) {
             if (!decode_enter(d, &r, &f, &inner) || !decode_type(d, inner, &type))
                 break;
@@ -344,13 +350,15 @@ static int create_table(Query *q, ProtoReader r, bool external, ProtoWriter *w)
                 decode_add(d, &options, option);
         }
     }
-    const char **parts;
-    uint32_t n_parts;
     if (n == 0 && !name)
         decode_malformed(d);
-    if (d->b->result != 0 || unresolved_split_name(d->b, name, strlen(name), &parts, &n_parts) != 0)
-        return query_result(q, d->b->result);
-    s.name = parts[n_parts - 1];
+    int split_result = d->b->result == 0 ? split(q, name, &s.database, &s.name) : 0;
+    if (split_result == CATALOG_E_NONE)
+        return catalogue_no_table(q, NULL, name);
+    if (split_result != 0 || d->b->result != 0)
+        return split_result ? split_result : query_result(q, d->b->result);
+    if (s.format && !*s.format)
+        s.format = NULL;
     s.options = ubuilder_alloc(d->b, options.n + 1, sizeof(UOption));
     s.fields = ubuilder_alloc(d->b, type.n_children + 1u, sizeof(PlanField));
     if (!s.options || !s.fields)
@@ -371,47 +379,50 @@ static const PlanField database_fields[] = {{"name", TYPE(STRING), false},
                                             {"description", TYPE(STRING), true},
                                             {"locationUri", TYPE(STRING), true}};
 
-static int database_row(TextTable *t, const char *name)
+static int database_row(TextTable *t, const CatalogDatabase *d)
 {
-    bool usual = strcasecmp(name, "default") == 0;
-    return table_row(t, (const char *[]){usual ? "default" : name, "spark_catalog",
-                                         usual ? "default database" : "", NULL});
-}
-
-typedef struct Databases {
-    TextTable table;
-    const char *pattern;
-} Databases;
-
-static int list_database(void *userdata, const char *name)
-{
-    Databases *d = userdata;
-    static const size_t n = sizeof(PLAN_DATABASE_PREFIX) - 1;
-    if (strncmp(name, PLAN_DATABASE_PREFIX, n) != 0 || !text_pattern_matches(d->pattern, name + n))
-        return 0;
-    return database_row(&d->table, name + n);
+    char place[4200];
+    (void)snprintf(place, sizeof(place), "file:%s", d->entry.location);
+    return query_result(
+        t->q, table_row(t, (const char *[]){d->name, "spark_catalog",
+                                            d->entry.comment ? d->entry.comment : "", place}));
 }
 
 static int list_databases(Query *q, const char *pattern, ProtoWriter *w)
 {
-    Databases d = {.table = {.q = q, .n_columns = ARRAY_SIZE(database_fields)}, .pattern = pattern};
-    memcpy(d.table.fields, database_fields, sizeof(database_fields));
-    int r = text_pattern_matches(pattern, "default") ? database_row(&d.table, "default") : 0;
+    TextTable t = {.q = q, .n_columns = ARRAY_SIZE(database_fields)};
+    const CatalogStore *store = NULL;
+    const char **names;
+    uint32_t n;
+    memcpy(t.fields, database_fields, sizeof(database_fields));
+    int r = catalogue_store(q, &store);
     if (r == 0)
-        r = plan_session_each_view(q->session->plan, list_database, &d);
-    r = query_result(q, r);
-    return r ? r : table_put(&d.table, w);
+        r = query_result(q, catalog_databases(store, q->arena, &names, &n, q->error));
+    for (uint32_t i = 0; r == 0 && i < n; i++) {
+        CatalogDatabase d;
+        if (!text_pattern_matches(pattern, names[i]))
+            continue;
+        r = catalogue_database(q, names[i], &d);
+        r = r == 0 ? database_row(&t, &d) : r == CATALOG_E_NONE ? 0 : r;
+    }
+    return r ? r : table_put(&t, w);
 }
 
 static int get_database(Query *q, const char *name, ProtoWriter *w)
 {
     TextTable t = {.q = q, .n_columns = ARRAY_SIZE(database_fields)};
-    if (!query_has_database(q, name))
-        return query_no_database(q, name);
+    CatalogDatabase d;
     memcpy(t.fields, database_fields, sizeof(database_fields));
-    int r = query_result(
-        q, database_row(&t, strncasecmp(name, "spark_catalog.", 14) == 0 ? name + 14 : name));
+    int r = catalogue_need_database(q, name, &d);
+    if (r == 0)
+        r = database_row(&t, &d);
     return r ? r : table_put(&t, w);
+}
+
+/* A truth from what was looked for. */
+static int put_found(Query *q, int r, ProtoWriter *w)
+{
+    return r == 0 || r == CATALOG_E_NONE ? put_bool(q, r == 0, w) : r;
 }
 
 /* ---- functions ---- */
@@ -458,11 +469,19 @@ static bool has_function(Query *q, const char *name)
 /* ---- caching ---- */
 
 /* Whatever name it was asked for under. */
-static uint64_t cache_key(const PlanView *view)
+static int cache_key(Query *q, const char *name, uint64_t *ret_key)
 {
-    char text[300];
-    int n = snprintf(text, sizeof(text), "table:%.250s", view->name);
-    return persist_key(text, (size_t)n);
+    char text[400];
+    TableRef t;
+    int r = find_table(q, name, &t), n;
+    if (r == 0)
+        n = snprintf(text, sizeof(text), "table:%.128s.%.128s", t.database.name, t.name);
+    else if (r == CATALOG_E_NONE)
+        n = snprintf(text, sizeof(text), "view:%.250s", name);
+    else
+        return r;
+    *ret_key = persist_key(text, (size_t)n);
+    return 0;
 }
 
 static int cache(Query *q, uint32_t number, const char *name, ProtoWriter *w)
@@ -471,17 +490,17 @@ static int cache(Query *q, uint32_t number, const char *name, ProtoWriter *w)
         .disk = true, .memory = true, .deserialized = true, .replication = 1};
     PersistTable *table = q->session->persist;
     PlanNode *plan;
+    uint64_t key = 0;
     int r = bind_table(q, name, &plan);
-    const PlanView *view = r == 0 ? find_view(q, name) : NULL;
-    uint64_t key = view ? cache_key(view) : 0;
-    plan_view_unref(view);
+    if (r == 0)
+        r = cache_key(q, name, &key);
     if (r != 0)
         return r;
     if (number == SPARK_CATALOG_IS_CACHED)
-        return put_bool(q, view && persist_find(table, key, NULL), w);
-    if (number == SPARK_CATALOG_CACHE_TABLE && view)
+        return put_bool(q, persist_find(table, key, NULL), w);
+    if (number == SPARK_CATALOG_CACHE_TABLE)
         r = persist_add(table, key, usual);
-    else if (view)
+    else
         persist_remove(table, key);
     return r == -ENOMEM ? r : put_nothing(q, w);
 }
@@ -496,6 +515,17 @@ static int touch(Query *q, const char *name, ProtoWriter *w)
     return r ? r : put_nothing(q, w);
 }
 
+static int recover(Query *q, const char *name, ProtoWriter *w)
+{
+    SqlStatement s = {.kind = SQL_ALTER_TABLE, .alter = SQL_ALTER_RECOVER};
+    int r = split(q, name, &s.database, &s.name);
+    if (r == CATALOG_E_NONE)
+        return catalogue_no_table(q, NULL, name);
+    if (r == 0)
+        r = query_alter_table(q, &s);
+    return r ? r : put_nothing(q, w);
+}
+
 static int drop_view(Query *q, const char *name, ProtoWriter *w)
 {
     bool dropped = plan_session_drop_view(q->session->plan, name) == 1;
@@ -503,13 +533,20 @@ static int drop_view(Query *q, const char *name, ProtoWriter *w)
     return put_bool(q, dropped, w);
 }
 
-/* A table's own name, without its schema. */
-static const char *last_part(Query *q, const char *name)
+static int drop_table(Query *q, const char *name, bool if_exists, bool is_view)
 {
-    const char **parts;
-    uint32_t n;
-    return unresolved_split_name(&q->builder, name, strlen(name), &parts, &n) == 0 ? parts[n - 1]
-                                                                                   : NULL;
+    const char *database, *last;
+    int r = split(q, name, &database, &last);
+    return r ? r : query_drop_table(q, database, last, if_exists, is_view);
+}
+
+static int create_database(Query *q, const Words *words)
+{
+    Decoder *d = &q->decoder;
+    SqlStatement s = {.kind = SQL_CREATE_DATABASE,
+                      .database = words->text[1] ? words->text[1] : "",
+                      .if_not_exists = words->flag[2]};
+    return d->b->result ? query_result(q, d->b->result) : query_create_database(q, &s);
 }
 
 /* What changes the catalogue. */
@@ -529,22 +566,22 @@ static int change(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
         return create_table(q, words->message, number == SPARK_CATALOG_CREATE_EXTERNAL_TABLE, w);
     case SPARK_CATALOG_DROP_TABLE:
     case SPARK_CATALOG_DROP_VIEW:
-        first = last_part(q, first);
-        r = first ? query_drop_table(q, first, words->flag[2]) : query_result(q, q->builder.result);
+        r = drop_table(q, first, words->flag[2], number == SPARK_CATALOG_DROP_VIEW);
         break;
     case SPARK_CATALOG_TRUNCATE_TABLE: {
         URel *rel = urel_new(&q->builder, UREL_TABLE);
         if (!rel ||
             unresolved_split_name(&q->builder, first, strlen(first), &rel->parts, &rel->n_parts))
             return query_result(q, q->builder.result);
-        r = query_truncate_table(q, rel);
+        SqlStatement s = {.kind = SQL_TRUNCATE_TABLE, .target = rel};
+        r = query_truncate_table(q, &s);
         break;
     }
     case SPARK_CATALOG_CREATE_DATABASE:
-        r = query_create_database(q, first, words->flag[2]);
+        r = create_database(q, words);
         break;
     case SPARK_CATALOG_DROP_DATABASE:
-        r = query_drop_database(q, first, words->flag[2]);
+        r = query_drop_database(q, first, words->flag[2], words->flag[3]);
         break;
     default:
         decode_unsupported(&q->decoder, "this part of the catalog API (Catalog)");
@@ -553,21 +590,36 @@ static int change(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
     return r ? r : put_nothing(q, w);
 }
 
+/* A name with the database that came beside it. */
+static const char *with_database(Query *q, const Words *words)
+{
+    const char *first = words->text[1] ? words->text[1] : "", *second = words->text[2];
+    if (!second || !*second)
+        return first;
+    size_t n = strlen(first) + strlen(second) + 8;
+    char *both = mem_arena_alloc(q->arena, n, 1);
+    if (both)
+        (void)snprintf(both, n, "`%s`.%s", second, first);
+    return both ? both : first;
+}
+
 static int answer(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
 {
     const char *first = words->text[1] ? words->text[1] : "";
+    CatalogDatabase database;
+    TableRef table;
+    if (number == SPARK_CATALOG_TABLE_EXISTS || number == SPARK_CATALOG_GET_TABLE ||
+        number == SPARK_CATALOG_LIST_COLUMNS)
+        first = with_database(q, words);
     switch (number) {
     case SPARK_CATALOG_CURRENT_DATABASE:
-        return put_one(q, TYPE(STRING), "value", "default", w);
+        return put_one(q, TYPE(STRING), "value", q->context.database, w);
     case SPARK_CATALOG_CURRENT_CATALOG:
         return put_one(q, TYPE(STRING), "value", "spark_catalog", w);
-    case SPARK_CATALOG_SET_CURRENT_DATABASE:
-        if (!query_has_database(q, first))
-            return query_no_database(q, first);
-        if (strcasecmp(first, "default") == 0 || strcasecmp(first, "spark_catalog.default") == 0)
-            return put_nothing(q, w);
-        decode_unsupported(&q->decoder, "a current database other than default");
-        return query_result(q, q->builder.result);
+    case SPARK_CATALOG_SET_CURRENT_DATABASE: {
+        int r = query_use(q, first);
+        return r ? r : put_nothing(q, w);
+    }
     case SPARK_CATALOG_SET_CURRENT_CATALOG:
         if (strcmp(first, "spark_catalog") == 0)
             return put_nothing(q, w);
@@ -588,12 +640,11 @@ static int answer(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
         return r ? r : table_put(&t, w);
     }
     case SPARK_CATALOG_DATABASE_EXISTS:
-        return put_bool(q, query_has_database(q, first), w);
+        return put_found(q, catalogue_database(q, first, &database), w);
     case SPARK_CATALOG_LIST_TABLES:
     case SPARK_CATALOG_LIST_VIEWS:
-        if (words->text[1] && !query_has_database(q, words->text[1]))
-            return query_no_database(q, words->text[1]);
-        return list_tables(q, words->text[2], number == SPARK_CATALOG_LIST_VIEWS, w);
+        return list_tables(q, words->text[1], words->text[2], number == SPARK_CATALOG_LIST_VIEWS,
+                           w);
     case SPARK_CATALOG_GET_TABLE:
         return get_table(q, first, w);
     case SPARK_CATALOG_LIST_COLUMNS:
@@ -605,7 +656,8 @@ static int answer(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
     case SPARK_CATALOG_FUNCTION_EXISTS:
         return put_bool(q, has_function(q, first), w);
     case SPARK_CATALOG_TABLE_EXISTS:
-        return put_bool(q, has_view(q, first), w);
+        return has_temporary(q, first) ? put_bool(q, true, w)
+                                       : put_found(q, find_table(q, first, &table), w);
     case SPARK_CATALOG_GET_TABLE_PROPERTIES:
         return table_properties(q, first, w);
     case SPARK_CATALOG_LIST_PARTITIONS:
@@ -617,9 +669,10 @@ static int answer(Query *q, uint32_t number, const Words *words, ProtoWriter *w)
     case SPARK_CATALOG_UNCACHE_TABLE:
         return cache(q, number, first, w);
     case SPARK_CATALOG_REFRESH_TABLE:
-    case SPARK_CATALOG_RECOVER_PARTITIONS:
     case SPARK_CATALOG_ANALYZE_TABLE:
         return touch(q, first, w);
+    case SPARK_CATALOG_RECOVER_PARTITIONS:
+        return recover(q, first, w);
     case SPARK_CATALOG_CLEAR_CACHE:
         persist_clear(q->session->persist);
         return put_nothing(q, w);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "connect/proto/spark_relation.h"
 #include "connect/proto/spark_service.h"
+#include "exec/connect/catalogue.h"
 #include "exec/connect/progress.h"
 #include "exec/connect/recursion.h"
 #include "exec/connect/show.h"
@@ -117,6 +118,12 @@ int query_open(ServiceSession *session, const ServiceOperation *operation, Query
     q->context.fold = expr_fold;
     q->context.collect = collect_values;
     q->context.collect_userdata = q;
+    q->database = plan_session_database(session->plan);
+    if (!q->database)
+        return -ENOMEM;
+    q->context.database = q->database;
+    q->context.find = catalogue_find_view;
+    q->context.find_userdata = q;
     return 0;
 }
 
@@ -126,6 +133,8 @@ void query_close(Query *q)
     if (q->entered)
         session_files_leave(q->session->host.files);
     free(q->metrics);
+    free(q->database);
+    q->database = NULL;
     if (q->arena)
         mem_arena_free(q->arena);
     if (q->pool)

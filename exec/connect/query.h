@@ -3,6 +3,7 @@
 
 /* One operation from bytes to rows: its memory, its trees, its plan, its run. */
 
+#include "exec/catalog/store.h"
 #include "exec/connect/decode.h"
 #include "exec/connect/persist.h"
 #include "exec/connect/reply.h"
@@ -15,8 +16,9 @@
 struct ServiceSession {
     ServiceHost host;
     PlanSession *plan;
-    ExecTeam *team;        /* the threads of all its queries */
-    PersistTable *persist; /* what it was asked to cache */
+    ExecTeam *team;           /* the threads of all its queries */
+    PersistTable *persist;    /* what it was asked to cache */
+    CatalogMemory *catalogue; /* without a warehouse */
 };
 
 typedef struct Query {
@@ -30,7 +32,10 @@ typedef struct Query {
     Decoder decoder;
     PlanContext context;
     bool entered;
-    uint16_t flags; /* for DATA_COMPLETE */
+    uint16_t flags;     /* for DATA_COMPLETE */
+    char *database;     /* the current one, as the query began */
+    CatalogStore store; /* see catalogue_store() */
+    bool has_store;
     /* Of the last run. */
     NodeMetrics *metrics;
     uint32_t n_metrics;
@@ -72,7 +77,6 @@ typedef struct ViewBuilder {
     MemArena *arena;
     UBuilder builder;
     Decoder decoder;
-    const PlanTable *table; /* NULL: a temporary view */
 } ViewBuilder;
 
 /* statement.c. Whoever opened it frees the arena, unless keeping took it (it is NULL then). */
@@ -84,17 +88,31 @@ int query_checkpoint_remove(Query *q, ProtoReader r);
 /* write.c: INSERT, INSERT OVERWRITE DIRECTORY, CREATE TABLE AS; a WriteOperation. */
 int query_write_statement(Query *q, const SqlStatement *statement);
 int query_write_operation(Query *q, ProtoReader r);
-/* table.c: the session's catalogue. CREATE TABLE by columns or AS query. */
+/* table.c: CREATE TABLE by columns, AS query or LIKE; DROP, TRUNCATE. */
 int query_create_table(Query *q, const SqlStatement *statement);
-/* Also of a view. */
-int query_drop_table(Query *q, const char *name, bool if_exists);
-int query_truncate_table(Query *q, URel *target);
-bool query_has_database(Query *q, const char *name);
-int query_create_database(Query *q, const char *name, bool if_not_exists);
-int query_drop_database(Query *q, const char *name, bool if_exists);
-/* Their errors. Return: QUERY_E_FAILED. */
-int query_no_table(Query *q, const char *name);
-int query_no_database(Query *q, const char *name);
+int query_drop_table(Query *q, const char *database, const char *name, bool if_exists,
+                     bool is_view);
+int query_truncate_table(Query *q, const SqlStatement *statement);
+/* view.c: CREATE VIEW that stays, ALTER VIEW AS. */
+int query_create_catalogue_view(Query *q, const SqlStatement *statement);
+int query_alter_view(Query *q, const SqlStatement *statement);
+/* alter.c. Pairs of @from over those that are there. */
+int query_merge_properties(Query *q, const UOption *from, uint32_t n_from, UOption **pairs,
+                           uint32_t *n);
+int query_alter_table(Query *q, const SqlStatement *statement);
+/* database.c */
+int query_create_database(Query *q, const SqlStatement *statement);
+int query_drop_database(Query *q, const char *name, bool if_exists, bool cascade);
+int query_alter_database(Query *q, const SqlStatement *statement);
+int query_use(Query *q, const char *database);
+/* table_show.c: SHOW and DESCRIBE of what the catalogue has. @ret_relation as below. */
+int query_show(Query *q, const SqlStatement *statement, ProtoWriter *ret_relation);
+/* The statement that would make it again, for free(3). */
+int query_create_text(Query *q, const char *database, const char *name, char **ret_text);
+/* Folders of partitions, "p=1/q=2", in order. */
+int query_partitions(Query *q, const char *database, const char *name, DecodeList *ret_names);
+/* write_table.c: WriteOperationV2. */
+int query_write_operation_v2(Query *q, ProtoReader r);
 /* A spark.connect.Command. */
 int query_execute_command(Query *q, ProtoReader r);
 /* A Catalog message; @ret_relation as below. */

@@ -21,7 +21,10 @@ int service_session_new(const ServiceHost *host, ServiceSession **ret_session)
     if (r == 0)
         r = exec_team_new(&s->team);
     s->persist = r == 0 ? persist_table_new() : NULL;
-    if (r == 0 && !s->persist) {
+    s->catalogue = r == 0 ? catalog_memory_new(host->pool) : NULL;
+    if (r == 0 && (!s->persist || !s->catalogue)) {
+        persist_table_free(s->persist);
+        (void)catalog_memory_free(s->catalogue);
         (void)exec_team_free(s->team);
         r = -ENOMEM;
     }
@@ -40,6 +43,7 @@ ServiceSession *service_session_free(ServiceSession *session)
         return NULL;
     (void)exec_team_free(session->team);
     persist_table_free(session->persist);
+    (void)catalog_memory_free(session->catalogue);
     plan_session_free(session->plan);
     free(session);
     return NULL;

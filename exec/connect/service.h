@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "exec/memory/memory.h"
 #include "exec/memory/query_error.h"
@@ -66,6 +67,8 @@ typedef struct ServiceHost {
     MemPool *pool;                 /* account of the process; borrowed */
     SessionFiles *files;           /* borrowed */
     const struct ExecSpill *spill; /* where queries write what does not fit; NULL: nowhere */
+    const char *warehouse; /* the administrator's folder for catalogues; NULL: none; borrowed */
+    uid_t uid;             /* the client's, whose folder in it is this */
     /**
      * @grant: ask for what a query needs; blocks until the answer
      * @operation: ServiceOperation.userdata of the asking operation

@@ -15,7 +15,7 @@
 #include "exec/plan/explain.h"
 #include "exec/plan/function_list.h"
 
-/* ---- SET, SHOW, DESCRIBE ---- */
+/* ---- SET, SHOW COLUMNS and FUNCTIONS ---- */
 
 static int each_conf(void *userdata, const char *key, const char *value)
 {
@@ -62,50 +62,6 @@ static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
     return r ? query_result(q, r) : table_put(&t, w);
 }
 
-typedef struct ShowTables {
-    TextTable table;
-    const char *pattern;
-    bool global; /* IN global_temp */
-} ShowTables;
-
-static int each_view(void *userdata, const char *name)
-{
-    ShowTables *s = userdata;
-    static const char prefix[] = "global_temp.";
-    bool global = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
-    if (plan_name_is_hidden(name))
-        return 0;
-    if (global)
-        name += sizeof(prefix) - 1;
-    if ((global && !s->global) || !text_pattern_matches(s->pattern, name))
-        return 0;
-    return table_row(&s->table, (const char *[]){global ? "global_temp" : "", name, "true"});
-}
-
-static int run_show(Query *q, const SqlStatement *s, ProtoWriter *w)
-{
-    ShowTables show = {.table = {.q = q,
-                                 .fields = {{"namespace", TYPE(STRING), false},
-                                            {s->kind == SQL_SHOW_VIEWS ? "viewName" : "tableName",
-                                             TYPE(STRING), false},
-                                            {"isTemporary", TYPE(BOOLEAN), false}},
-                                 .n_columns = 3},
-                       .pattern = s->pattern,
-                       .global = s->name && strcasecmp(s->name, "global_temp") == 0};
-    int r = plan_session_each_view(q->session->plan, each_view, &show);
-    return r ? query_result(q, r) : table_put(&show.table, w);
-}
-
-/* One column, one row: SHOW DATABASES, SHOW CATALOGS. */
-static int run_show_name(Query *q, const SqlStatement *s, ProtoWriter *w)
-{
-    TextTable t = {.q = q, .fields = {{s->name, TYPE(STRING), false}}, .n_columns = 1};
-    int r = text_pattern_matches(s->pattern, s->value)
-                ? query_result(q, table_row(&t, (const char *[]){s->value}))
-                : 0;
-    return r ? r : table_put(&t, w);
-}
-
 static int run_show_columns(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
     TextTable t = {.q = q, .fields = {{"col_name", TYPE(STRING), false}}, .n_columns = 1};
@@ -113,23 +69,6 @@ static int run_show_columns(Query *q, const SqlStatement *s, ProtoWriter *w)
     int r = query_bind(q, s->query, &plan);
     for (uint32_t i = 0; r == 0 && i < plan->n_fields; i++)
         r = query_result(q, table_row(&t, (const char *[]){plan->fields[i].name}));
-    return r ? r : table_put(&t, w);
-}
-
-static int run_describe(Query *q, const SqlStatement *s, ProtoWriter *w)
-{
-    TextTable t = {.q = q,
-                   .fields = {{"col_name", TYPE(STRING), false},
-                              {"data_type", TYPE(STRING), false},
-                              {"comment", TYPE(STRING), true}},
-                   .n_columns = 3};
-    PlanNode *plan;
-    int r = query_bind(q, s->query, &plan);
-    for (uint32_t i = 0; r == 0 && i < plan->n_fields; i++) {
-        char type[512];
-        type_format(plan->fields[i].type, type, sizeof(type));
-        r = query_result(q, table_row(&t, (const char *[]){plan->fields[i].name, type, NULL}));
-    }
     return r ? r : table_put(&t, w);
 }
 
@@ -250,8 +189,7 @@ int view_builder_keep(Query *q, ViewBuilder *v, const char *name, URel *tree, bo
     PlanNode *plan;
     int r = query_bind(q, tree, &plan);
     if (r == 0)
-        r = plan_session_create_table(q->session->plan, name, tree, v->table, v->arena, replace,
-                                      q->error);
+        r = plan_session_create_view(q->session->plan, name, tree, v->arena, replace, q->error);
     if (r == 0) {
         v->arena = NULL;
         q->flags |= DATA_FLAG_REPLAY;
@@ -259,12 +197,28 @@ int view_builder_keep(Query *q, ViewBuilder *v, const char *name, URel *tree, bo
     return r;
 }
 
+static URel *renamed(UBuilder *b, URel *query, const SqlStatement *s)
+{
+    URel *alias = s->n_columns > 0 ? urel_new(b, UREL_ALIAS) : NULL;
+    if (!alias)
+        return s->n_columns > 0 ? NULL : query;
+    alias->input = query;
+    alias->name = s->name;
+    alias->names = s->columns;
+    alias->n_names = s->n_columns;
+    return urel_seal(b, alias);
+}
+
 static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
+    TextTable none = {.q = q};
+    if (!s->temporary) {
+        int result = query_create_catalogue_view(q, s);
+        return result ? result : table_put(&none, w);
+    }
     if (s->if_not_exists) {
         const PlanView *view = plan_session_view(q->session->plan, s->name);
         plan_view_unref(view);
-        TextTable none = {.q = q};
         if (view)
             return table_put(&none, w);
     }
@@ -276,23 +230,13 @@ static int run_create_view(Query *q, const SqlStatement *s, ProtoWriter *w)
     SqlStatement own;
     r = query_result(
         q, sql_parse_statement(&v.builder, q->decoder.sql_text, q->decoder.n_sql_text, NULL, &own));
-    static const PlanTable catalogued = {.is_view = true};
-    v.table = s->temporary ? NULL : &catalogued;
+    URel *tree = r == 0 ? renamed(&v.builder, own.query, &own) : NULL;
     if (r == 0)
-        r = view_builder_keep(q, &v, own.name, own.query, own.replace);
+        r = tree ? view_builder_keep(q, &v, own.name, tree, own.replace)
+                 : query_result(q, v.builder.result);
     if (v.arena)
         mem_arena_free(v.arena);
-    TextTable none = {.q = q};
     return r ? r : table_put(&none, w);
-}
-
-static int run_drop_view(Query *q, const SqlStatement *s, ProtoWriter *w)
-{
-    if (!plan_session_drop_view(q->session->plan, s->name) && !s->if_exists)
-        return query_no_table(q, s->name);
-    q->flags |= DATA_FLAG_REPLAY;
-    TextTable none = {.q = q};
-    return table_put(&none, w);
 }
 
 /* ---- variables ---- */
@@ -400,6 +344,19 @@ static int run_variable(Query *q, const SqlStatement *s, ProtoWriter *w)
     return r ? r : table_put(&none, w);
 }
 
+/* Nothing is to be done, but the table must be there; and partitioned where folders are looked for.
+ */
+static int run_touch(Query *q, const SqlStatement *s)
+{
+    SqlStatement recover = {.kind = SQL_ALTER_TABLE,
+                            .alter = SQL_ALTER_RECOVER,
+                            .database = s->database,
+                            .name = s->name};
+    PlanNode *plan;
+    int r = query_bind(q, s->query, &plan);
+    return r || !s->name ? r : query_alter_table(q, &recover);
+}
+
 /* Statements without rows. */
 static int run_effect(Query *q, const SqlStatement *s)
 {
@@ -410,13 +367,22 @@ static int run_effect(Query *q, const SqlStatement *s)
     case SQL_CREATE_TABLE:
         return query_create_table(q, s);
     case SQL_DROP_TABLE:
-        return query_drop_table(q, s->name, s->if_exists);
+    case SQL_DROP_VIEW:
+        return query_drop_table(q, s->database, s->name, s->if_exists, s->kind == SQL_DROP_VIEW);
     case SQL_TRUNCATE_TABLE:
-        return query_truncate_table(q, s->target);
+        return query_truncate_table(q, s);
+    case SQL_ALTER_TABLE:
+        return query_alter_table(q, s);
     case SQL_CREATE_DATABASE:
-        return query_create_database(q, s->name, s->if_not_exists);
+        return query_create_database(q, s);
     case SQL_DROP_DATABASE:
-        return query_drop_database(q, s->name, s->if_exists);
+        return query_drop_database(q, s->database, s->if_exists, s->cascade);
+    case SQL_ALTER_DATABASE:
+        return query_alter_database(q, s);
+    case SQL_USE:
+        return query_use(q, s->database);
+    case SQL_TOUCH:
+        return run_touch(q, s);
     default:
         return 0;
     }
@@ -431,23 +397,24 @@ int query_statement(Query *q, const SqlStatement *s, ProtoWriter *w)
         return run_set(q, s, w);
     case SQL_SHOW_TABLES:
     case SQL_SHOW_VIEWS:
-        return run_show(q, s, w);
-    case SQL_SHOW_NAME:
-        return run_show_name(q, s, w);
+    case SQL_SHOW_DATABASES:
+    case SQL_SHOW_CATALOGS:
+    case SQL_SHOW_CREATE:
+    case SQL_SHOW_PROPERTIES:
+    case SQL_SHOW_PARTITIONS:
+    case SQL_DESCRIBE:
+    case SQL_DESCRIBE_DATABASE:
+        return query_show(q, s, w);
     case SQL_SHOW_COLUMNS:
         return run_show_columns(q, s, w);
     case SQL_SHOW_FUNCTIONS:
         return run_show_functions(q, s, w);
     case SQL_DESCRIBE_FUNCTION:
         return run_describe_function(q, s, w);
-    case SQL_DESCRIBE:
-        return run_describe(q, s, w);
     case SQL_EXPLAIN:
         return run_explain(q, s, w);
     case SQL_CREATE_VIEW:
         return run_create_view(q, s, w);
-    case SQL_DROP_VIEW:
-        return run_drop_view(q, s, w);
     case SQL_DECLARE:
     case SQL_SET_VARIABLE:
     case SQL_DROP_VARIABLE:
@@ -609,8 +576,6 @@ static const char *refused_command(uint32_t number)
     case SPARK_COMMAND_REGISTER_FUNCTION:
     case SPARK_COMMAND_REGISTER_TABLE_FUNCTION:
         return "user-defined functions (RegisterFunction)";
-    case SPARK_COMMAND_WRITE_OPERATION_V2:
-        return "writeTo() (WriteOperationV2)";
     case SPARK_COMMAND_WRITE_STREAM_OPERATION_START:
     case SPARK_COMMAND_STREAMING_QUERY_COMMAND:
     case SPARK_COMMAND_STREAMING_QUERY_MANAGER_COMMAND:
@@ -645,6 +610,8 @@ int query_execute_command(Query *q, ProtoReader r)
             return execute_create_view(q, inner);
         if (f.number == SPARK_COMMAND_WRITE_OPERATION)
             return query_write_operation(q, inner);
+        if (f.number == SPARK_COMMAND_WRITE_OPERATION_V2)
+            return query_write_operation_v2(q, inner);
         if (f.number == SPARK_COMMAND_CHECKPOINT_COMMAND)
             return query_checkpoint(q, inner);
         if (f.number == SPARK_COMMAND_REMOVE_CACHED_REMOTE_RELATION_COMMAND)

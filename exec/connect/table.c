@@ -1,97 +1,446 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The session's catalogue: tables, which are folders of files under a name, views that are not
- * temporary, and the names of databases. It ends with the session; the files of tables stay. A
- * table without a LOCATION is in `spark-warehouse` below the directory that the client stands in,
- * and its folder goes when it is dropped.
+ * CREATE, DROP and TRUNCATE TABLE. A table is an entry of the catalogue and a folder of files. The
+ * folder is written first and under a name that is free, then the entry: who dies in between leaves
+ * a folder that nothing names. Dropping goes the other way.
  */
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "exec/connect/text_table.h"
+#include "exec/connect/catalogue.h"
+#include "exec/connect/table_partition.h"
 #include "exec/connect/write.h"
+#include "exec/plan/source.h"
 #include "exec/write/commit_tree.h"
+#include "exec/write/write.h"
 
-static Type copy_type(UBuilder *b, Type type)
+/* ---- columns ---- */
+
+/* What is to be made. */
+typedef struct NewTable {
+    CatalogDatabase database;
+    const char *name;
+    CatalogEntry entry;
+    PlanField *fields;
+    const char **comments;
+    uint32_t n_fields;
+    bool fresh_place; /* the folder is ours to make */
+} NewTable;
+
+static int find_name(const PlanField *fields, uint32_t n, const char *name)
 {
-    TypeField *children =
-        type.n_children ? ubuilder_alloc(b, type.n_children, sizeof(*children)) : NULL;
-    for (uint32_t i = 0; children && i < type.n_children; i++) {
-        const TypeField *from = &type.children[i];
-        children[i] = (TypeField){
-            .name = from->name ? ubuilder_strndup(b, from->name, strlen(from->name)) : NULL,
-            .type = copy_type(b, from->type),
-            .nullable = from->nullable};
-    }
-    type.children = children;
-    return type;
+    for (uint32_t i = 0; i < n; i++)
+        if (strcasecmp(fields[i].name, name) == 0)
+            return (int)i;
+    return -1;
 }
 
-PlanField *write_copy_fields(UBuilder *b, const PlanField *fields, uint32_t n)
-{
-    PlanField *copy = ubuilder_alloc(b, n + 1, sizeof(*copy));
-    for (uint32_t i = 0; copy && i < n; i++)
-        copy[i] = (PlanField){ubuilder_strndup(b, fields[i].name, strlen(fields[i].name)),
-                              copy_type(b, fields[i].type), fields[i].nullable};
-    return copy;
-}
-
-static const char *copy_text(UBuilder *b, const char *text)
-{
-    return ubuilder_strndup(b, text, strlen(text));
-}
-
-static UOption *copy_options(UBuilder *b, const UOption *options, uint32_t n)
-{
-    UOption *copy = ubuilder_alloc(b, n + 1, sizeof(*copy));
-    for (uint32_t i = 0; copy && i < n; i++)
-        copy[i] = (UOption){copy_text(b, options[i].key), copy_text(b, options[i].value)};
-    return copy;
-}
-
-static bool name_is_known(Query *q, const char *name)
-{
-    const PlanView *view = plan_session_view(q->session->plan, name);
-    plan_view_unref(view);
-    return view != NULL;
-}
-
-int query_no_table(Query *q, const char *name)
+int table_column_twice(Query *q, const char *name)
 {
     char quoted[300];
-    (void)snprintf(quoted, sizeof(quoted), "`spark_catalog`.`default`.`%.200s`", name);
-    query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_NOT_FOUND", "42P01",
-                    "The table or view %s cannot be found. Verify the spelling and correctness "
-                    "of the schema and catalog. To tolerate the error on drop use DROP VIEW IF "
-                    "EXISTS or DROP TABLE IF EXISTS.",
+    const char *lower = catalogue_lower(q, name);
+    (void)snprintf(quoted, sizeof(quoted), "`%.250s`", lower ? lower : name);
+    query_error_set(q->error, DATA_ERROR_ANALYSIS, "COLUMN_ALREADY_EXISTS", "42711",
+                    "The column %s already exists. Choose another name or rename the existing "
+                    "column.",
                     quoted);
-    query_error_parameters(q->error, "relationName", quoted, "searchPath",
-                           "[`spark_catalog`.`default`]", NULL);
+    query_error_parameters(q->error, "columnName", quoted, NULL);
     return QUERY_E_FAILED;
+}
+
+static int check_columns(Query *q, const NewTable *t, const SqlStatement *s)
+{
+    for (uint32_t i = 1; i < t->n_fields; i++)
+        if (find_name(t->fields, i, t->fields[i].name) >= 0)
+            return table_column_twice(q, t->fields[i].name);
+    for (uint32_t i = 0; i < s->n_partitions; i++)
+        if (find_name(t->fields, t->n_fields, s->partitions[i]) < 0) {
+            query_error_set(q->error, DATA_ERROR_ANALYSIS, "COLUMN_NOT_DEFINED_IN_TABLE", "42703",
+                            "partition column `%.100s` is not defined in table "
+                            "`spark_catalog`.`%.128s`.`%.128s`.",
+                            s->partitions[i], t->database.name, t->name);
+            return QUERY_E_FAILED;
+        }
+    if (s->n_partitions > 0 && s->n_partitions == t->n_fields)
+        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "ALL_PARTITION_COLUMNS_NOT_ALLOWED",
+                               "KD005", "Cannot use all columns for partition columns.");
+    return 0;
+}
+
+/* Columns that partition come last, in the order of PARTITIONED BY. */
+static int order_columns(Query *q, NewTable *t, const SqlStatement *s)
+{
+    UBuilder *b = &q->builder;
+    PlanField *fields = ubuilder_alloc(b, t->n_fields + 1, sizeof(*fields));
+    const char **comments = ubuilder_alloc(b, t->n_fields + 1, sizeof(*comments));
+    const char **partitions = ubuilder_alloc(b, s->n_partitions + 1, sizeof(*partitions));
+    uint32_t n = 0;
+    if (!fields || !comments || !partitions)
+        return query_result(q, b->result);
+    for (uint32_t i = 0; i < t->n_fields + s->n_partitions; i++) {
+        int at = (int)i;
+        bool last = i >= t->n_fields;
+        if (last)
+            at = find_name(t->fields, t->n_fields, s->partitions[i - t->n_fields]);
+        for (uint32_t k = 0; !last && k < s->n_partitions && at >= 0; k++)
+            if (strcasecmp(t->fields[i].name, s->partitions[k]) == 0)
+                at = -1;
+        if (at < 0)
+            continue;
+        if (last)
+            partitions[i - t->n_fields] = t->fields[at].name;
+        fields[n] = t->fields[at];
+        comments[n++] = t->comments ? t->comments[at] : NULL;
+    }
+    t->fields = fields;
+    t->comments = comments;
+    t->entry.partitions = partitions;
+    t->entry.n_partitions = s->n_partitions;
+    return 0;
+}
+
+/* Without columns and a query they are those of the files that are there. */
+static int infer_columns(Query *q, NewTable *t, const SqlStatement *s, SqlStatement *with)
+{
+    UBuilder *b = &q->builder;
+    PlanNode *plan;
+    URel *rel = urel_new(b, UREL_FILES);
+    const char *path = s->path ? write_absolute_path(q, s->path) : NULL;
+    if (!path && b->result == 0)
+        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "UNABLE_TO_INFER_SCHEMA", "42KD9",
+                               "Unable to infer schema for %.60s. It must be specified manually.",
+                               strcasecmp(t->entry.format, "parquet") == 0 ? "Parquet"
+                                                                           : t->entry.format);
+    if (!rel)
+        return query_result(q, b->result);
+    rel->format = t->entry.format;
+    rel->paths = ubuilder_dup(b, &path, 1, sizeof(path));
+    rel->n_paths = 1;
+    rel->options = s->options;
+    rel->n_options = s->n_options;
+    rel = urel_seal(b, rel);
+    int r = rel ? query_bind(q, rel, &plan) : query_result(q, b->result);
+    if (r != 0)
+        return r;
+    t->fields = plan->fields;
+    t->n_fields = plan->n_fields;
+    const SourceInfo *source = plan->kind == PLAN_SCAN ? plan->scan.source : NULL;
+    uint32_t n = source ? source->n_partitions : 0;
+    with->partitions = ubuilder_alloc(b, n + 1, sizeof(*with->partitions));
+    for (uint32_t i = 0; with->partitions && i < n; i++)
+        with->partitions[i] = plan->fields[source->partitions[i]].name;
+    with->n_partitions = n;
+    return query_result(q, b->result);
+}
+
+/* CREATE TABLE t LIKE other */
+static int like_columns(Query *q, NewTable *t, const URel *other, SqlStatement *with)
+{
+    TableRef ref;
+    if (other->kind != UREL_TABLE)
+        return query_error_set(q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                               "The feature is not supported: CREATE TABLE LIKE files.");
+    const char *database = other->n_parts > 1 ? other->parts[other->n_parts - 2] : NULL;
+    int r = catalogue_need(q, database, other->parts[other->n_parts - 1], &ref);
+    if (r == 0)
+        r = query_result(q, catalogue_fields(&q->builder, &ref.entry, &t->fields));
+    if (r != 0)
+        return r;
+    t->n_fields = ref.entry.n_columns;
+    t->comments = ubuilder_alloc(&q->builder, t->n_fields + 1, sizeof(*t->comments));
+    for (uint32_t i = 0; t->comments && i < t->n_fields; i++)
+        t->comments[i] = ref.entry.columns[i].comment;
+    with->partitions = ref.entry.partitions;
+    with->n_partitions = ref.entry.n_partitions;
+    if (!with->format && ref.entry.kind == CATALOG_TABLE)
+        t->entry.format = ref.entry.format;
+    return t->comments ? 0 : query_result(q, q->builder.result);
+}
+
+static int find_columns(Query *q, NewTable *t, SqlStatement *s)
+{
+    PlanNode *plan;
+    int r = 0;
+    t->fields = s->fields;
+    t->n_fields = s->n_fields;
+    t->comments = s->comments;
+    if (s->target)
+        r = like_columns(q, t, s->target, s);
+    else if (s->query) {
+        r = query_bind(q, s->query, &plan);
+        if (r != 0)
+            return r;
+        t->fields = plan->fields;
+        t->n_fields = plan->n_fields;
+    } else if (s->n_fields == 0)
+        r = infer_columns(q, t, s, s);
+    if (r == 0)
+        r = check_columns(q, t, s);
+    if (r == 0)
+        r = order_columns(q, t, s);
+    if (r == 0)
+        r = catalogue_columns(q, t->fields, t->comments, t->n_fields, &t->entry.columns);
+    t->entry.n_columns = t->n_fields;
+    return r;
+}
+
+/* ---- the place ---- */
+
+static bool is_free(const char *path)
+{
+    struct stat st;
+    return fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* The name of the table in the folder of its database, with digits behind it when that is taken. */
+static int managed_place(Query *q, NewTable *t)
+{
+    const char *home = t->database.entry.location;
+    size_t n = strlen(home) + strlen(t->name) + 32;
+    char *path = mem_arena_alloc(q->arena, n, 1);
+    uint32_t digits = 0;
+    if (!path)
+        return query_result(q, mem_arena_error(q->arena));
+    if (home[0] != '/')
+        return query_error_set(q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+                               "The feature is not supported: tables without a LOCATION where the "
+                               "session has neither a warehouse nor a directory of its own "
+                               "(" PLAN_DIRECTORY_KEY "); say where it is to be.");
+    (void)snprintf(path, n, "%s/%s", home, t->name);
+    while (!is_free(path) && getrandom(&digits, sizeof(digits), 0) == (ssize_t)sizeof(digits))
+        (void)snprintf(path, n, "%s/%s-%08x", home, t->name, digits);
+    t->entry.location = path;
+    t->entry.managed = true;
+    t->fresh_place = true;
+    return 0;
+}
+
+static int make_place(Query *q, NewTable *t, const SqlStatement *s)
+{
+    if (!s->path)
+        return managed_place(q, t);
+    t->entry.location = write_absolute_path(q, s->path);
+    if (!t->entry.location)
+        return query_result(q, mem_arena_error(q->arena));
+    if (t->entry.location[0] != '/')
+        return query_error_set(
+            q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
+            "The feature is not supported: a LOCATION that is no absolute path.");
+    return 0;
+}
+
+/* An empty folder, or the rows of the query in one. */
+static int fill_place(Query *q, const NewTable *t, const SqlStatement *s)
+{
+    const CatalogEntry *e = &t->entry;
+    if (q->operation->replay)
+        return 0;
+    if (s->query) {
+        WriteCommand c = {.format = e->format,
+                          .path = e->location,
+                          .mode = COMMIT_ERROR,
+                          .options = e->options,
+                          .n_options = e->n_options,
+                          .partitions = e->partitions,
+                          .n_partitions = e->n_partitions,
+                          .input = s->query};
+        return query_write(q, &c);
+    }
+    WriteSpec spec;
+    int r = write_format(q->arena, q->session->plan, e->format, e->options, e->n_options, &spec,
+                         q->error);
+    if (r == QUERY_E_FAILED && !t->fresh_place) {
+        *q->error = (QueryError){0}; /* it is read only, and its files are there */
+        return 0;
+    }
+    if (r == 0)
+        r = write_tell_effect(q);
+    _cleanup_(commit_freep) Commit *commit = NULL;
+    if (r == 0)
+        r = commit_begin(e->location, COMMIT_IGNORE, NULL, NULL, &commit, q->error);
+    if (r == COMMIT_E_IGNORED)
+        return 0;
+    if (r == 0)
+        r = commit_end(commit, q->error);
+    /* What others keep elsewhere may be read only. */
+    if (r == QUERY_E_FAILED && !t->fresh_place && !is_free(e->location)) {
+        *q->error = (QueryError){0};
+        r = 0;
+    }
+    return query_result(q, r);
+}
+
+int table_remove_folder(Query *q, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (q->operation->replay || !slash || slash == path || !slash[1])
+        return 0;
+    int r = write_tell_effect(q);
+    if (r != 0)
+        return r;
+    _cleanup_free_ char *parent = strndup(path, (size_t)(slash - path));
+    if (!parent)
+        return -ENOMEM;
+    _cleanup_close_ int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        tree_dispose(fd, slash + 1); /* the name is gone, whatever remains of the files */
+    return 0;
 }
 
 /* ---- CREATE TABLE ---- */
 
-/* Columns that partition come last. */
-static PlanField *order_fields(UBuilder *b, const SqlStatement *s)
+static int put_table(Query *q, const NewTable *t, bool replace)
 {
-    PlanField *ordered = ubuilder_alloc(b, s->n_fields + 1, sizeof(*ordered));
-    uint32_t n = 0;
-    for (int last = 0; ordered && last < 2; last++)
-        for (uint32_t i = 0; i < s->n_fields; i++) {
-            bool partitions = false;
-            for (uint32_t k = 0; k < s->n_partitions; k++)
-                partitions |= strcasecmp(s->fields[i].name, s->partitions[k]) == 0;
-            if (partitions == (last == 1))
-                ordered[n++] = s->fields[i];
-        }
-    return ordered;
+    const CatalogStore *store = NULL;
+    int r = catalogue_store(q, &store);
+    if (r == 0)
+        r = catalogue_tell(q);
+    if (r == 0)
+        r = catalog_put(store, &t->database, t->name, &t->entry,
+                        replace ? CATALOG_PUT_ANY : CATALOG_PUT_NEW, q->error);
+    return r == CATALOG_E_EXISTS ? r : query_result(q, r);
+}
+
+/* Somebody may have been faster; then what was written here goes. */
+static int finish_table(Query *q, const NewTable *t, const SqlStatement *s, bool replace)
+{
+    int r = put_table(q, t, replace);
+    if (r == 0)
+        return 0;
+    if (t->fresh_place)
+        (void)table_remove_folder(q, t->entry.location);
+    if (r == CATALOG_E_EXISTS)
+        return s->if_not_exists ? 0 : catalogue_exists(q, t->database.name, t->name);
+    return r;
+}
+
+static int copy_statement(Query *q, const SqlStatement *s, NewTable *t)
+{
+    t->entry = (CatalogEntry){.kind = CATALOG_TABLE,
+                              .format = s->format ? s->format : "parquet",
+                              .comment = s->comment,
+                              .created_usec = q->context.now_usec,
+                              .options = s->options,
+                              .n_options = s->n_options,
+                              .properties = s->properties,
+                              .n_properties = s->n_properties};
+    t->entry.format = catalogue_lower(q, t->entry.format);
+    t->name = catalogue_lower(q, s->name);
+    return t->entry.format && t->name ? 0 : query_result(q, mem_arena_error(q->arena));
+}
+
+int query_create_table(Query *q, const SqlStatement *statement)
+{
+    SqlStatement s = *statement;
+    NewTable t = {0};
+    TableRef old;
+    if (q->operation->replay && catalogue_is_kept(q))
+        return 0;
+    if (!catalog_name_is_valid(s.name))
+        return catalogue_bad_name(q, s.name);
+    int r = catalogue_need_database(q, s.database, &t.database);
+    if (r != 0)
+        return r;
+    r = catalogue_find(q, s.database, s.name, &old);
+    bool there = r == 0, replace = s.replace || q->operation->replay;
+    if (r != 0 && r != CATALOG_E_NONE)
+        return r;
+    if (there && s.if_not_exists)
+        return 0;
+    if (there && (!replace || old.entry.kind != CATALOG_TABLE))
+        return catalogue_exists(q, t.database.name, old.name);
+    if (!there && s.must_exist)
+        return catalogue_no_table(q, s.database, s.name);
+    r = copy_statement(q, &s, &t);
+    if (r == 0)
+        r = find_columns(q, &t, &s);
+    if (r == 0)
+        r = make_place(q, &t, &s);
+    if (r == 0)
+        r = fill_place(q, &t, &s);
+    if (r == 0)
+        r = finish_table(q, &t, &s, there);
+    if (r == 0 && there && catalogue_owns_folder(q, &old) &&
+        strcmp(old.entry.location, t.entry.location) != 0)
+        r = table_remove_folder(q, old.entry.location);
+    return r;
+}
+
+/* ---- DROP, TRUNCATE ---- */
+
+static int wrong_kind(Query *q, const TableRef *t, bool wants_view)
+{
+    const char *is = t->entry.kind == CATALOG_VIEW ? "VIEW"
+                     : t->entry.managed            ? "MANAGED"
+                                                   : "EXTERNAL";
+    return query_error_set(
+        q->error, DATA_ERROR_ANALYSIS, "WRONG_COMMAND_FOR_OBJECT_TYPE", "42809",
+        "The operation DROP %s requires a %s. But spark_catalog.%.128s.%.128s is "
+        "a %s. Use DROP %s instead.",
+        wants_view ? "VIEW" : "TABLE", wants_view ? "VIEW" : "EXTERNAL or MANAGED",
+        t->database.name, t->name, is, wants_view ? "TABLE" : "VIEW");
+}
+
+/* What cannot be read can still be dropped; its files stay. */
+static int drop_damaged(Query *q, const char *database, const char *name)
+{
+    const CatalogStore *store = NULL;
+    CatalogDatabase in;
+    const char *lower = catalogue_lower(q, name);
+    *q->error = (QueryError){0};
+    int r = lower ? catalogue_need_database(q, database, &in)
+                  : query_result(q, mem_arena_error(q->arena));
+    if (r == 0)
+        r = catalogue_store(q, &store);
+    if (r == 0)
+        r = catalogue_tell(q);
+    if (r == 0)
+        r = catalog_remove(store, &in, lower, q->error);
+    return r == CATALOG_E_NONE ? 0 : query_result(q, r);
+}
+
+int table_drop(Query *q, const TableRef *t)
+{
+    const CatalogStore *store = NULL;
+    int r = catalogue_store(q, &store);
+    if (r == 0)
+        r = catalogue_tell(q);
+    if (r == 0)
+        r = catalog_remove(store, &t->database, t->name, q->error);
+    if (r == 0 && t->entry.kind == CATALOG_TABLE && catalogue_owns_folder(q, t))
+        r = table_remove_folder(q, t->entry.location);
+    return r == CATALOG_E_NONE ? 0 : query_result(q, r);
+}
+
+int query_drop_table(Query *q, const char *database, const char *name, bool if_exists, bool is_view)
+{
+    TableRef t;
+    if (!database && plan_session_drop_view(q->session->plan, name)) {
+        q->flags |= DATA_FLAG_REPLAY;
+        return 0;
+    }
+    if (q->operation->replay && catalogue_is_kept(q))
+        return 0;
+    int r = catalogue_find(q, database, name, &t);
+    if (r == CATALOG_E_NONE)
+        return if_exists ? 0 : catalogue_no_table(q, database, name);
+    if (r == QUERY_E_FAILED && strcmp(q->error->error_class, "BERTH_CATALOG_DAMAGED") == 0)
+        return drop_damaged(q, database, name);
+    if (r != 0)
+        return r;
+    if ((t.entry.kind == CATALOG_VIEW) != is_view)
+        return wrong_kind(q, &t, is_view);
+    return table_drop(q, &t);
 }
 
 static URel *no_rows(UBuilder *b, PlanField *fields, uint32_t n)
@@ -104,206 +453,26 @@ static URel *no_rows(UBuilder *b, PlanField *fields, uint32_t n)
     return urel_seal(b, rel);
 }
 
-static const char *managed_path(Query *q, const char *name)
+/* An overwrite with nothing, or the folders of some partitions. */
+int query_truncate_table(Query *q, const SqlStatement *statement)
 {
-    char *path = mem_arena_alloc(q->arena, strlen(name) + 32, 1);
-    if (!path)
-        return NULL;
-    (void)sprintf(path, "spark-warehouse/%s", name);
-    return write_absolute_path(q, path);
-}
-
-static int keep_table(Query *q, const SqlStatement *s, const char *path, const PlanField *fields,
-                      uint32_t n_fields)
-{
-    ViewBuilder v;
-    int r = view_builder_open(q, &v);
-    if (r != 0)
-        return r;
-    UBuilder *b = &v.builder;
-    URel *rel = urel_new(b, UREL_FILES);
-    PlanTable *table = ubuilder_alloc(b, 1, sizeof(*table));
-    const char **partitions = ubuilder_alloc(b, s->n_partitions + 1, sizeof(*partitions));
-    const char *own = copy_text(b, path);
-    if (rel && table && partitions && own) {
-        for (uint32_t i = 0; i < s->n_partitions; i++)
-            partitions[i] = copy_text(b, s->partitions[i]);
-        *table = (PlanTable){.managed = !s->path,
-                             .properties = copy_options(b, s->properties, s->n_properties),
-                             .n_properties = s->n_properties,
-                             .partitions = partitions,
-                             .n_partitions = s->n_partitions};
-        rel->format = copy_text(b, s->format);
-        rel->paths = ubuilder_dup(b, &own, 1, sizeof(own));
-        rel->n_paths = 1;
-        rel->fields = write_copy_fields(b, fields, n_fields);
-        rel->n_fields = n_fields;
-        rel->options = copy_options(b, s->options, s->n_options);
-        rel->n_options = s->n_options;
-        rel = urel_seal(b, rel);
-    }
-    v.table = table;
-    r = rel && b->result == 0 ? view_builder_keep(q, &v, s->name, rel, q->operation->replay)
-                              : query_result(q, b->result);
-    if (v.arena)
-        mem_arena_free(v.arena);
-    return r;
-}
-
-int query_create_table(Query *q, const SqlStatement *s)
-{
-    UBuilder *b = &q->builder;
-    if (name_is_known(q, s->name) && !q->operation->replay) {
-        if (s->if_not_exists)
-            return 0;
-        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "TABLE_OR_VIEW_ALREADY_EXISTS",
-                               "42P07",
-                               "Cannot create table or view `spark_catalog`.`default`.`%.200s` "
-                               "because it already exists.\nChoose a different name, drop or "
-                               "replace the existing object, or add the IF NOT EXISTS clause to "
-                               "tolerate pre-existing objects.",
-                               s->name);
-    }
-    const char *path = s->path ? write_absolute_path(q, s->path) : managed_path(q, s->name);
-    if (!path)
-        return query_result(q, mem_arena_error(q->arena));
-    if (path[0] != '/')
-        return query_error_set(q->error, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE", "0A000",
-                               "The feature is not supported: tables without a LOCATION where the "
-                               "session has no directory of its own (" PLAN_DIRECTORY_KEY "); say "
-                               "where it is to be.");
-    PlanField *fields = order_fields(b, s);
-    uint32_t n_fields = s->n_fields;
-    WriteCommand c = {.format = s->format,
-                      .path = path,
-                      .mode = s->query ? COMMIT_ERROR : COMMIT_IGNORE,
-                      .options = s->options,
-                      .n_options = s->n_options,
-                      .partitions = s->partitions,
-                      .n_partitions = s->n_partitions,
-                      .input = s->query ? s->query
-                               : fields ? no_rows(b, fields, n_fields)
-                                        : NULL};
-    if (!fields || !c.input)
-        return query_result(q, b->result);
-    int r = 0;
-    if (s->query || n_fields > 0)
-        r = query_write(q, &c);
-    return r ? r : keep_table(q, s, path, fields, n_fields);
-}
-
-/* ---- DROP, TRUNCATE ---- */
-
-static int remove_folder(Query *q, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash || slash == path || !slash[1])
-        return 0;
-    int r = write_tell_effect(q);
-    if (r != 0)
-        return r;
-    _cleanup_free_ char *parent = strndup(path, (size_t)(slash - path));
-    if (!parent)
-        return -ENOMEM;
-    _cleanup_close_ int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)tree_remove(fd, slash + 1); /* the name is gone, whatever remains of the files */
-    return 0;
-}
-
-int query_drop_table(Query *q, const char *name, bool if_exists)
-{
-    const PlanView *view = plan_session_view(q->session->plan, name);
-    if (!view)
-        return if_exists ? 0 : query_no_table(q, name);
-    int r = 0;
-    if (view->table && view->table->managed && view->tree->kind == UREL_FILES &&
-        !q->operation->replay)
-        r = remove_folder(q, view->tree->paths[0]);
-    plan_view_unref(view);
-    if (r != 0)
-        return r;
-    (void)plan_session_drop_view(q->session->plan, name);
-    q->flags |= DATA_FLAG_REPLAY;
-    return 0;
-}
-
-/* An overwrite with nothing. */
-int query_truncate_table(Query *q, URel *target)
-{
+    const URel *target = statement->target;
     PlanNode *plan;
+    TableRef t;
+    if (target->kind == UREL_TABLE) {
+        int r = catalogue_need(q, target->n_parts > 1 ? target->parts[target->n_parts - 2] : NULL,
+                               target->parts[target->n_parts - 1], &t);
+        if (r != 0)
+            return r;
+        if (statement->n_partitions > 0)
+            return table_drop_partitions(q, &t, statement, NULL);
+    }
     int r = query_bind(q, target, &plan);
     if (r != 0)
         return r;
     SqlStatement s = {.kind = SQL_INSERT,
-                      .target = target,
+                      .target = (URel *)target,
                       .replace = true,
                       .query = no_rows(&q->builder, plan->fields, plan->n_fields)};
     return s.query ? query_write_statement(q, &s) : query_result(q, q->builder.result);
-}
-
-/* ---- databases ---- */
-
-static const char *database_name(char buf[static 300], const char *name)
-{
-    (void)snprintf(buf, 300, PLAN_DATABASE_PREFIX "%.250s", name);
-    return buf;
-}
-
-bool query_has_database(Query *q, const char *name)
-{
-    char buf[300];
-    if (strncasecmp(name, "spark_catalog.", 14) == 0)
-        name += 14;
-    return strcasecmp(name, "default") == 0 || name_is_known(q, database_name(buf, name));
-}
-
-int query_no_database(Query *q, const char *name)
-{
-    char quoted[140];
-    (void)snprintf(quoted, sizeof(quoted), "`spark_catalog`.`%.100s`", name);
-    query_error_set(q->error, DATA_ERROR_ANALYSIS, "SCHEMA_NOT_FOUND", "42704",
-                    "The schema %s cannot be found. Verify the spelling and correctness of the "
-                    "schema and catalog.",
-                    quoted);
-    query_error_parameters(q->error, "schemaName", quoted, NULL);
-    return QUERY_E_FAILED;
-}
-
-int query_create_database(Query *q, const char *name, bool if_not_exists)
-{
-    char buf[300];
-    if (query_has_database(q, name) && !q->operation->replay)
-        return if_not_exists
-                   ? 0
-                   : query_error_set(q->error, DATA_ERROR_ANALYSIS, "SCHEMA_ALREADY_EXISTS",
-                                     "42P06",
-                                     "Cannot create schema `%.100s` because it already exists. "
-                                     "Choose a different name, drop the existing schema, or add "
-                                     "the IF NOT EXISTS clause to tolerate pre-existing schema.",
-                                     name);
-    ViewBuilder v;
-    int r = view_builder_open(q, &v);
-    if (r != 0)
-        return r;
-    URel *one = urel_seal(&v.builder, urel_new(&v.builder, UREL_ONE_ROW));
-    r = one ? view_builder_keep(q, &v, database_name(buf, name), one, q->operation->replay)
-            : query_result(q, v.builder.result);
-    if (v.arena)
-        mem_arena_free(v.arena);
-    return r;
-}
-
-int query_drop_database(Query *q, const char *name, bool if_exists)
-{
-    char buf[300];
-    if (strcasecmp(name, "default") == 0)
-        return query_error_set(q->error, DATA_ERROR_ANALYSIS, "UNSUPPORTED_FEATURE.DROP_DATABASE",
-                               "0A000",
-                               "The feature is not supported: Drop the default database "
-                               "`default`.");
-    if (!plan_session_drop_view(q->session->plan, database_name(buf, name)))
-        return if_exists ? 0 : query_no_database(q, name);
-    q->flags |= DATA_FLAG_REPLAY;
-    return 0;
 }

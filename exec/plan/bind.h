@@ -45,6 +45,15 @@ typedef struct PlanContext {
      */
     int (*collect)(void *userdata, PlanNode *plan, uint32_t max, Literal *values, uint32_t *ret_n);
     void *collect_userdata;
+    /**
+     * @find: a table or view of the catalogue
+     * Return: 0 and a reference, or NULL where there is none; QUERY_E_FAILED with @error; as
+     * mem_charge(); negative errno. NULL: there is no catalogue.
+     */
+    int (*find)(void *userdata, const char *database, const char *name, const PlanView **ret_view);
+    void *find_userdata;
+    const char *database; /* the current one; NULL: default */
+    bool catalogue_only;  /* temporary views may not be read: a view is made that is to stay */
     /* Views that the plan reads: one reference each, given back by plan_context_done(). */
     const PlanView **views;
     uint32_t n_views, views_capacity;

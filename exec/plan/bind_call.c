@@ -863,7 +863,7 @@ static Expr *bind_rewrite(Binder *b, const UExpr *e, const char *name, Expr **ar
         return string_literal(b, c->settings.time_zone);
     if (strcmp(name, "current_catalog") == 0)
         return string_literal(b, "spark_catalog");
-    return string_literal(b, "default"); /* current_database, current_schema */
+    return string_literal(b, c->database ? c->database : "default"); /* current_schema */
 }
 
 /* ---- entry ---- */

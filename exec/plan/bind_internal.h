@@ -167,7 +167,9 @@ typedef struct Binder {
     uint32_t n_ctes, ctes_capacity;
     Prebound *prebound;
     uint32_t n_prebound, prebound_capacity;
-    uint32_t view_depth; /* positions inside views mean another text */
+    uint32_t view_depth;  /* positions inside views mean another text */
+    const char *database; /* where a name without one is looked for */
+    bool catalogue_only;  /* inside a view of the catalogue: temporary ones do not count */
     uint32_t subquery_depth;
     uint32_t n_expanded; /* views and CTEs */
     Scope *outer;        /* for relations inside a subquery */

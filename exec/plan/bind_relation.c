@@ -961,7 +961,10 @@ int plan_wrap_strings(PlanContext *context, PlanNode *plan, int64_t limit, PlanN
 
 int plan_bind(PlanContext *context, const URel *tree, PlanNode **ret_plan)
 {
-    Binder b = {.context = context, .arena = context->arena};
+    Binder b = {.context = context,
+                .arena = context->arena,
+                .database = context->database ? context->database : "default",
+                .catalogue_only = context->catalogue_only};
     Bound *bound = bind_relation(&b, tree);
     bound = bound ? bound_visible(&b, bound) : NULL;
     if (!bound)

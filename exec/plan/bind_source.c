@@ -25,9 +25,11 @@ static void *table_not_found(Binder *b, const URel *rel)
                "current_schema() output, or qualify the name with the correct schema and catalog. "
                "To tolerate the error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS.",
                name);
-    query_error_parameters(b->context->error, "relationName", name, "searchPath",
-                           "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]",
-                           NULL);
+    char path[400];
+    (void)snprintf(path, sizeof(path),
+                   "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`%.250s`]",
+                   b->database);
+    query_error_parameters(b->context->error, "relationName", name, "searchPath", path, NULL);
     return NULL;
 }
 
@@ -54,13 +56,19 @@ static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
     uint32_t n_ctes = b->n_ctes;
     Scope *outer = b->outer;
     uint32_t n_plan_ids = b->n_plan_ids;
+    const char *database = b->database;
+    bool catalogue_only = b->catalogue_only;
     b->n_ctes = 0;
     b->ctes = NULL;
     b->ctes_capacity = 0;
     b->outer = NULL;
+    b->database = view->database;
+    b->catalogue_only = view->is_catalogued;
     b->view_depth++;
     Bound *bound = bind_relation(b, view->tree);
     b->view_depth--;
+    b->database = database;
+    b->catalogue_only = catalogue_only;
     b->outer = outer;
     b->ctes = ctes;
     b->n_ctes = b->ctes_capacity = n_ctes;
@@ -138,37 +146,65 @@ static Bound *bind_cte(Binder *b, const URel *rel, const Cte *cte)
     return bound;
 }
 
+static const PlanView *temporary_view(const Binder *b, const char *name)
+{
+    return b->context->session ? plan_session_view(b->context->session, name) : NULL;
+}
+
+static void *temporary_inside(Binder *b, const URel *rel)
+{
+    bind_error(b, rel->position, rel->stop, "INVALID_TEMP_OBJ_REFERENCE", "42K0F",
+               "Cannot create the persistent object of the type VIEW because it references to the "
+               "temporary object `%.200s` of the type VIEW. Please make the temporary object "
+               "persistent, or make the persistent object temporary.",
+               rel->parts[rel->n_parts - 1]);
+    return NULL;
+}
+
+/* db.t and spark_catalog.db.t; a name alone is one of the current database. */
+static Bound *bind_catalogued(Binder *b, const URel *rel)
+{
+    PlanContext *c = b->context;
+    const PlanView *view = NULL;
+    uint32_t n = rel->n_parts;
+    const char *database = n == 1 ? b->database : rel->parts[n - 2];
+    if (n > 3 || (n == 3 && strcasecmp(rel->parts[0], "spark_catalog") != 0))
+        return bind_error(b, rel->position, rel->stop, "REQUIRES_SINGLE_PART_NAMESPACE", "42K05",
+                          "spark_catalog requires a single-part namespace: there is no other "
+                          "catalog.");
+    if (!c->find)
+        return table_not_found(b, rel);
+    int r = c->find(c->find_userdata, database, rel->parts[n - 1], &view);
+    if (r != 0)
+        return bind_fail(b, r);
+    if (!view)
+        return table_not_found(b, rel);
+    return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+}
+
 Bound *bind_table(Binder *b, const URel *rel)
 {
     if (rel->view)
         return bind_view(b, rel, rel->view);
+    const PlanView *view = NULL;
     if (rel->n_parts == 1) {
         for (uint32_t i = b->n_ctes; i > 0; i--)
             if (names_equal(b, b->ctes[i - 1].name, rel->parts[0]))
                 return bind_cte(b, rel, &b->ctes[i - 1]);
-        const PlanView *view =
-            b->context->session ? plan_session_view(b->context->session, rel->parts[0]) : NULL;
-        if (view)
-            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
-    }
-    /* The catalogue's one schema; temporary views are in none. */
-    bool of_default = (rel->n_parts == 2 ||
-                       (rel->n_parts == 3 && names_equal(b, rel->parts[0], "spark_catalog"))) &&
-                      names_equal(b, rel->parts[rel->n_parts - 2], "default");
-    if (of_default && b->context->session) {
-        const PlanView *view = plan_session_view(b->context->session, rel->parts[rel->n_parts - 1]);
-        if (view && view->table)
-            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
-        plan_view_unref(view);
-    }
-    if (rel->n_parts == 2 && strcasecmp(rel->parts[0], "global_temp") == 0 && b->context->session) {
+        view = temporary_view(b, rel->parts[0]);
+    } else if (rel->n_parts == 2 && strcasecmp(rel->parts[0], "global_temp") == 0) {
         char name[300];
         snprintf(name, sizeof(name), "global_temp.%.250s", rel->parts[1]);
-        const PlanView *view = plan_session_view(b->context->session, name);
-        if (view)
-            return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+        view = temporary_view(b, name);
     }
-    return table_not_found(b, rel);
+    if (view && b->catalogue_only) {
+        view = plan_view_unref(view);
+        if (b->view_depth == 0)
+            return temporary_inside(b, rel);
+    }
+    if (view)
+        return hold_view(b, view) ? bind_view(b, rel, view) : NULL;
+    return bind_catalogued(b, rel);
 }
 
 static PlanNode *scan_node(Binder *b, const URel *rel, const SourceInfo *source)

@@ -26,6 +26,7 @@ struct PlanSession {
     uint32_t n_confs, confs_capacity;
     PlanView **views; /* sorted by name */
     uint32_t n_views, views_capacity;
+    char *database; /* NULL: default */
     uint64_t generation;
 };
 
@@ -70,6 +71,7 @@ PlanSession *plan_session_free(PlanSession *session)
     }
     free(session->views);
     free(session->confs);
+    free(session->database);
     pthread_mutex_destroy(&session->lock);
     free(session);
     return NULL;
@@ -244,6 +246,27 @@ uint64_t plan_session_generation(PlanSession *session)
     return generation;
 }
 
+char *plan_session_database(PlanSession *session)
+{
+    pthread_mutex_lock(&session->lock);
+    char *copy = strdup(session->database ? session->database : "default");
+    pthread_mutex_unlock(&session->lock);
+    return copy;
+}
+
+int plan_session_set_database(PlanSession *session, const char *name)
+{
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    pthread_mutex_lock(&session->lock);
+    free(session->database);
+    session->database = copy;
+    session->generation++;
+    pthread_mutex_unlock(&session->lock);
+    return 0;
+}
+
 /* ---- views ---- */
 
 const PlanView *plan_view_ref(const PlanView *view)
@@ -262,6 +285,7 @@ const PlanView *plan_view_unref(const PlanView *const_view)
     free(view->parents);
     mem_arena_free(view->arena); /* @view itself lives outside */
     free((char *)view->name);
+    free((char *)view->database);
     free(view);
     return NULL;
 }
@@ -391,27 +415,38 @@ static void name_parameter(QueryError *error, const char *name)
     query_error_parameters(error, "relationName", quoted, NULL);
 }
 
-int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
-                             bool replace, QueryError *error)
-{
-    return plan_session_create_table(session, name, tree, NULL, arena, replace, error);
-}
-
-int plan_session_create_table(PlanSession *session, const char *name, URel *tree,
-                              const PlanTable *table, MemArena *arena, bool replace,
-                              QueryError *error)
+static PlanView *view_new(const char *name, const char *database, const URel *tree)
 {
     PlanView *view = calloc(1, sizeof(*view));
     if (!view)
-        return -ENOMEM;
-    view->n_refs = 1;
-    view->name = strdup(name);
-    if (!view->name) {
-        free(view);
-        return -ENOMEM;
+        return NULL;
+    *view =
+        (PlanView){.n_refs = 1, .name = strdup(name), .database = strdup(database), .tree = tree};
+    if (!view->name || !view->database) {
+        plan_view_unref(view);
+        return NULL;
     }
-    view->tree = tree;
-    view->table = table;
+    return view;
+}
+
+const PlanView *plan_view_new(const char *name, const char *database, const URel *tree,
+                              MemArena *arena)
+{
+    PlanView *view = view_new(name, database, tree);
+    if (!view)
+        return NULL;
+    view->arena = arena;
+    view->is_catalogued = true;
+    return view;
+}
+
+int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
+                             bool replace, QueryError *error)
+{
+    _cleanup_free_ char *database = plan_session_database(session);
+    PlanView *view = database ? view_new(name, database, tree) : NULL;
+    if (!view)
+        return -ENOMEM;
 
     pthread_mutex_lock(&session->lock);
     int64_t at = view_find(session, name);

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What one client's session remembers between queries: configuration and temporary views. Many
+ * What one client's session remembers between queries: configuration, the current database and
+ * temporary views. Many
  * operations of a session run at once, so everything here is behind one lock, and what a query
  * needs is copied or ref-counted into it: a view that is replaced while a query reads it lives on
  * until that query ends (PLAN-4).
@@ -20,14 +21,13 @@
 #define PLAN_SESSION_CONF_BYTES_MAX 65536u
 /* The directory that relative paths start from: where the person who typed them stands. */
 #define PLAN_DIRECTORY_KEY "spark.berth.directory"
+/* Where the catalogue is, when it is not where the administrator says. */
+#define PLAN_WAREHOUSE_KEY "spark.sql.warehouse.dir"
 
 /* Before the name of a variable: it is kept as a view. */
 #define PLAN_VARIABLE_PREFIX "\001variable."
 
-/* A database has a name only: a view that nobody reads. */
-#define PLAN_DATABASE_PREFIX "\001database."
-
-/* What no SELECT can name: variables, checkpoints, databases. */
+/* What no SELECT can name: variables, checkpoints. */
 static inline bool plan_name_is_hidden(const char *name)
 {
     return name[0] == '\001';
@@ -35,24 +35,12 @@ static inline bool plan_name_is_hidden(const char *name)
 
 typedef struct PlanSession PlanSession;
 
-/*
- * What a view has that is of the catalogue: a table, whose tree is the files of one folder, or a
- * view that is not temporary. Both are of schema `default`, and end with the session.
- */
-typedef struct PlanTable {
-    bool is_view;
-    bool managed; /* its folder goes when it is dropped */
-    const UOption *properties;
-    uint32_t n_properties;
-    const char *const *partitions; /* PARTITIONED BY */
-    uint32_t n_partitions;
-} PlanTable;
-
 /* A view: an unresolved tree in an arena of its own. Ref-counted; const. */
 struct PlanView {
-    uint32_t n_refs;        /* atomic */
-    const PlanTable *table; /* in @arena; NULL: a temporary view */
-    const char *name;
+    uint32_t n_refs;      /* atomic */
+    bool is_catalogued;   /* a table or view of the catalogue; else a temporary view */
+    const char *name;     /* owned */
+    const char *database; /* owned: where names in @tree are looked for */
     const URel *tree;
     MemArena *arena;          /* owned */
     const PlanView **parents; /* views that the tree was captured over; one reference each */
@@ -87,6 +75,9 @@ int plan_session_get_conf(PlanSession *session, const char *key, char **ret_valu
 int plan_session_each_conf(PlanSession *session,
                            int (*each)(void *userdata, const char *key, const char *value),
                            void *userdata);
+/* The current database: never NULL, for free(3). Return: NULL: no memory. */
+char *plan_session_database(PlanSession *session);
+int plan_session_set_database(PlanSession *session, const char *name);
 void plan_session_settings(PlanSession *session, PlanSettings *ret_settings);
 
 /**
@@ -100,12 +91,14 @@ void plan_session_settings(PlanSession *session, PlanSettings *ret_settings);
  */
 int plan_session_create_view(PlanSession *session, const char *name, URel *tree, MemArena *arena,
                              bool replace, QueryError *error);
-/* The same of the catalogue; @table lives in @arena, too. */
-int plan_session_create_table(PlanSession *session, const char *name, URel *tree,
-                              const PlanTable *table, MemArena *arena, bool replace,
-                              QueryError *error);
 /* Return: 1 dropped, 0 there was none. */
 int plan_session_drop_view(PlanSession *session, const char *name);
+/**
+ * plan_view_new() - what the catalogue has under a name, as a view with one reference
+ * @arena: that @tree lives in; the view's on success. Return: NULL: no memory.
+ */
+const PlanView *plan_view_new(const char *name, const char *database, const URel *tree,
+                              MemArena *arena);
 /* A reference, or NULL. Names of views compare without case unless caseSensitive is set. */
 const PlanView *plan_session_view(PlanSession *session, const char *name);
 const PlanView *plan_view_ref(const PlanView *view);

@@ -378,6 +378,8 @@ int server_run(const ServerOptions *options)
                             .pool = grant_source_pool(s.grants),
                             .files = s.files,
                             .spill = options->spill_fd >= 0 ? &spill : NULL,
+                            .warehouse = options->warehouse,
+                            .uid = options->uid,
                             .grant = on_grant,
                             .end = on_end};
         r = service_session_new(&host, &s.session);

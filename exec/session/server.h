@@ -7,6 +7,7 @@
  */
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "exec/io/io.h"
 
@@ -17,6 +18,8 @@ typedef struct ServerOptions {
     uint32_t n_threads;    /* embedded: of every query */
     IoContext *io;         /* borrowed */
     int spill_fd;          /* directory for what does not fit in memory, borrowed; or -EBADF */
+    const char *warehouse; /* where each uid has a folder for its catalogue; NULL: nowhere */
+    uid_t uid;
     const char *directory; /* that relative paths start from, or NULL */
     const char *home;
 } ServerOptions;

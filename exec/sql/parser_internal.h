@@ -101,6 +101,9 @@ bool parse_expression_list(Parser *p, PtrList *list);
 UExpr *parse_interval(Parser *p); /* behind the word INTERVAL */
 bool parse_type(Parser *p, Type *ret_type);
 bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n);
+/* The same with the columns' comments, each or all NULL. */
+bool parse_commented_fields(Parser *p, PlanField **ret_fields, const char ***ret_comments,
+                            uint32_t *ret_n);
 /* Where a query can begin. */
 bool at_query(const Parser *p);
 URel *parse_query(Parser *p);
@@ -135,15 +138,35 @@ UExpr *parse_within_group(Parser *p, UExpr *call);
 URel *parse_relation_name(Parser *p);
 /* (key [=] value, ...): UOptions, and the values of "path". */
 bool parse_options(Parser *p, PtrList *options, PtrList *paths);
+/* v, global_temp.v, and what is not @temporary also db.v and spark_catalog.db.v */
+bool parse_view_name(Parser *p, SqlStatement *s, bool temporary);
 /* write.c; at INSERT */
 bool parse_insert(Parser *p, SqlStatement *s);
 /* OPTIONS (key [=] value, ...), behind the word */
 bool parse_write_options(Parser *p, SqlStatement *s);
+/* At PARTITION: (name [= value], ...) into @partitions and @values. @needed: no name without a
+ * value. */
+bool parse_partition_spec(Parser *p, SqlStatement *s, bool needed);
 /* table.c; at TABLE behind CREATE, behind TABLE of DROP, at TRUNCATE, at DATABASE. */
 bool parse_create_table(Parser *p, SqlStatement *s);
 bool parse_drop_table(Parser *p, SqlStatement *s);
 bool parse_truncate(Parser *p, SqlStatement *s);
 bool at_database(Parser *p);
 bool parse_database(Parser *p, SqlStatement *s, bool create);
-/* t, default.t, spark_catalog.default.t */
-const char *parse_table_name(Parser *p);
+/* t, db.t, spark_catalog.db.t */
+bool parse_table_name(Parser *p, SqlStatement *s);
+/* db, spark_catalog.db */
+bool parse_database_name(Parser *p, SqlStatement *s);
+/* (key [=] value, ...), behind TBLPROPERTIES or DBPROPERTIES */
+bool parse_properties(Parser *p, SqlStatement *s);
+/* IF EXISTS, or IF NOT EXISTS. */
+bool accept_exists(Parser *p, bool negated);
+/* The query that is next, and its text. */
+bool parse_query_text(Parser *p, SqlStatement *s);
+/* alter.c; at ALTER, at COMMENT */
+bool parse_alter(Parser *p, SqlStatement *s);
+bool parse_comment_on(Parser *p, SqlStatement *s);
+/* show.c; at SHOW, at DESCRIBE, at USE or SET CATALOG */
+bool parse_show(Parser *p, SqlStatement *s);
+bool parse_describe(Parser *p, SqlStatement *s);
+bool parse_use(Parser *p, SqlStatement *s);

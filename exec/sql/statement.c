@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Statements around queries: views, SHOW, DESCRIBE, SET, EXPLAIN. */
+/* Statements around queries: views, caching, variables, SET, EXPLAIN; and which one it is. */
 
 #include <stdio.h>
 #include <string.h>
@@ -19,23 +19,17 @@ static const char *global_name(Parser *p, const char *name)
     return ubuilder_strndup(p->b, full, (size_t)n);
 }
 
-/* v, or global_temp.v */
-static const char *parse_view_name(Parser *p)
+bool parse_view_name(Parser *p, SqlStatement *s, bool temporary)
 {
     const Token *t = peek(p);
-    const char **parts;
-    uint32_t n;
-    if (!parse_name(p, &parts, &n))
-        return NULL;
-    if (n == 2 && strcasecmp(parts[0], "global_temp") == 0)
-        return global_name(p, parts[1]);
-    /* A view of the session's one schema answers to both names. */
-    if (n > 1 && n <= 3 && strcasecmp(parts[n - 2], "default") == 0 &&
-        (n == 2 || strcasecmp(parts[0], "spark_catalog") == 0))
-        return parts[n - 1];
-    if (n > 1)
-        return unsupported_at(p, t, "a temporary view with a qualified name");
-    return parts[0];
+    if (!parse_table_name(p, s))
+        return false;
+    if (s->database && strcasecmp(s->database, "global_temp") == 0) {
+        s->database = NULL;
+        s->name = global_name(p, s->name);
+    } else if (s->database && temporary)
+        return unsupported_at(p, t, "a temporary view with a qualified name"), false;
+    return s->name != NULL;
 }
 
 /* A key of OPTIONS: 'text' or a.b.c */
@@ -154,6 +148,37 @@ static const char *parse_variable_name(Parser *p)
     return parts[n - 1];
 }
 
+/* (a [COMMENT 'x'], ...) */
+static bool parse_view_columns(Parser *p, SqlStatement *s, PtrList *columns)
+{
+    PtrList comments = {0};
+    size_t n;
+    advance(p);
+    do {
+        const char **comment = ubuilder_alloc(p->b, 1, sizeof(*comment));
+        if (!list_add(p, columns, (void *)parse_any_identifier(p)) ||
+            !list_add(p, &comments, comment))
+            return false;
+        if (accept_word(p, "COMMENT") && !(*comment = parse_string(p, &n)))
+            return false;
+    } while (accept_op(p, OP_COMMA));
+    s->comments = ubuilder_alloc(p->b, comments.n, sizeof(*s->comments));
+    for (uint32_t i = 0; s->comments && i < comments.n; i++)
+        s->comments[i] = *(const char **)comments.items[i];
+    return s->comments && expect_op(p, OP_RPAREN);
+}
+
+/* One clause before AS. Return: false: none is there. */
+static bool parse_view_clause(Parser *p, SqlStatement *s)
+{
+    size_t n;
+    if (accept_word(p, "COMMENT"))
+        return (s->comment = parse_string(p, &n)) != NULL;
+    if (accept_word(p, "TBLPROPERTIES"))
+        return parse_properties(p, s);
+    return false;
+}
+
 static bool parse_create(Parser *p, SqlStatement *s)
 {
     const Token *first = peek(p);
@@ -163,7 +188,7 @@ static bool parse_create(Parser *p, SqlStatement *s)
             return false;
         s->replace = true;
     }
-    if (at_word(p, "TABLE") && !s->replace)
+    if (at_word(p, "TABLE"))
         return parse_create_table(p, s);
     if (at_database(p) && !s->replace)
         return parse_database(p, s, true);
@@ -181,27 +206,26 @@ static bool parse_create(Parser *p, SqlStatement *s)
         s->if_not_exists = true;
     }
     s->kind = SQL_CREATE_VIEW;
-    s->name = parse_view_name(p);
-    if (global && s->name && strchr(s->name, '.') == NULL)
+    if (!parse_view_name(p, s, s->temporary))
+        return false;
+    if (global && strchr(s->name, '.') == NULL)
         s->name = global_name(p, s->name);
-    PtrList columns = {0};
     bool files = at_schema(p) || at_word(p, "USING");
-    if (!files && accept_op(p, OP_LPAREN)) {
-        do {
-            list_add(p, &columns, (void *)parse_any_identifier(p));
-            if (accept_word(p, "COMMENT")) {
-                size_t n;
-                parse_string(p, &n);
-            }
-        } while (accept_op(p, OP_COMMA));
-        expect_op(p, OP_RPAREN);
-    }
+    PtrList columns = {0};
+    if (!files && at_op(p, OP_LPAREN) && !parse_view_columns(p, s, &columns))
+        return false;
+    while (!files && parse_view_clause(p, s))
+        ;
+    if (files && !s->temporary)
+        return unsupported_at(p, first, "a view of files that is not temporary"), false;
     if (files)
         s->query = parse_view_source(p);
-    else if (expect_word(p, "AS"))
-        s->query = parse_query(p);
+    else if (!failed(p) && expect_word(p, "AS"))
+        (void)parse_query_text(p, s);
     if (failed(p))
         return false;
+    s->columns = (const char **)columns.items;
+    s->n_columns = columns.n;
     if (columns.n > 0) {
         URel *alias = urel_new(p->b, UREL_ALIAS);
         if (!alias)
@@ -238,13 +262,8 @@ static bool parse_drop(Parser *p, SqlStatement *s)
     if (!accept_word(p, "VIEW"))
         return unsupported_at(p, first, "DROP of anything but tables, views and databases"), false;
     s->kind = SQL_DROP_VIEW;
-    if (at_words(p, "IF", "EXISTS")) {
-        advance(p);
-        advance(p);
-        s->if_exists = true;
-    }
-    s->name = parse_view_name(p);
-    return s->name != NULL;
+    s->if_exists = accept_exists(p, false);
+    return parse_view_name(p, s, false);
 }
 
 URel *parse_relation_name(Parser *p)
@@ -261,42 +280,6 @@ URel *parse_relation_name(Parser *p)
     return urel_seal(p->b, rel);
 }
 
-/* SHOW COLUMNS IN name */
-static bool parse_show_columns(Parser *p, SqlStatement *s)
-{
-    s->kind = SQL_SHOW_COLUMNS;
-    if (!accept_word(p, "FROM") && !expect_word(p, "IN"))
-        return false;
-    s->query = parse_relation_name(p);
-    return s->query != NULL;
-}
-
-/* USE [DATABASE|SCHEMA|CATALOG] name: there is one of each. */
-static bool parse_use(Parser *p, SqlStatement *s)
-{
-    advance(p);
-    s->kind = SQL_NOTHING;
-    if (!accept_word(p, "DATABASE") && !accept_word(p, "SCHEMA"))
-        accept_word(p, "CATALOG");
-    const Token *t = peek(p);
-    const char **parts;
-    uint32_t n;
-    if (!parse_name(p, &parts, &n))
-        return false;
-    const char *last = parts[n - 1];
-    if (strcasecmp(last, "default") == 0 || strcasecmp(last, "spark_catalog") == 0)
-        return true;
-    char name[140], what[300];
-    snprintf(name, sizeof(name), "`spark_catalog`.`%.100s`", last);
-    snprintf(what, sizeof(what),
-             "The schema %s cannot be found. Verify the spelling and correctness of the schema and "
-             "catalog.",
-             name);
-    analysis_error_at(p, t, "SCHEMA_NOT_FOUND", "42704", what);
-    query_error_parameters(p->b->error, "schemaName", name, NULL);
-    return false;
-}
-
 /* CACHE [LAZY] TABLE v [OPTIONS (...)] [AS query]: with a query it is a view of that name. */
 static bool parse_cache(Parser *p, SqlStatement *s)
 {
@@ -304,8 +287,10 @@ static bool parse_cache(Parser *p, SqlStatement *s)
     accept_word(p, "LAZY");
     if (!expect_word(p, "TABLE"))
         return false;
-    s->kind = SQL_NOTHING;
-    s->name = parse_view_name(p);
+    s->kind = SQL_TOUCH;
+    uint32_t first = p->at;
+    s->query = parse_relation_name(p);
+    uint32_t behind = p->at;
     if (accept_word(p, "OPTIONS")) {
         if (!expect_op(p, OP_LPAREN))
             return false;
@@ -314,12 +299,17 @@ static bool parse_cache(Parser *p, SqlStatement *s)
         if (!expect_op(p, OP_RPAREN))
             return false;
     }
-    if (!accept_word(p, "AS") && !at_query(p))
-        return s->name != NULL;
+    bool as = accept_word(p, "AS") || at_query(p);
+    if (!s->query || !as)
+        return s->query != NULL;
+    uint32_t query = p->at;
+    p->at = first;
     s->kind = SQL_CREATE_VIEW;
     s->temporary = true;
-    s->query = parse_query(p);
-    return s->name && s->query;
+    if (!parse_view_name(p, s, true) || p->at != behind)
+        return syntax_error(p), false;
+    p->at = query;
+    return parse_query_text(p, s);
 }
 
 /* SELECT e AS value */
@@ -373,84 +363,6 @@ static bool parse_set_variable(Parser *p, SqlStatement *s)
     if (!s->name || !expect_op(p, OP_EQ))
         return false;
     s->query = value_query(p, accept_word(p, "DEFAULT") ? uexpr_null(p->b) : parse_expression(p));
-    return s->query != NULL;
-}
-
-static bool parse_show(Parser *p, SqlStatement *s)
-{
-    const Token *first = peek(p);
-    advance(p);
-    bool user = accept_word(p, "USER");
-    if (user || accept_word(p, "SYSTEM") || accept_word(p, "ALL") || at_word(p, "FUNCTIONS")) {
-        if (!expect_word(p, "FUNCTIONS"))
-            return false;
-        s->kind = SQL_SHOW_FUNCTIONS;
-        s->value = user ? "user" : NULL;
-    } else if (accept_word(p, "TABLES"))
-        s->kind = SQL_SHOW_TABLES;
-    else if (accept_word(p, "VIEWS"))
-        s->kind = SQL_SHOW_VIEWS;
-    else if (accept_word(p, "DATABASES") || accept_word(p, "SCHEMAS"))
-        *s = (SqlStatement){.kind = SQL_SHOW_NAME, .name = "namespace", .value = "default"};
-    else if (accept_word(p, "CATALOGS"))
-        *s = (SqlStatement){.kind = SQL_SHOW_NAME, .name = "catalog", .value = "spark_catalog"};
-    else if (accept_word(p, "COLUMNS"))
-        return parse_show_columns(p, s);
-    else
-        return unsupported_at(p, first,
-                              "SHOW of anything but TABLES, VIEWS, COLUMNS, FUNCTIONS, DATABASES "
-                              "and CATALOGS"),
-               false;
-    if (accept_word(p, "IN") || accept_word(p, "FROM")) {
-        const char *in = parse_any_identifier(p);
-        if (!in)
-            return false;
-        if (s->kind != SQL_SHOW_NAME)
-            s->name = in;
-    }
-    if (accept_word(p, "LIKE") || peek(p)->kind == TOKEN_STRING) {
-        size_t n;
-        s->pattern = parse_string(p, &n);
-        if (!s->pattern)
-            return false;
-    }
-    return true;
-}
-
-/* DESCRIBE FUNCTION [EXTENDED] name, where the name may be an operator or text. */
-static bool parse_describe_function(Parser *p, SqlStatement *s)
-{
-    s->kind = SQL_DESCRIBE_FUNCTION;
-    s->analyze = accept_word(p, "EXTENDED");
-    const Token *t = peek(p);
-    size_t n;
-    if (t->kind == TOKEN_STRING)
-        s->name = parse_string(p, &n);
-    else if (t->kind == TOKEN_OPERATOR) {
-        s->name = mem_arena_strndup(p->b->arena, p->text + t->start, t->stop - t->start);
-        advance(p);
-    } else
-        s->name = parse_any_identifier(p);
-    return s->name != NULL;
-}
-
-static bool parse_describe(Parser *p, SqlStatement *s)
-{
-    advance(p);
-    if (accept_word(p, "FUNCTION"))
-        return parse_describe_function(p, s);
-    s->kind = SQL_DESCRIBE;
-    accept_word(p, "TABLE");
-    accept_word(p, "QUERY");
-    accept_word(p, "EXTENDED");
-    accept_word(p, "FORMATTED");
-    if (at_query(p)) {
-        s->query = parse_query(p);
-        return s->query != NULL;
-    }
-    if (at_word(p, "DATABASE") || at_word(p, "SCHEMA"))
-        return unsupported_at(p, peek(p), "DESCRIBE of anything but tables and queries"), false;
-    s->query = parse_relation_name(p);
     return s->query != NULL;
 }
 
@@ -565,11 +477,43 @@ static bool parse_reset(Parser *p, SqlStatement *s)
     return s->name != NULL;
 }
 
+static bool at_touch(const Parser *p)
+{
+    return at_words(p, "UNCACHE", "TABLE") || at_words(p, "REFRESH", "TABLE") ||
+           at_words(p, "ANALYZE", "TABLE") || at_words(p, "REPAIR", "TABLE") ||
+           at_words(p, "MSCK", "REPAIR");
+}
+
+/* What changes nothing here, of a table that must be there: statistics and folders are seen. */
+static bool parse_touch(Parser *p, SqlStatement *s)
+{
+    bool msck = at_word(p, "MSCK"), repair = msck || at_word(p, "REPAIR"),
+         uncache = at_word(p, "UNCACHE");
+    bool analyze = at_word(p, "ANALYZE");
+    s->kind = SQL_TOUCH;
+    for (int i = msck ? 3 : 2; i > 0; i--)
+        advance(p);
+    s->if_exists = uncache && accept_exists(p, false);
+    uint32_t first = p->at;
+    s->query = parse_relation_name(p);
+    if (s->query && repair && s->query->kind == UREL_TABLE) {
+        uint32_t behind = p->at;
+        p->at = first;
+        if (!parse_table_name(p, s))
+            return false;
+        p->at = behind;
+    }
+    if (s->if_exists)
+        s->kind = SQL_NOTHING;
+    while (s->query && analyze && peek(p)->kind != TOKEN_END && !at_op(p, OP_SEMICOLON))
+        advance(p);
+    return s->query != NULL;
+}
+
 static bool parse_body(Parser *p, SqlStatement *s)
 {
-    static const char *const refused[] = {
-        "UPDATE", "DELETE", "MERGE",  "ALTER", "ANALYZE", "LOAD", "GRANT",   "REVOKE", "MSCK",
-        "REPAIR", "BEGIN",  "COMMIT", "CALL",  "ADD",     "LIST", "EXECUTE", "COMMENT"};
+    static const char *const refused[] = {"UPDATE", "DELETE", "MERGE", "LOAD", "GRANT", "REVOKE",
+                                          "BEGIN",  "COMMIT", "CALL",  "ADD",  "LIST",  "EXECUTE"};
     if (at_query(p) || at_op(p, OP_LPAREN)) {
         s->kind = SQL_QUERY;
         s->query = parse_query(p);
@@ -579,6 +523,11 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_explain(p, s);
     if (at_word(p, "CREATE"))
         return parse_create(p, s);
+    if (at_words(p, "REPLACE", "TABLE")) {
+        advance(p);
+        s->replace = s->must_exist = true;
+        return parse_create_table(p, s);
+    }
     if (at_word(p, "INSERT"))
         return parse_insert(p, s);
     if (at_word(p, "DROP"))
@@ -603,17 +552,12 @@ static bool parse_body(Parser *p, SqlStatement *s)
         return parse_use(p, s);
     if (at_word(p, "CACHE"))
         return parse_cache(p, s);
-    if (at_words(p, "UNCACHE", "TABLE") || at_words(p, "REFRESH", "TABLE")) {
-        s->kind = SQL_NOTHING;
-        advance(p);
-        advance(p);
-        if (at_words(p, "IF", "EXISTS")) {
-            advance(p);
-            advance(p);
-        }
-        s->name = parse_view_name(p);
-        return s->name != NULL;
-    }
+    if (at_word(p, "ALTER"))
+        return parse_alter(p, s);
+    if (at_words(p, "COMMENT", "ON"))
+        return parse_comment_on(p, s);
+    if (at_touch(p))
+        return parse_touch(p, s);
     if (at_words(p, "CLEAR", "CACHE")) {
         advance(p);
         advance(p);

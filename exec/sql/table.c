@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* CREATE, DROP and TRUNCATE TABLE; CREATE and DROP DATABASE. */
+/* CREATE, DROP and TRUNCATE TABLE; CREATE and DROP DATABASE. What alters them is in alter.c. */
 
 #include <string.h>
 #include <strings.h>
@@ -8,21 +8,42 @@
 #include "base/cleanup.h"
 #include "exec/sql/parser_internal.h"
 
-/* t, default.t or spark_catalog.default.t: the one schema that tables can be in. */
-const char *parse_table_name(Parser *p)
+/* Spark takes what is in front of three parts for a schema of several. */
+static bool other_catalog(Parser *p, const Token *t)
+{
+    analysis_error_at(p, t, "REQUIRES_SINGLE_PART_NAMESPACE", "42K05",
+                      "spark_catalog requires a single-part namespace: there is no other catalog.");
+    return false;
+}
+
+bool parse_table_name(Parser *p, SqlStatement *s)
 {
     const Token *t = peek(p);
     const char **parts;
     uint32_t n;
     if (!parse_name(p, &parts, &n))
-        return NULL;
-    if (n > 3 || (n > 1 && strcasecmp(parts[n - 2], "default") != 0) ||
-        (n > 2 && strcasecmp(parts[0], "spark_catalog") != 0))
-        return unsupported_at(p, t, "a table in another schema than default");
-    return parts[n - 1];
+        return false;
+    if (n > 3 || (n == 3 && strcasecmp(parts[0], "spark_catalog") != 0))
+        return other_catalog(p, t);
+    s->name = parts[n - 1];
+    s->database = n > 1 ? parts[n - 2] : NULL;
+    return true;
 }
 
-static bool accept_exists(Parser *p, bool negated)
+bool parse_database_name(Parser *p, SqlStatement *s)
+{
+    const Token *t = peek(p);
+    const char **parts;
+    uint32_t n;
+    if (!parse_name(p, &parts, &n))
+        return false;
+    if (n > 2 || (n == 2 && strcasecmp(parts[0], "spark_catalog") != 0))
+        return other_catalog(p, t);
+    s->database = parts[n - 1];
+    return true;
+}
+
+bool accept_exists(Parser *p, bool negated)
 {
     if (!at_words(p, "IF", negated ? "NOT" : "EXISTS"))
         return false;
@@ -31,8 +52,17 @@ static bool accept_exists(Parser *p, bool negated)
     return !negated || expect_word(p, "EXISTS");
 }
 
-/* (key [=] value, ...), behind TBLPROPERTIES or DBPROPERTIES */
-static bool parse_properties(Parser *p, SqlStatement *s)
+bool parse_query_text(Parser *p, SqlStatement *s)
+{
+    uint32_t first = peek(p)->start;
+    s->query = parse_query(p);
+    if (!s->query)
+        return false;
+    s->text = ubuilder_strndup(p->b, p->text + first, p->tokens[p->at - 1].stop - first);
+    return s->text != NULL;
+}
+
+bool parse_properties(Parser *p, SqlStatement *s)
 {
     PtrList list = {0}, paths = {0};
     if (!parse_options(p, &list, &paths))
@@ -44,19 +74,47 @@ static bool parse_properties(Parser *p, SqlStatement *s)
     return s->properties != NULL;
 }
 
-/* PARTITIONED BY (a, b), behind the words. With types (Hive's form) the columns are new ones. */
+/* A name alone is a column of the table; with a type (Hive's form) it is a new one. */
+static bool parse_partition_column(Parser *p, SqlStatement *s, PtrList *names)
+{
+    const Token *t = peek(p);
+    const char *name = parse_any_identifier(p);
+    if (!list_add(p, names, (void *)name))
+        return false;
+    if (at_op(p, OP_COMMA) || at_op(p, OP_RPAREN))
+        return true;
+    if (at_op(p, OP_LPAREN))
+        return unsupported_at(p, t, "PARTITIONED BY with transforms"), false;
+    PlanField *fields = ubuilder_alloc(p->b, s->n_fields + 1, sizeof(*fields));
+    const char **comments = ubuilder_alloc(p->b, s->n_fields + 1, sizeof(*comments));
+    size_t n;
+    if (!fields || !comments)
+        return false;
+    if (s->n_fields > 0) {
+        memcpy(fields, s->fields, s->n_fields * sizeof(*fields));
+        memcpy(comments, s->comments, s->n_fields * sizeof(*comments));
+    }
+    fields[s->n_fields] = (PlanField){.name = name, .nullable = true};
+    if (!parse_type(p, &fields[s->n_fields].type))
+        return false;
+    if (accept_word(p, "COMMENT") && !(comments[s->n_fields] = parse_string(p, &n)))
+        return false;
+    s->fields = fields;
+    s->comments = comments;
+    s->n_fields++;
+    return true;
+}
+
+/* PARTITIONED BY (a, b), behind the words. */
 static bool parse_partitioned(Parser *p, SqlStatement *s)
 {
     PtrList names = {0};
     if (!expect_op(p, OP_LPAREN))
         return false;
-    do {
-        const Token *t = peek(p);
-        if (!list_add(p, &names, (void *)parse_any_identifier(p)))
+    do
+        if (!parse_partition_column(p, s, &names))
             return false;
-        if (!at_op(p, OP_COMMA) && !at_op(p, OP_RPAREN))
-            return unsupported_at(p, t, "PARTITIONED BY with types or transforms"), false;
-    } while (accept_op(p, OP_COMMA));
+    while (accept_op(p, OP_COMMA));
     s->partitions = (const char **)names.items;
     s->n_partitions = names.n;
     return expect_op(p, OP_RPAREN);
@@ -75,7 +133,7 @@ static bool parse_clause(Parser *p, SqlStatement *s)
     if (accept_word(p, "LOCATION"))
         return (s->path = parse_string(p, &n)) != NULL;
     if (accept_word(p, "COMMENT"))
-        return parse_string(p, &n) != NULL;
+        return (s->comment = parse_string(p, &n)) != NULL;
     if (!at_words(p, "PARTITIONED", "BY"))
         return false;
     advance(p);
@@ -90,14 +148,15 @@ bool parse_create_table(Parser *p, SqlStatement *s)
     advance(p);
     s->kind = SQL_CREATE_TABLE;
     s->if_not_exists = accept_exists(p, true);
-    s->name = parse_table_name(p);
-    if (!s->name)
+    if (failed(p) || !parse_table_name(p, s))
+        return false;
+    if (accept_word(p, "LIKE") && !(s->target = parse_relation_name(p)))
+        return false;
+    if (!s->target && accept_op(p, OP_LPAREN) &&
+        (!parse_commented_fields(p, &s->fields, &s->comments, &s->n_fields) ||
+         !expect_op(p, OP_RPAREN)))
         return false;
     const Token *columns = peek(p);
-    if (accept_op(p, OP_LPAREN) &&
-        (!parse_schema_fields(p, &s->fields, &s->n_fields) || !expect_op(p, OP_RPAREN)))
-        return false;
-    s->format = "parquet";
     while (parse_clause(p, s))
         ;
     if (failed(p))
@@ -105,27 +164,25 @@ bool parse_create_table(Parser *p, SqlStatement *s)
     if (at_word(p, "CLUSTERED") || at_word(p, "CLUSTER") || at_word(p, "STORED") ||
         at_word(p, "ROW"))
         return unsupported_at(p, peek(p), "this clause of CREATE TABLE"), false;
-    if (accept_word(p, "AS") || at_query(p)) {
-        if (s->n_fields > 0)
-            return unsupported_at(p, columns, "CREATE TABLE with columns and a query"), false;
-        s->query = parse_query(p);
-        return s->query != NULL;
-    }
-    if (s->n_fields == 0 && !s->path)
-        return unsupported_at(p, peek(p), "CREATE TABLE without columns, LOCATION or AS"), false;
-    return true;
+    if (s->target || !(accept_word(p, "AS") || at_query(p)))
+        return true;
+    if (s->n_fields > 0)
+        return unsupported_at(p, columns, "CREATE TABLE with columns and a query"), false;
+    s->query = parse_query(p);
+    return s->query != NULL;
 }
 
 bool parse_drop_table(Parser *p, SqlStatement *s)
 {
     s->kind = SQL_DROP_TABLE;
     s->if_exists = accept_exists(p, false);
-    s->name = parse_table_name(p);
+    if (!parse_table_name(p, s))
+        return false;
     accept_word(p, "PURGE");
-    return s->name != NULL;
+    return true;
 }
 
-/* TABLE name, behind TRUNCATE */
+/* TABLE name [PARTITION (...)], behind TRUNCATE */
 bool parse_truncate(Parser *p, SqlStatement *s)
 {
     advance(p);
@@ -133,9 +190,7 @@ bool parse_truncate(Parser *p, SqlStatement *s)
     if (!expect_word(p, "TABLE"))
         return false;
     s->target = parse_relation_name(p);
-    if (at_word(p, "PARTITION"))
-        return unsupported_at(p, peek(p), "TRUNCATE TABLE of a partition"), false;
-    return s->target != NULL;
+    return s->target && (!at_word(p, "PARTITION") || parse_partition_spec(p, s, true));
 }
 
 bool at_database(Parser *p)
@@ -143,33 +198,36 @@ bool at_database(Parser *p)
     return at_word(p, "DATABASE") || at_word(p, "SCHEMA") || at_word(p, "NAMESPACE");
 }
 
-/* DATABASE [IF [NOT] EXISTS] name ...: it has a name and nothing else. */
-bool parse_database(Parser *p, SqlStatement *s, bool create)
+/* One clause behind the name. Return: false: none is there. */
+static bool parse_database_clause(Parser *p, SqlStatement *s)
 {
     size_t n;
-    const Token *t;
-    const char **parts;
-    uint32_t n_parts;
+    if (accept_word(p, "COMMENT"))
+        return (s->comment = parse_string(p, &n)) != NULL;
+    if (accept_word(p, "LOCATION"))
+        return (s->path = parse_string(p, &n)) != NULL;
+    if (!at_words(p, "WITH", "DBPROPERTIES") && !at_words(p, "WITH", "PROPERTIES"))
+        return false;
+    advance(p);
+    advance(p);
+    return parse_properties(p, s);
+}
+
+/* DATABASE [IF [NOT] EXISTS] name ... */
+bool parse_database(Parser *p, SqlStatement *s, bool create)
+{
     advance(p);
     s->kind = create ? SQL_CREATE_DATABASE : SQL_DROP_DATABASE;
     bool exists = accept_exists(p, create);
     *(create ? &s->if_not_exists : &s->if_exists) = exists;
-    t = peek(p);
-    if (failed(p) || !parse_name(p, &parts, &n_parts))
+    if (failed(p) || !parse_database_name(p, s))
         return false;
-    if (n_parts > 2 || (n_parts == 2 && strcasecmp(parts[0], "spark_catalog") != 0))
-        return unsupported_at(p, t, "a schema of another catalog than spark_catalog"), false;
-    s->name = parts[n_parts - 1];
-    if (create && accept_word(p, "COMMENT"))
-        (void)parse_string(p, &n);
-    if (create && at_word(p, "LOCATION"))
-        return unsupported_at(p, peek(p), "CREATE DATABASE with a LOCATION"), false;
-    if (create && at_words(p, "WITH", "DBPROPERTIES")) {
-        advance(p);
-        advance(p);
-        return parse_properties(p, s);
+    while (create && parse_database_clause(p, s))
+        ;
+    if (!create) {
+        s->cascade = accept_word(p, "CASCADE");
+        if (!s->cascade)
+            accept_word(p, "RESTRICT");
     }
-    if (!create && !accept_word(p, "CASCADE"))
-        accept_word(p, "RESTRICT");
     return !failed(p);
 }

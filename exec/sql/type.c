@@ -210,12 +210,14 @@ bool parse_type(Parser *p, Type *ret_type)
     return ok;
 }
 
-bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n)
+bool parse_commented_fields(Parser *p, PlanField **ret_fields, const char ***ret_comments,
+                            uint32_t *ret_n)
 {
-    PtrList list = {0};
+    PtrList list = {0}, comments = {0};
     do {
         PlanField *f = ubuilder_alloc(p->b, 1, sizeof(*f));
-        if (!f)
+        const char **comment = ubuilder_alloc(p->b, 1, sizeof(*comment));
+        if (!f || !comment)
             return false;
         f->nullable = true;
         f->name = parse_any_identifier(p);
@@ -229,18 +231,29 @@ bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n)
         }
         if (accept_word(p, "COMMENT")) {
             size_t n;
-            if (!parse_string(p, &n))
+            *comment = parse_string(p, &n);
+            if (!*comment)
                 return false;
         }
-        if (!list_add(p, &list, f))
+        if (!list_add(p, &list, f) || !list_add(p, &comments, comment))
             return false;
     } while (accept_op(p, OP_COMMA));
     PlanField *fields = ubuilder_alloc(p->b, list.n, sizeof(*fields));
-    if (!fields)
+    const char **texts = ubuilder_alloc(p->b, list.n, sizeof(*texts));
+    if (!fields || !texts)
         return false;
-    for (uint32_t i = 0; i < list.n; i++)
+    for (uint32_t i = 0; i < list.n; i++) {
         fields[i] = *(PlanField *)list.items[i];
+        texts[i] = *(const char **)comments.items[i];
+    }
     *ret_fields = fields;
+    *ret_comments = texts;
     *ret_n = list.n;
     return true;
+}
+
+bool parse_schema_fields(Parser *p, PlanField **ret_fields, uint32_t *ret_n)
+{
+    const char **comments;
+    return parse_commented_fields(p, ret_fields, &comments, ret_n);
 }

@@ -57,45 +57,28 @@ static bool parse_directory(Parser *p, SqlStatement *s)
     return s->query && s->format;
 }
 
-/* PARTITION (name = value, ...): each with its value. The names stay in @s, the values behind the
- * query's columns. */
-static bool parse_partition(Parser *p, SqlStatement *s, PtrList *values)
+bool parse_partition_spec(Parser *p, SqlStatement *s, bool needed)
 {
-    const Token *t = peek(p);
-    PtrList names = {0};
+    PtrList names = {0}, values = {0};
     advance(p);
     if (!expect_op(p, OP_LPAREN))
         return false;
     do {
         const char *name = parse_any_identifier(p);
-        if (!accept_op(p, OP_EQ))
-            return unsupported_at(p, t, "INSERT with a PARTITION clause without values"), false;
-        UExpr *e = parse_expression(p);
-        e = e && name ? uexpr_alias(p->b, e, name) : NULL;
-        if (!list_add(p, &names, (void *)name) || !list_add(p, values, e))
+        UExpr **value = ubuilder_alloc(p->b, 1, sizeof(*value));
+        if (!name || !value)
+            return false;
+        if (needed ? expect_op(p, OP_EQ) : accept_op(p, OP_EQ))
+            *value = parse_expression(p);
+        if (failed(p) || !list_add(p, &names, (void *)name) || !list_add(p, &values, value))
             return false;
     } while (accept_op(p, OP_COMMA));
-    if (s->replace)
-        return unsupported_at(p, t, "INSERT OVERWRITE with a PARTITION clause"), false;
+    s->values = ubuilder_alloc(p->b, values.n, sizeof(*s->values));
+    for (uint32_t i = 0; s->values && i < values.n; i++)
+        s->values[i] = *(UExpr **)values.items[i];
     s->partitions = (const char **)names.items;
     s->n_partitions = names.n;
-    return expect_op(p, OP_RPAREN);
-}
-
-/* SELECT *, values... FROM query */
-static URel *with_values(Parser *p, URel *query, const PtrList *values)
-{
-    URel *rel = urel_new(p->b, UREL_PROJECT);
-    UExpr **exprs = ubuilder_alloc(p->b, values->n + 1, sizeof(*exprs));
-    UExpr *star = uexpr_new(p->b, UEXPR_STAR, NULL, 0);
-    if (!rel || !exprs || !star)
-        return NULL;
-    exprs[0] = star;
-    memcpy(exprs + 1, values->items, values->n * sizeof(*exprs));
-    rel->input = query;
-    rel->exprs = exprs;
-    rel->n_exprs = values->n + 1;
-    return urel_seal(p->b, rel);
+    return s->values && expect_op(p, OP_RPAREN);
 }
 
 bool parse_insert(Parser *p, SqlStatement *s)
@@ -111,11 +94,9 @@ bool parse_insert(Parser *p, SqlStatement *s)
     accept_word(p, "TABLE");
     s->kind = SQL_INSERT;
     s->target = parse_relation_name(p);
-    PtrList values = {0};
-    if (at_word(p, "PARTITION") && !parse_partition(p, s, &values))
+    if (at_word(p, "PARTITION") && !parse_partition_spec(p, s, false))
         return false;
-    if (at_words(p, "IF", "NOT"))
-        return unsupported_at(p, peek(p), "INSERT ... IF NOT EXISTS"), false;
+    s->if_not_exists = s->replace && accept_exists(p, true);
     if (at_words(p, "BY", "NAME")) {
         advance(p);
         advance(p);
@@ -127,7 +108,5 @@ bool parse_insert(Parser *p, SqlStatement *s)
         return false;
     }
     s->query = failed(p) ? NULL : parse_query(p);
-    if (s->query && values.n > 0)
-        s->query = with_values(p, s->query, &values);
     return s->query && s->target;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,6 +121,20 @@ int tree_remove(int parent_fd, const char *name)
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && r == 0)
         r = -errno;
     return r;
+}
+
+void tree_dispose(int parent_fd, const char *name)
+{
+    uint64_t id[2];
+    char aside[TREE_NAME_BYTES];
+    if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
+        return;
+    (void)snprintf(aside, sizeof(aside), TREE_STAGING "%016llx%016llx", (unsigned long long)id[0],
+                   (unsigned long long)id[1]);
+    if (renameat2(parent_fd, name, parent_fd, aside, RENAME_NOREPLACE) < 0)
+        return;
+    (void)fsync(parent_fd);
+    (void)tree_remove(parent_fd, aside);
 }
 
 static int unlink_one(int fd, const char *name)

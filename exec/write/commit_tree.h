@@ -29,6 +29,9 @@ int tree_sync(int fd, uint32_t depth, uint64_t *n_files);
 /* Everything below @fd and, with @name, the directory itself. Goes on after failures. Return: the
  * first failure, or 0. */
 int tree_remove(int parent_fd, const char *name);
+/* A folder that nothing names any more, or nothing should: first its name goes, at once, then what
+ * is in it. */
+void tree_dispose(int parent_fd, const char *name);
 /**
  * tree_move_up() - files below @from_fd to the same places below @to_fd
  * Directories are made there as needed and removed here. A name that is taken stays where it is:

@@ -91,6 +91,12 @@ static int component(const char *name, const VecString *value, char *buf, size_t
     return r;
 }
 
+int write_partition_name(const char *name, const char *value, char *buf, size_t size)
+{
+    VecString text = vec_string(value, (uint32_t)strlen(value));
+    return component(name, &text, buf, size);
+}
+
 /* The directory of the local's partition. Return: descriptor or negative errno. */
 static int partition_directory(const WriteRun *run, const WriteLocal *l)
 {

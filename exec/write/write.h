@@ -110,5 +110,8 @@ int write_sink_new(ExecContext *context, const PlanNode *node, void *userdata, O
 /* The name of file @number: "part-00000-<id>-c000.snappy.parquet". */
 void write_file_name(const WriteRun *run, uint32_t number, char *buf, size_t size);
 
+/* "p=2020", with what a folder's name cannot hold escaped. Return: 0; -ENAMETOOLONG; -EINVAL. */
+int write_partition_name(const char *name, const char *value, char *buf, size_t size);
+
 /* Makes what the file system said into an error of the query. Return: QUERY_E_FAILED. */
 int write_fail(QueryError *error, const char *path, int error_number);
