@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 
+#define CPU_WEIGHT_MAX 10000u /* of cpu.weight */
+
 typedef struct TextField {
     uint16_t offset, size;
 } TextField;
@@ -108,6 +110,56 @@ static const FrameRow frame_table[_CONTROL_TYPE_MAX] = {
                               CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0,
                               .text = {TEXT(ControlQueryCancel, reason)}},
     [CONTROL_QUIT] = {"quit", sizeof(ControlQuit), CONTROL_SENDER_DAEMON_TO_EXECUTOR, 0, 0},
+    [CONTROL_CORE_SPAWN] = {"core-spawn", sizeof(ControlCoreSpawn), CONTROL_SENDER_MANAGER, 0, 0},
+    [CONTROL_CORE_KILL] = {"core-kill", sizeof(ControlCoreKill), CONTROL_SENDER_MANAGER, 0, 0},
+    [CONTROL_CORE_PLACE] = {"core-place", sizeof(ControlCorePlace), CONTROL_SENDER_MANAGER, 0, 0,
+                            .range = {RANGE(ControlCorePlace, cpu_weight, CPU_WEIGHT_MAX + 1),
+                                      RANGE(ControlCorePlace, n_threads, CONTROL_CPUS_MAX + 1)}},
+    [CONTROL_CORE_MOVE] = {"core-move", sizeof(ControlCoreMove), CONTROL_SENDER_MANAGER, 0, 0,
+                           .range = {RANGE(ControlCoreMove, cpu_weight, CPU_WEIGHT_MAX + 1),
+                                     RANGE(ControlCoreMove, new_mems, 2)}},
+    [CONTROL_CORE_RESIZE] = {"core-resize", sizeof(ControlCoreResize), CONTROL_SENDER_MANAGER, 0,
+                             0},
+    [CONTROL_CORE_IDENTIFY] = {"core-identify", sizeof(ControlCoreIdentify), CONTROL_SENDER_MANAGER,
+                               1, 1, .range = {RANGE(ControlCoreIdentify, keep, 2)}},
+    [CONTROL_CORE_RELEASE] = {"core-release", sizeof(ControlCoreRelease), CONTROL_SENDER_MANAGER, 0,
+                              0},
+    [CONTROL_CORE_RELOAD] = {"core-reload", sizeof(ControlCoreReload), CONTROL_SENDER_MANAGER, 0,
+                             0},
+    [CONTROL_CORE_CONFIG_TAKEN] = {"core-config-taken", sizeof(ControlCoreConfigTaken),
+                                   CONTROL_SENDER_MANAGER, 0, 0,
+                                   .range = {RANGE(ControlCoreConfigTaken, taken, 2)}},
+    [CONTROL_CORE_NOTIFY] = {"core-notify", sizeof(ControlCoreNotify), CONTROL_SENDER_MANAGER, 0, 0,
+                             .text = {TEXT(ControlCoreNotify, status)},
+                             .range = {RANGE(ControlCoreNotify, notice, _CORE_NOTICE_MAX)}},
+    [CONTROL_CORE_START] = {"core-start", sizeof(ControlCoreStart), CONTROL_SENDER_CORE, 2, 4,
+                            .text = {TEXT(ControlCoreStart, cgroup_path),
+                                     TEXT(ControlCoreStart, unenforced)},
+                            .range = {RANGE(ControlCoreStart, has_cgroup, 2),
+                                      RANGE(ControlCoreStart, has_pressure, 2)}},
+    [CONTROL_CORE_CONFIG] = {"core-config", sizeof(ControlCoreConfig), CONTROL_SENDER_CORE, 0, 1},
+    [CONTROL_CORE_STOP] = {"core-stop", sizeof(ControlCoreStop), CONTROL_SENDER_CORE, 0, 0},
+    [CONTROL_CORE_IDENTITY] = {"core-identity", sizeof(ControlCoreIdentity), CONTROL_SENDER_CORE, 0,
+                               0,
+                               .text = {TEXT(ControlCoreIdentity, user),
+                                        TEXT(ControlCoreIdentity, reason)}},
+    [CONTROL_CORE_BORN] = {"core-born", sizeof(ControlCoreBorn), CONTROL_SENDER_CORE, 0, 2,
+                           .range = {RANGE(ControlCoreBorn, has_watch, 2)}},
+    [CONTROL_CORE_NOT_BORN] = {"core-not-born", sizeof(ControlCoreNotBorn), CONTROL_SENDER_CORE, 0,
+                               0},
+    [CONTROL_CORE_WARM] = {"core-warm", sizeof(ControlCoreWarm), CONTROL_SENDER_CORE, 0, 0,
+                           .text = {TEXT(ControlCoreWarm, hello.executor_version)},
+                           .range = {RANGE(ControlCoreWarm, hello.io_mode, IO_MODE_PREAD + 1)}},
+    [CONTROL_CORE_LOCKED] = {"core-locked", sizeof(ControlCoreLocked), CONTROL_SENDER_CORE, 2, 2,
+                             .range = {RANGE(ControlCoreLocked, locked.io_mode,
+                                             IO_MODE_PREAD + 1)}},
+    [CONTROL_CORE_FAULT] = {"core-fault", sizeof(ControlCoreFault), CONTROL_SENDER_CORE, 0, 0,
+                            .text = {TEXT(ControlCoreFault, reason)},
+                            .range = {RANGE(ControlCoreFault, cause, _SESSION_CAUSE_MAX)}},
+    [CONTROL_CORE_RESIZED] = {"core-resized", sizeof(ControlCoreResized), CONTROL_SENDER_CORE, 0,
+                              0},
+    [CONTROL_CORE_EXITED] = {"core-exited", sizeof(ControlCoreExited), CONTROL_SENDER_CORE, 0, 0},
+    [CONTROL_CORE_GONE] = {"core-gone", sizeof(ControlCoreGone), CONTROL_SENDER_CORE, 0, 0},
 };
 
 static_assert(sizeof(ControlFrame) == CONTROL_FRAME_MAX, "a frame type outgrew CONTROL_FRAME_MAX");

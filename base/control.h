@@ -5,11 +5,12 @@
  * The fixed-size frames between Berth's processes: the only bytes of a peer that a root process
  * reads besides D-Bus (D-4).
  *
- * Two channels, both AF_UNIX SOCK_SEQPACKET, one frame per datagram, at most CONTROL_FRAME_MAX
+ * Three channels, all AF_UNIX SOCK_SEQPACKET, one frame per datagram, at most CONTROL_FRAME_MAX
  * bytes:
  *
  *   gateway  <-> berthd     berth-gateway connects to the gateway socket; berthd checks SO_PEERCRED
  *   executor <-> berthd     a socket pair made at spawn; descriptor 3 in the executor
+ *   manager  <-> core       a socket pair inside berthd; descriptor 3 in the manager
  *
  * A frame is one struct below, starting with ControlHeader. control_check() compares type, size,
  * direction and number of descriptors with one table; whoever receives a frame that fails it closes
@@ -17,7 +18,7 @@
  * verifies. Both ends come from one build, so the byte order is the machine's and a version
  * mismatch ends the connection at HELLO.
  *
- * The third channel, gateway <-> executor, never meets a root process: base/data_frame.h.
+ * The fourth channel, gateway <-> executor, never meets a root process: base/data_frame.h.
  */
 
 #include <stdbool.h>
@@ -34,8 +35,13 @@
 #define CONTROL_VERSION_NAME_MAX 32u
 #define CONTROL_CPUS_MAX 1024u
 
-/* The number of the control socket in a freshly executed executor. */
+#define CONTROL_CPU_WORDS (CONTROL_CPUS_MAX / 64u)
+#define CONTROL_PATH_MAX 1024u
+#define CONTROL_STATUS_MAX 256u
+
+/* The number of the control socket in a freshly executed executor, and in the manager. */
 #define CONTROL_EXECUTOR_FD 3
+#define CONTROL_MANAGER_FD 3
 
 typedef enum ControlType {
     /* gateway -> berthd */
@@ -68,6 +74,32 @@ typedef enum ControlType {
     CONTROL_MEMORY_SHRINK,
     CONTROL_QUERY_CANCEL,
     CONTROL_QUIT,
+
+    /* manager -> core, the two processes of berthd */
+    CONTROL_CORE_SPAWN = 128, /* answered by CORE_BORN and CORE_WARM, or CORE_NOT_BORN */
+    CONTROL_CORE_KILL,
+    CONTROL_CORE_PLACE, /* answered by CORE_LOCKED, or its end */
+    CONTROL_CORE_MOVE,
+    CONTROL_CORE_RESIZE,   /* answered by CORE_RESIZED, or its end */
+    CONTROL_CORE_IDENTIFY, /* + a client's socket; answered by CORE_IDENTITY */
+    CONTROL_CORE_RELEASE,
+    CONTROL_CORE_RELOAD, /* answered by CORE_CONFIG */
+    CONTROL_CORE_CONFIG_TAKEN,
+    CONTROL_CORE_NOTIFY,
+
+    /* core -> manager */
+    CONTROL_CORE_START = 160, /* + configuration, listening socket, and as it says */
+    CONTROL_CORE_CONFIG,      /* + configuration, unless it has a fault */
+    CONTROL_CORE_STOP,
+    CONTROL_CORE_IDENTITY,
+    CONTROL_CORE_BORN, /* + leaf, + watch of its memory, where there are such */
+    CONTROL_CORE_NOT_BORN,
+    CONTROL_CORE_WARM,
+    CONTROL_CORE_LOCKED, /* + control socket, + the gateway's end of the data channel */
+    CONTROL_CORE_FAULT,
+    CONTROL_CORE_RESIZED,
+    CONTROL_CORE_EXITED,
+    CONTROL_CORE_GONE,
     _CONTROL_TYPE_MAX,
 } ControlType;
 
@@ -333,6 +365,180 @@ typedef struct ControlQuit {
     ControlHeader header;
 } ControlQuit;
 
+/*
+ * Manager and core. The manager decides and is nobody; the core acts and believes nothing: it
+ * compares every number with its own table (daemon/core/README.md). Executors are numbered by the
+ * manager; a number is free again after CORE_GONE or CORE_NOT_BORN.
+ */
+
+typedef struct ControlCoreSpawn {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t high_bytes, max_bytes;
+} ControlCoreSpawn;
+
+typedef struct ControlCoreKill {
+    ControlHeader header;
+    uint64_t executor;
+} ControlCoreKill;
+
+/* To whom: the ticket of a CORE_IDENTITY. No frame of the manager names a uid. */
+typedef struct ControlCorePlace {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t ticket;
+    uint64_t session; /* for the executor's own records */
+    uint64_t grant_bytes;
+    uint64_t mems; /* bit n: node n */
+    uint64_t cpus[CONTROL_CPU_WORDS];
+    uint32_t cpu_weight;
+    uint32_t n_threads;
+    uint32_t numa_node;
+    uint32_t reserved;
+} ControlCorePlace;
+
+typedef struct ControlCoreMove {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t mems;
+    uint64_t cpus[CONTROL_CPU_WORDS];
+    uint32_t cpu_weight;
+    uint32_t new_mems; /* 1: pages move, too */
+} ControlCoreMove;
+
+typedef struct ControlCoreResize {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t high_bytes, max_bytes;
+} ControlCoreResize;
+
+typedef struct ControlCoreIdentify {
+    ControlHeader header;
+    uint32_t keep; /* 1: a ticket is wanted */
+    uint32_t reserved;
+} ControlCoreIdentify;
+
+typedef struct ControlCoreRelease {
+    ControlHeader header;
+    uint64_t ticket;
+} ControlCoreRelease;
+
+typedef struct ControlCoreReload {
+    ControlHeader header;
+} ControlCoreReload;
+
+typedef struct ControlCoreConfigTaken {
+    ControlHeader header; /* serial of the CORE_CONFIG */
+    uint32_t taken;       /* 0: the old one stays, for the core too */
+    uint32_t reserved;
+} ControlCoreConfigTaken;
+
+/* What the service manager may be told. */
+typedef enum CoreNotice {
+    CORE_NOTICE_READY,
+    CORE_NOTICE_RELOADING,
+    CORE_NOTICE_STATUS,
+    CORE_NOTICE_WATCHDOG,
+    _CORE_NOTICE_MAX,
+} CoreNotice;
+
+typedef struct ControlCoreNotify {
+    ControlHeader header;
+    uint32_t notice; /* CoreNotice */
+    uint32_t reserved;
+    char status[CONTROL_STATUS_MAX];
+} ControlCoreNotify;
+
+/* Descriptors: configuration, listening socket, then the cgroup and the PSI trigger if they are
+ * there. */
+typedef struct ControlCoreStart {
+    ControlHeader header;
+    uint64_t watchdog_usec; /* 0: none */
+    uint32_t gateway_uid;
+    uint32_t controllers; /* CgroupController bits */
+    uint32_t has_cgroup, has_pressure;
+    char cgroup_path[CONTROL_PATH_MAX]; /* as in /proc/PID/cgroup */
+    char unenforced[CONTROL_PATH_MAX];  /* sentences, each ended by a newline */
+} ControlCoreStart;
+
+typedef struct ControlCoreConfig {
+    ControlHeader header; /* of the CORE_RELOAD; 0: a signal was the reason */
+    int32_t result;       /* 0, or negative errno: it has a fault, which is in the log */
+    uint32_t reserved;
+} ControlCoreConfig;
+
+typedef struct ControlCoreStop {
+    ControlHeader header;
+} ControlCoreStop;
+
+typedef struct ControlCoreIdentity {
+    ControlHeader header;
+    uint64_t ticket; /* 0: none was wanted, or there is none */
+    int32_t result;  /* 0; 1: the kernel names nobody; negative errno */
+    uint32_t uid;
+    char user[32];
+    char reason[CONTROL_REASON_MAX];
+} ControlCoreIdentity;
+
+typedef struct ControlCoreBorn {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t namespaces[6]; /* mnt pid net ipc uts cgroup: inode numbers */
+    int32_t pid;
+    uint32_t has_watch; /* 1: the second descriptor */
+} ControlCoreBorn;
+
+typedef struct ControlCoreNotBorn {
+    ControlHeader header;
+    uint64_t executor;
+    int32_t error; /* negative errno */
+    uint32_t step; /* SandboxStep */
+} ControlCoreNotBorn;
+
+typedef struct ControlCoreWarm {
+    ControlHeader header;
+    uint64_t executor;
+    ControlExecutorHello hello;
+} ControlCoreWarm;
+
+typedef struct ControlCoreLocked {
+    ControlHeader header;
+    uint64_t executor;
+    ControlExecutorLocked locked;
+} ControlCoreLocked;
+
+/* It broke a rule before it was locked, and has been killed for it. Cause NONE: it has closed its
+ * socket, which is no fault if it dies. */
+typedef struct ControlCoreFault {
+    ControlHeader header;
+    uint64_t executor;
+    uint32_t cause; /* SessionCause */
+    uint32_t reserved;
+    char reason[CONTROL_REASON_MAX];
+} ControlCoreFault;
+
+/* What is in force now, whether or not it is what was wished. */
+typedef struct ControlCoreResized {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t high_bytes, max_bytes, current_bytes;
+    int32_t result;
+    uint32_t reserved;
+} ControlCoreResized;
+
+typedef struct ControlCoreExited {
+    ControlHeader header;
+    uint64_t executor;
+    int32_t code, status; /* of waitid(2) */
+} ControlCoreExited;
+
+/* Its leaf is removed: the number names nobody from now on. */
+typedef struct ControlCoreGone {
+    ControlHeader header;
+    uint64_t executor;
+    uint64_t peak_bytes, n_oom_kill, n_oom_group_kill;
+} ControlCoreGone;
+
 /* Room for any frame, aligned for all of them. */
 typedef union ControlFrame {
     ControlHeader header;
@@ -359,6 +565,28 @@ typedef union ControlFrame {
     ControlMemoryReturn memory_return;
     ControlMemoryShrink memory_shrink;
     ControlQuit quit;
+    ControlCoreSpawn core_spawn;
+    ControlCoreKill core_kill;
+    ControlCorePlace core_place;
+    ControlCoreMove core_move;
+    ControlCoreResize core_resize;
+    ControlCoreIdentify core_identify;
+    ControlCoreRelease core_release;
+    ControlCoreReload core_reload;
+    ControlCoreConfigTaken core_config_taken;
+    ControlCoreNotify core_notify;
+    ControlCoreStart core_start;
+    ControlCoreConfig core_config;
+    ControlCoreStop core_stop;
+    ControlCoreIdentity core_identity;
+    ControlCoreBorn core_born;
+    ControlCoreNotBorn core_not_born;
+    ControlCoreWarm core_warm;
+    ControlCoreLocked core_locked;
+    ControlCoreFault core_fault;
+    ControlCoreResized core_resized;
+    ControlCoreExited core_exited;
+    ControlCoreGone core_gone;
     unsigned char bytes[CONTROL_FRAME_MAX];
 } ControlFrame;
 
@@ -368,6 +596,8 @@ typedef enum ControlSender {
     CONTROL_SENDER_EXECUTOR,
     CONTROL_SENDER_DAEMON_TO_GATEWAY,
     CONTROL_SENDER_DAEMON_TO_EXECUTOR,
+    CONTROL_SENDER_MANAGER,
+    CONTROL_SENDER_CORE,
 } ControlSender;
 
 /**

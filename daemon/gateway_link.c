@@ -2,19 +2,16 @@
 #include "daemon/gateway_link.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "daemon/core_link.h"
 #include "daemon/log.h"
 #include "daemon/outbox.h"
 #include "daemon/session/session.h"
@@ -31,21 +28,17 @@ struct GatewayPeer {
     bool greeted;
     bool broken; /* to be closed when the loop is back */
     sd_event_source *broken_source;
-    unsigned n_lookups; /* jobs that will ask for this peer */
+    unsigned n_lookups; /* of Manager.lookups that are this peer's */
     bool closed;
 };
 
-/* IDENTIFY or SESSION_OPEN: the owner of the socket is asked for on the look-up thread. */
-typedef struct LookupJob {
-    WorkerJob job;
+/* IDENTIFY or SESSION_OPEN, while the core asks whose the socket is. */
+typedef struct Lookup {
+    ListNode node;
     GatewayPeer *peer;
+    uint64_t serial; /* ours, for the core */
     ControlFrame frame;
-    int fd;
-    uint16_t tcp_port;
-    int result;
-    Identity identity;
-    char reason[CONTROL_REASON_MAX];
-} LookupJob;
+} Lookup;
 
 static void peer_free_if_done(GatewayPeer *p)
 {
@@ -112,27 +105,15 @@ void gateway_send(GatewayPeer *p, const ControlFrame *frame, int fd)
         peer_break(p, r == -ENOBUFS ? "it does not read its answers" : strerror(-r));
 }
 
-static void lookup_run(WorkerJob *job)
-{
-    LookupJob *j = container_of(job, LookupJob, job);
-    uid_t uid;
-
-    j->result = identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason, sizeof(j->reason));
-    if (j->result == 0)
-        j->result = identity_lookup(uid, &j->identity);
-    if (j->result < 0)
-        text_copy(j->reason, sizeof(j->reason), strerror(-j->result));
-}
-
-static void answer_identify(GatewayPeer *p, const LookupJob *j)
+static void answer_identify(GatewayPeer *p, uint64_t serial, const ControlCoreIdentity *answer)
 {
     ControlFrame frame;
 
-    control_init(&frame, CONTROL_IDENTITY, j->frame.header.serial);
-    frame.identity.result = j->result > 0 ? -ENXIO : j->result;
-    frame.identity.uid = j->result == 0 ? j->identity.uid : UINT32_MAX;
-    if (j->result == 0)
-        text_copy(frame.identity.user, sizeof(frame.identity.user), j->identity.user);
+    control_init(&frame, CONTROL_IDENTITY, serial);
+    frame.identity.result = answer->result > 0 ? -ENXIO : answer->result;
+    frame.identity.uid = answer->result == 0 ? answer->uid : UINT32_MAX;
+    if (answer->result == 0)
+        text_copy(frame.identity.user, sizeof(frame.identity.user), answer->user);
     gateway_send(p, &frame, -EBADF);
 }
 
@@ -150,89 +131,70 @@ static void refuse_open(GatewayPeer *p, uint64_t serial, SessionCause cause, con
     log_send(&record, "session refused: %s", reason);
 }
 
-/* The identity, or why there is none, is known: answer. */
-static void identified(GatewayPeer *p, const LookupJob *j)
+/* The identity, or why there is none, is known: answer. Return: true when its ticket is used. */
+static bool identified(GatewayPeer *p, const ControlFrame *frame, const ControlCoreIdentity *answer)
 {
-    uint64_t serial = j->frame.header.serial;
+    uint64_t serial = frame->header.serial;
+    Identity identity = {.ticket = answer->ticket, .uid = answer->uid};
 
     if (p->closed || p->broken)
-        return;
-    if (j->frame.header.type == CONTROL_IDENTIFY)
-        answer_identify(p, j);
-    else if (j->result != 0)
-        refuse_open(p, serial, SESSION_CAUSE_NO_IDENTITY, j->reason);
+        return false;
+    text_copy(identity.user, sizeof(identity.user), answer->user);
+    if (frame->header.type == CONTROL_IDENTIFY)
+        answer_identify(p, serial, answer);
+    else if (answer->result != 0)
+        refuse_open(p, serial, SESSION_CAUSE_NO_IDENTITY, answer->reason);
     else if (p->manager->stopping)
         refuse_open(p, serial, SESSION_CAUSE_SHUTDOWN, "berthd is stopping");
     else
-        session_open(p->manager, p, &j->frame.session_open, &j->identity);
+        return session_open(p->manager, p, &frame->session_open, &identity);
+    return false;
 }
 
-static void lookup_done(WorkerJob *job)
+static void lookup_free(Manager *m, Lookup *l)
 {
-    LookupJob *j = container_of(job, LookupJob, job);
-    GatewayPeer *p = j->peer;
+    GatewayPeer *p = l->peer;
 
+    list_remove(&l->node);
+    m->n_lookups--;
     p->n_lookups--;
-    p->manager->n_lookups--;
-    if (j->result == 0) {
-        p->manager->recent[p->manager->n_recent++ % RECENT_MAX] =
-            (RecentIdentity){.usec = clock_now_usec(), .identity = j->identity};
-    }
-    identified(p, j);
-    fd_close(j->fd);
-    free(j);
+    free(l);
     peer_free_if_done(p);
 }
 
-/*
- * A client that has just been identified opens its session next: then NSS has been asked already,
- * and on a unix socket the kernel's answer takes no time. Rights that were taken from a user in
- * between count RECENT_USEC later.
- */
-static bool known(Manager *m, LookupJob *j, int fd)
+void gateway_identified(Manager *m, const ControlCoreIdentity *answer)
 {
-    int domain = 0;
-    socklen_t n = sizeof(domain);
-    uid_t uid;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 || domain != AF_UNIX ||
-        identity_uid_of_socket(fd, 0, &uid, j->reason, sizeof(j->reason)) != 0)
-        return false;
-    for (unsigned i = 0; i < RECENT_MAX; i++) {
-        const RecentIdentity *r = &m->recent[i];
-        if (r->usec > 0 && r->identity.uid == uid && clock_now_usec() - r->usec < RECENT_USEC) {
-            j->identity = r->identity;
-            return true;
-        }
+    list_for_each (n, &m->lookups) {
+        Lookup *l = container_of(n, Lookup, node);
+        if (l->serial != answer->header.serial)
+            continue;
+        if (!identified(l->peer, &l->frame, answer))
+            core_link_release(m, answer->ticket);
+        lookup_free(m, l);
+        return;
     }
-    return false;
+    core_link_release(m, answer->ticket);
 }
 
 static void look_up(GatewayPeer *p, const ControlFrame *frame, int fd_taken)
 {
     _cleanup_close_ int fd = fd_taken;
-    LookupJob now = {.frame = *frame};
+    Manager *m = p->manager;
+    Lookup *l = m->n_lookups < LOOKUPS_MAX ? calloc(1, sizeof(*l)) : NULL;
 
-    if (known(p->manager, &now, fd)) {
-        identified(p, &now);
+    if (!l) {
+        ControlCoreIdentity no = {.result = -EBUSY,
+                                  .reason = "too many connections are being identified"};
+        (void)identified(p, frame, &no);
         return;
     }
-    LookupJob *j = p->manager->n_lookups < LOOKUPS_MAX ? calloc(1, sizeof(*j)) : NULL;
-
-    if (!j) {
-        now.result = -EBUSY;
-        text_copy(now.reason, sizeof(now.reason), "too many connections are being identified");
-        identified(p, &now);
-        return;
-    }
-    j->job = (WorkerJob){.run = lookup_run, .done = lookup_done};
-    j->peer = p;
-    memcpy(&j->frame, frame, frame->header.size);
-    j->fd = TAKE_FD(fd);
-    j->tcp_port = (uint16_t)p->manager->config->config.client_port;
+    l->peer = p;
+    l->serial = ++m->last_lookup;
+    memcpy(&l->frame, frame, frame->header.size);
+    list_append(&m->lookups, &l->node);
+    m->n_lookups++;
     p->n_lookups++;
-    p->manager->n_lookups++;
-    worker_submit(p->manager->workers[WORKER_LOOKUP], &j->job);
+    core_link_identify(m, l->serial, frame->header.type == CONTROL_SESSION_OPEN, TAKE_FD(fd));
 }
 
 static void take_frame(GatewayPeer *p, const ControlFrame *frame, int *fds)
@@ -350,75 +312,16 @@ static int on_listen(sd_event_source *source, int fd, uint32_t events, void *use
     return 0;
 }
 
-static int make_socket(Manager *m)
-{
-    const Config *config = &m->config->config;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    _cleanup_close_ int fd = -EBADF;
-
-    if (!text_copy(address.sun_path, sizeof(address.sun_path), config->gateway_socket))
-        return -ENAMETOOLONG;
-    char *slash = strrchr(address.sun_path, '/');
-    if (slash && slash != address.sun_path) {
-        *slash = 0;
-        (void)mkdir(address.sun_path, 0755);
-        *slash = '/';
-    }
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    (void)unlink(address.sun_path);
-    mode_t before = umask(0117);
-    int r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    (void)umask(before);
-    if (r < 0)
-        return r;
-    m->own_socket = true;
-    struct group *group = getgrnam(config->gateway_group);
-    if (!group)
-        log_line(LOG_WARNING, "group %s does not exist: only root can reach %s",
-                 config->gateway_group, address.sun_path);
-    else if (chown(address.sun_path, (uid_t)-1, group->gr_gid) < 0)
-        log_line(LOG_WARNING, "cannot give %s to group %s: %m", address.sun_path,
-                 config->gateway_group);
-    if (listen(fd, 16) < 0)
-        return -errno;
-    m->listen_fd = TAKE_FD(fd);
-    return 0;
-}
-
 int gateway_listen(Manager *m)
 {
-    int n = sd_listen_fds(1), r;
+    int r = sd_event_add_io(m->event, &m->listen_source, m->listen_fd, EPOLLIN, on_listen, m);
 
-    if (n > 1 ||
-        (n == 1 && sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, NULL, 0) <= 0)) {
-        log_line(LOG_ERR,
-                 "expected one listening AF_UNIX seqpacket socket by activation, got %d "
-                 "descriptors",
-                 n);
-        return -EINVAL;
-    }
-    if (n == 1) {
-        m->listen_fd = SD_LISTEN_FDS_START;
-        (void)fd_set_nonblock(m->listen_fd, true);
-    } else {
-        r = make_socket(m);
-        if (r < 0) {
-            log_line(LOG_ERR, "cannot listen on %s: %s", m->config->config.gateway_socket,
-                     strerror(-r));
-            return r;
-        }
-    }
-    return sd_event_add_io(m->event, &m->listen_source, m->listen_fd, EPOLLIN, on_listen, m);
+    return MIN(r, 0);
 }
 
 void gateway_unlisten(Manager *m)
 {
     m->listen_source = sd_event_source_disable_unref(m->listen_source);
-    if (m->own_socket)
-        (void)unlink(m->config->config.gateway_socket);
-    m->own_socket = false;
     m->listen_fd = fd_close(m->listen_fd);
 }
 
@@ -426,4 +329,7 @@ void gateway_close_all(Manager *m)
 {
     list_for_each_safe (n, &m->peers)
         peer_close(container_of(n, GatewayPeer, node));
+    /* What the core will not answer any more. */
+    list_for_each_safe (n, &m->lookups)
+        lookup_free(m, container_of(n, Lookup, node));
 }

@@ -9,14 +9,17 @@
 
 #include "daemon/manager.h"
 
-/* Takes the socket of LISTEN_FDS, or makes GatewaySocket=. Logs. Return: 0 or negative errno. */
+/* Serves the socket that the core has made or was passed. Return: 0 or negative errno. */
 int gateway_listen(Manager *m);
 
-/* Closes (and unlinks what was made here). */
+/* No more of them. */
 void gateway_unlisten(Manager *m);
 
 /* Closes all peers. Their sessions end. */
 void gateway_close_all(Manager *m);
+
+/* The core's answer to core_link_identify(). */
+void gateway_identified(Manager *m, const ControlCoreIdentity *answer);
 
 /* Sends, or keeps for later; a peer too far behind is closed, but not inside this call. @fd is
  * taken. */

@@ -1,83 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
+/* berth-manager: started by berthd, by nobody else. */
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "base/cleanup.h"
+#include "daemon/core_link.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
-static void help(void)
+int main(void)
 {
-    puts("berthd [OPTION...]\n\n"
-         "Gives each session of Berth an executor in a sandbox and a cgroup of its own.\n\n"
-         "  --config=PATH    read this file (and PATH.d/*.conf) instead of searching\n"
-         "  --check-config   read the configuration, report faults, and exit\n"
-         "  --version        print the version\n"
-         "  --help           print this\n\n"
-         "Files: /etc/berth/berthd.conf, berthd.conf.d/*.conf in /etc/berth, /run/berth,\n"
-         "/usr/local/lib/berth and /usr/lib/berth. See berthd(8) and berthd.conf(5).");
-}
-
-/* Return: 1 go on; 0 done; -EINVAL. */
-static int parse_options(int argc, char **argv, const char **ret_config, bool *ret_check)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {}};
-
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;)
-        switch (c) {
-        case 'c':
-            *ret_config = optarg;
-            break;
-        case 'k':
-            *ret_check = true;
-            break;
-        case 'h':
-            help();
-            return 0;
-        case 'v':
-            puts("berthd " BERTH_VERSION);
-            return 0;
-        default:
-            return -EINVAL;
-        }
-    if (optind < argc) {
-        fprintf(stderr, "berthd: unexpected argument '%s'\n", argv[optind]);
-        return -EINVAL;
-    }
-    return 1;
-}
-
-int main(int argc, char **argv)
-{
-    const char *path = NULL;
-    bool check = false;
-    ConfigRef *config;
+    int fds[CONTROL_FDS_MAX];
+    ControlCoreStart start;
     Manager *m;
 
-    int r = parse_options(argc, argv, &path, &check);
-    if (r <= 0)
-        return r < 0 ? 2 : 0;
+    (void)prctl(PR_SET_NAME, "berth-manager"); /* it was started by descriptor */
     (void)umask(0022);
+    /* What a terminal or a service manager sends is for the core, which says what is to be done. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     log_init(LOG_INFO);
-    r = manager_load_config(path, &config);
+    int r = core_link_start(&start, fds);
     if (r < 0) {
-        log_line(LOG_ERR, "refusing to start: the configuration is not valid");
+        log_line(LOG_ERR, "berth-manager is started by berthd: %s", strerror(-r));
         return 1;
     }
-    if (check) {
-        config_unref(config);
-        puts("The configuration is valid.");
-        return 0;
-    }
-    log_set_level((int)config->config.log_level);
-    r = manager_new(config, path, &m);
+    r = manager_new(&start, fds, &m);
     if (r < 0)
         return 1;
     r = manager_run(m);

@@ -4,30 +4,25 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/bus/bus.h"
+#include "daemon/core_link.h"
 #include "daemon/gateway_link.h"
 #include "daemon/host.h"
 #include "daemon/log.h"
 #include "daemon/session/executor.h"
-#include "daemon/session/jobs.h"
 #include "daemon/session/session.h"
 
 #define HOUSE_USEC (5 * USEC_PER_SEC)
 #define STOP_USEC (20 * USEC_PER_SEC)
-/* Some task stalled for 150 ms in a second: the host is short; then every 2 s until avg10 is back
- * below. */
-#define PRESSURE_STALL_USEC (150 * USEC_PER_MSEC)
-#define PRESSURE_WINDOW_USEC (1000 * USEC_PER_MSEC)
+/* After the core's trigger: every 2 s until avg10 is back below. */
 #define PRESSURE_AGAIN_USEC (2 * USEC_PER_SEC)
 #define PRESSURE_SOME_PERMYRIAD 1000u
 #define PRESSURE_FULL_PERMYRIAD 500u
@@ -36,19 +31,6 @@ typedef struct FedEvent {
     ListNode node;
     SchedEvent event;
 } FedEvent;
-
-ConfigRef *config_ref(ConfigRef *ref)
-{
-    ref->n_refs++;
-    return ref;
-}
-
-ConfigRef *config_unref(ConfigRef *ref)
-{
-    if (ref && --ref->n_refs == 0)
-        free(ref);
-    return NULL;
-}
 
 int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec,
                   sd_event_time_handler_t handler, void *userdata)
@@ -147,9 +129,13 @@ static int on_changed(sd_event_source *source, uint64_t usec, void *userdata)
 
     m->changed_source = sd_event_source_disable_unref(m->changed_source);
     sched_totals(m->sched, &totals);
-    if (!m->stopping)
-        (void)sd_notifyf(0, "STATUS=%u sessions, %u queries running, %u queued, %u warm executors",
-                         m->n_sessions, totals.n_running, totals.n_queued, totals.n_warm);
+    if (!m->stopping) {
+        char status[CONTROL_STATUS_MAX];
+        snprintf(status, sizeof(status),
+                 "%u sessions, %u queries running, %u queued, %u warm executors", m->n_sessions,
+                 totals.n_running, totals.n_queued, totals.n_warm);
+        core_link_notify(m, CORE_NOTICE_STATUS, status);
+    }
     bus_flush_changes(m);
     return 0;
 }
@@ -186,117 +172,58 @@ static SchedConfig make_sched_config(const Config *c, uint64_t host_bytes)
     return s;
 }
 
-static void on_config_report(void *userdata, ConfigLevel level, const char *file, unsigned line,
-                             const char *message)
+/* Return: 0; -EINVAL: it cannot be had while berthd runs (logged). */
+static int take_config(Manager *m, uint64_t serial, ConfigRef *ref)
 {
-    LogRecord record = log_record(LOG_EVENT_CONFIG, level == CONFIG_ERROR ? LOG_ERR : LOG_WARNING);
-
-    log_field(&record, "FILE", "%s", file);
-    log_field(&record, "LINE", "%u", line);
-    if (line > 0)
-        log_send(&record, "%s:%u: %s", file, line, message);
-    else
-        log_send(&record, "%s: %s", file, message);
-}
-
-int manager_load_config(const char *path, ConfigRef **ret_config)
-{
-    ConfigRef *ref = calloc(1, sizeof(*ref));
-
-    if (!ref)
-        return -ENOMEM;
-    ref->n_refs = 1;
-    int r = config_load(&ref->config, "", path, on_config_report, NULL);
-    if (r < 0) {
-        config_unref(ref);
-        return r;
-    }
-    *ret_config = ref;
-    return 0;
-}
-
-int manager_reload(Manager *m)
-{
-    ConfigRef *ref;
+    SchedConfig next = make_sched_config(&ref->config, m->host_memory_bytes);
+    const SchedConfig *old = &m->sched_config;
     SchedEvent event = {.type = SCHED_EVENT_CONFIG};
     char reason[256];
 
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now_usec());
-    int r = manager_load_config(m->config_path, &ref);
-    if (r == 0) {
-        SchedConfig next = make_sched_config(&ref->config, m->host_memory_bytes);
-        const SchedConfig *old = &m->sched_config;
-        if (next.sessions_max != old->sessions_max || next.n_warm != old->n_warm ||
-            next.slot_cpus != old->slot_cpus ||
-            memcmp(next.slots_per_cpu, old->slots_per_cpu, sizeof(next.slots_per_cpu)) != 0)
-            log_line(LOG_WARNING,
-                     "Max=, WarmPool=, SlotCPUs= and the slots of [Sessions] change with a "
-                     "restart only");
-        next.sessions_max = old->sessions_max;
-        next.n_warm = old->n_warm;
-        next.slot_cpus = old->slot_cpus;
-        memcpy(next.slots_per_cpu, old->slots_per_cpu, sizeof(next.slots_per_cpu));
-        r = sched_config_check(&next, reason, sizeof(reason));
-        if (r < 0) {
-            log_line(LOG_ERR, "configuration not taken over: %s", reason);
-            config_unref(ref);
-        } else
-            m->sched_config = next;
+    if (next.sessions_max != old->sessions_max || next.n_warm != old->n_warm ||
+        next.slot_cpus != old->slot_cpus ||
+        memcmp(next.slots_per_cpu, old->slots_per_cpu, sizeof(next.slots_per_cpu)) != 0)
+        log_line(LOG_WARNING, "Max=, WarmPool=, SlotCPUs= and the slots of [Sessions] change with "
+                              "a restart only");
+    next.sessions_max = old->sessions_max;
+    next.n_warm = old->n_warm;
+    next.slot_cpus = old->slot_cpus;
+    memcpy(next.slots_per_cpu, old->slots_per_cpu, sizeof(next.slots_per_cpu));
+    int r = sched_config_check(&next, reason, sizeof(reason));
+    if (r < 0) {
+        log_line(LOG_ERR, "configuration not taken over: %s", reason);
+        return r;
     }
-    if (r == 0) {
-        /* Sockets, users and the cgroup root were taken at start; the rest holds for what comes. */
-        text_copy(ref->config.gateway_socket, CONFIG_PATH_MAX, m->config->config.gateway_socket);
-        text_copy(ref->config.spill_directory, CONFIG_PATH_MAX, m->config->config.spill_directory);
-        config_unref(m->config);
-        m->config = ref;
-        m->books.limit[CHARGE_SESSIONS] = ref->config.user_sessions_max;
-        log_set_level((int)ref->config.log_level);
-        event.config = &m->sched_config;
-        manager_feed(m, &event);
-        /* Roots, rings or I/O of what waits may be those of before. */
-        event = (SchedEvent){.type = SCHED_EVENT_VIEW_CHANGED};
-        manager_feed(m, &event);
+    /* Before what it makes the scheduler order. */
+    core_link_config_taken(m, serial, true);
+    m->sched_config = next;
+    config_unref(m->config);
+    m->config = config_ref(ref);
+    m->books.limit[CHARGE_SESSIONS] = ref->config.user_sessions_max;
+    log_set_level((int)ref->config.log_level);
+    event.config = &m->sched_config;
+    manager_feed(m, &event);
+    /* Roots, rings or I/O of what waits may be those of before. */
+    event = (SchedEvent){.type = SCHED_EVENT_VIEW_CHANGED};
+    manager_feed(m, &event);
+    return 0;
+}
+
+void manager_reloaded(Manager *m, uint64_t serial, int result, ConfigRef *config)
+{
+    core_link_notify(m, CORE_NOTICE_RELOADING, "");
+    if (result == 0)
+        result = take_config(m, serial, config);
+    config_unref(config);
+    if (result == 0) {
         log_line(LOG_NOTICE, "configuration read again");
         manager_changed(m);
+    } else {
+        core_link_config_taken(m, serial, false);
+        log_line(LOG_ERR, "the configuration stays as it was");
     }
-    (void)sd_notify(0, "READY=1");
-    return r;
-}
-
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
-{
-    Manager *m = userdata;
-
-    if (si->ssi_signo == SIGHUP) {
-        if (manager_reload(m) < 0)
-            log_line(LOG_ERR, "the configuration stays as it was");
-        return 0;
-    }
-    manager_stop(m);
-    return 0;
-}
-
-static int on_worker(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    worker_dispatch(userdata);
-    return 0;
-}
-
-static int start_workers(Manager *m)
-{
-    static const char *const names[_WORKER_KIND_MAX] = {"urgent", "slow", "birth", "lookup"};
-    int r = 0;
-
-    for (unsigned i = 0; r >= 0 && i < _WORKER_KIND_MAX; i++) {
-        r = worker_new(names[i], &m->workers[i]);
-        if (r >= 0)
-            r = sd_event_add_io(m->event, &m->worker_sources[i], worker_fd(m->workers[i]), EPOLLIN,
-                                on_worker, m->workers[i]);
-    }
-    if (r >= 0)
-        r = sd_event_source_set_priority(m->worker_sources[WORKER_URGENT],
-                                         SD_EVENT_PRIORITY_IMPORTANT);
-    return r;
+    core_link_notify(m, CORE_NOTICE_READY, "");
+    bus_reloaded(m, serial, result);
 }
 
 static int on_pressure_again(sd_event_source *source, uint64_t usec, void *userdata);
@@ -333,19 +260,6 @@ static int on_pressure(sd_event_source *source, int fd, uint32_t events, void *u
     else
         feed_pressure(m);
     return 0;
-}
-
-static void watch_pressure(Manager *m)
-{
-    int r = cgroup_pressure_watch(-EBADF, CGROUP_PRESSURE_MEMORY, PRESSURE_STALL_USEC,
-                                  PRESSURE_WINDOW_USEC, &m->pressure_fd);
-
-    if (r == 0)
-        r = sd_event_add_io(m->event, &m->pressure_source, m->pressure_fd, EPOLLPRI, on_pressure,
-                            m);
-    if (r != 0 && m->cgroup.n_unenforced < UNENFORCED_MAX)
-        m->cgroup.unenforced[m->cgroup.n_unenforced++] =
-            "Reaction to memory pressure of the whole host: the kernel has no PSI.";
 }
 
 static int on_house(sd_event_source *source, uint64_t usec, void *userdata)
@@ -387,36 +301,27 @@ static int start_scheduler(Manager *m)
     return sched_new(&m->sched_config, &m->topology, &m->sched);
 }
 
-static int find_gateway_user(Manager *m)
+/* Sentences, each ended by a newline. */
+static void take_unenforced(Manager *m, const char *text)
 {
-    struct passwd *entry = getpwnam(m->config->config.gateway_user);
-
-    if (!entry) {
-        log_line(LOG_ERR, "GatewayUser=%s does not exist", m->config->config.gateway_user);
-        return -ENOENT;
-    }
-    m->gateway_uid = entry->pw_uid;
-    return 0;
+    for (const char *end; (end = strchr(text, '\n')) && m->cgroup.n_unenforced < UNENFORCED_MAX;
+         text = end + 1)
+        snprintf(m->cgroup.unenforced[m->cgroup.n_unenforced++], sizeof(m->cgroup.unenforced[0]),
+                 "%.*s", (int)(end - text), text);
 }
 
 static int start(Manager *m)
 {
-    const Config *c = &m->config->config;
-    int r = find_gateway_user(m);
+    int r = sd_event_new(&m->event);
 
-    if (r == 0)
-        r = cgroup_root_open(c->cgroup_root, c->require_cgroup, &m->cgroup);
-    if (r == 0) {
-        r = spill_clean(c->spill_directory);
-        if (r < 0)
-            log_line(LOG_ERR, "SpillDirectory=%s: %s", c->spill_directory, strerror(-r));
-    }
-    if (r == 0)
+    if (r >= 0)
+        r = core_link_new(m, &m->core);
+    if (r >= 0)
         r = start_scheduler(m);
-    if (r == 0)
-        r = start_workers(m);
+    if (r >= 0 && m->pressure_fd >= 0)
+        r = sd_event_add_io(m->event, &m->pressure_source, m->pressure_fd, EPOLLPRI, on_pressure,
+                            m);
     if (r >= 0) {
-        watch_pressure(m);
         mount_watch_start(m);
         r = gateway_listen(m);
     }
@@ -429,34 +334,35 @@ static int start(Manager *m)
     return r;
 }
 
-int manager_new(ConfigRef *config, const char *config_path, Manager **ret_manager)
+int manager_new(const ControlCoreStart *s, int *fds, Manager **ret_manager)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     Manager *m = calloc(1, sizeof(*m));
-    sigset_t set;
+    int r = m ? 0 : -ENOMEM;
 
-    if (!m) {
-        config_unref(config);
-        return -ENOMEM;
+    if (r == 0)
+        r = core_link_read_config(fds[0], &m->config);
+    fds[0] = fd_close(fds[0]);
+    if (r < 0) {
+        free(m);
+        return r;
     }
-    m->config = config;
-    m->config_path = config_path;
-    m->cgroup.fd = m->listen_fd = m->pressure_fd = m->mounts.fd = -EBADF;
+    log_set_level((int)m->config->config.log_level);
+    m->gateway_uid = s->gateway_uid;
+    m->watchdog_usec = s->watchdog_usec / 2;
+    m->cgroup.controllers = s->controllers;
+    text_copy(m->cgroup.path, sizeof(m->cgroup.path), s->cgroup_path);
+    take_unenforced(m, s->unenforced);
+    m->listen_fd = TAKE_FD(fds[1]);
+    m->cgroup.fd = s->has_cgroup ? TAKE_FD(fds[2]) : -EBADF;
+    m->pressure_fd = s->has_pressure ? TAKE_FD(fds[2 + s->has_cgroup]) : -EBADF;
+    m->mounts.fd = -EBADF;
     account_books_init(&m->books);
     list_init(&m->events);
     list_init(&m->sessions);
     list_init(&m->executors);
     list_init(&m->peers);
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaddset(&set, signals[i]);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    int r = sd_event_new(&m->event);
-    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
-        r = sd_event_add_signal(m->event, NULL, signals[i], on_signal, m);
-    if (r >= 0)
-        r = start(m);
+    list_init(&m->lookups);
+    r = start(m);
     if (r < 0) {
         manager_free(m);
         return r;
@@ -465,12 +371,21 @@ int manager_new(ConfigRef *config, const char *config_path, Manager **ret_manage
     return 0;
 }
 
+/* The service manager hears that this loop turns, by way of the core: so that one turns, too. */
+static int on_watchdog(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Manager *m = userdata;
+
+    core_link_notify(m, CORE_NOTICE_WATCHDOG, "");
+    return manager_timer(m, &m->watchdog_timer, clock_now_usec() + m->watchdog_usec, on_watchdog,
+                         m);
+}
+
 int manager_run(Manager *m)
 {
     SchedEvent event = {.type = SCHED_EVENT_TIMER};
     char budget[32];
 
-    (void)sd_event_set_watchdog(m->event, true);
     LogRecord record = log_record(LOG_EVENT_STARTED, LOG_NOTICE);
     log_field(&record, "VERSION", "%s", BERTH_VERSION);
     log_field(&record, "CGROUP", "%s", m->cgroup.path);
@@ -478,26 +393,20 @@ int manager_run(Manager *m)
     log_send(&record, "berthd %s is ready: %s for sessions, %u NUMA nodes, %u CPUs", BERTH_VERSION,
              text_format_bytes(budget, sizeof(budget), m->sched_config.memory_budget_bytes),
              m->topology.n_nodes, sched_cpus_count(&m->topology.online));
-    (void)sd_notify(0, "READY=1");
+    core_link_notify(m, CORE_NOTICE_READY, "");
+    if (m->watchdog_usec > 0)
+        (void)manager_timer(m, &m->watchdog_timer, clock_now_usec(), on_watchdog, m);
     manager_feed(m, &event); /* the scheduler starts its warm executors */
     manager_changed(m);
     (void)manager_timer(m, &m->house_timer, clock_now_usec() + HOUSE_USEC, on_house, m);
     return sd_event_loop(m->event);
 }
 
-static bool all_idle(const Manager *m)
-{
-    for (unsigned i = 0; i < _WORKER_KIND_MAX; i++)
-        if (!worker_idle(m->workers[i]))
-            return false;
-    return list_empty(&m->executors);
-}
-
 static int on_post(sd_event_source *source, void *userdata)
 {
     Manager *m = userdata;
 
-    return all_idle(m) ? sd_event_exit(m->event, 0) : 0;
+    return list_empty(&m->executors) ? sd_event_exit(m->event, 0) : 0;
 }
 
 static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata)
@@ -516,7 +425,6 @@ void manager_stop(Manager *m)
     if (m->stopping)
         return;
     m->stopping = true;
-    (void)sd_notify(0, "STOPPING=1\nSTATUS=Ending all sessions");
     gateway_unlisten(m);
     while (!list_empty(&m->sessions))
         session_close(container_of(m->sessions.next, Session, node), SESSION_CAUSE_SHUTDOWN,
@@ -535,24 +443,18 @@ Manager *manager_free(Manager *m)
     gateway_unlisten(m);
     gateway_close_all(m);
     m->bus = bus_free(m->bus);
-    for (unsigned i = 0; i < _WORKER_KIND_MAX; i++) {
-        m->workers[i] = worker_free(m->workers[i]);
-        m->worker_sources[i] = sd_event_source_disable_unref(m->worker_sources[i]);
-    }
-    sd_event_source **const sources[] = {&m->sched_timer, &m->pressure_source, &m->pressure_timer,
-                                         &m->house_timer, &m->stop_timer,      &m->changed_source};
+    sd_event_source **const sources[] = {&m->sched_timer,   &m->pressure_source, &m->pressure_timer,
+                                         &m->house_timer,   &m->stop_timer,      &m->changed_source,
+                                         &m->watchdog_timer};
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         *sources[i] = sd_event_source_disable_unref(*sources[i]);
     mount_watch_stop(&m->mounts);
     fd_close(m->pressure_fd);
     m->sched = sched_free(m->sched);
-    if (clean) {
+    if (clean)
         account_books_done(&m->books);
-        cgroup_root_close(&m->cgroup);
-        LogRecord record = log_record(LOG_EVENT_STOPPED, LOG_NOTICE);
-        if (m->stopping)
-            log_send(&record, "berthd has stopped and left nothing behind");
-    }
+    fd_close(m->cgroup.fd);
+    m->core = core_link_free(m->core);
     sd_event_unref(m->event);
     config_unref(m->config);
     free(m);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The manager owns everything else: event loop, configuration, scheduler, executors, sessions,
- * gateway peers, bus, control threads. One thread (the loop) touches it; the control threads see
- * only their jobs.
+ * The manager owns everything else in its process: event loop, scheduler, executors, sessions,
+ * gateway peers, bus, the link to the core. It has one thread, one user without rights, and nothing
+ * that it could do to an executor but ask the core.
  *
  * What happens reaches the scheduler through manager_feed(); the scheduler's actions are carried
  * out by session/ before the next event. An action that fails at once answers with a further event,
@@ -17,17 +17,13 @@
 
 #include "base/clock.h"
 #include "daemon/account/account.h"
-#include "daemon/account/identity.h"
-#include "daemon/cgroup_root.h"
-#include "daemon/config/config.h"
+#include "daemon/config/config_ref.h"
 #include "daemon/mount_watch.h"
-#include "daemon/worker.h"
 #include "scheduler/scheduler.h"
 
 #define GATEWAY_PEERS_MAX 8u
 #define LOOKUPS_MAX 1024u
-#define RECENT_MAX 16u
-#define RECENT_USEC (5 * USEC_PER_SEC)
+#define UNENFORCED_MAX 8u
 
 typedef struct Manager Manager;
 typedef struct Session Session;
@@ -35,42 +31,31 @@ typedef struct Executor Executor;
 typedef struct GatewayPeer GatewayPeer;
 typedef struct Bus Bus;
 
-/* A configuration that jobs on other threads may still read after a reload. Counted by the loop
- * only. */
-typedef struct ConfigRef {
-    unsigned n_refs;
-    Config config;
-} ConfigRef;
+typedef struct CoreLink CoreLink;
 
-ConfigRef *config_ref(ConfigRef *ref);
-ConfigRef *config_unref(ConfigRef *ref);
+/* Who a client is, as the core had it from the kernel. */
+typedef struct Identity {
+    uint64_t ticket; /* the core's name for it; 0: only to be shown */
+    uid_t uid;
+    char user[32]; /* the account's name, or the number in digits */
+} Identity;
 
-/*
- * Four control threads (D-3), so that what is slow cannot delay what is urgent:
- * raises and placements; shrinks, migrations and removals; births; look-ups of identities.
- */
-typedef enum WorkerKind {
-    WORKER_URGENT,
-    WORKER_SLOW,
-    WORKER_BIRTH,
-    WORKER_LOOKUP,
-    _WORKER_KIND_MAX,
-} WorkerKind;
-
-/* Somebody whom NSS was asked about a moment ago. */
-typedef struct RecentIdentity {
-    uint64_t usec; /* monotonic; 0: empty */
-    Identity identity;
-} RecentIdentity;
+/* The delegated piece of the cgroup tree, to read; the core writes. */
+typedef struct CgroupView {
+    int fd; /* -EBADF: no cgroup v2 here, and the configuration allows it */
+    uint32_t controllers;
+    char path[CONTROL_PATH_MAX]; /* as in /proc/PID/cgroup; "" without */
+    /* One sentence for each promise that this host cannot keep. */
+    char unenforced[UNENFORCED_MAX][128];
+    unsigned n_unenforced;
+} CgroupView;
 
 struct Manager {
     sd_event *event;
     ConfigRef *config;
-    const char *config_path; /* --config; NULL: search */
-    Worker *workers[_WORKER_KIND_MAX];
-    sd_event_source *worker_sources[_WORKER_KIND_MAX];
+    CoreLink *core;
 
-    CgroupRoot cgroup;
+    CgroupView cgroup;
     uint64_t host_memory_bytes;
     uid_t gateway_uid;
     AccountBooks books;
@@ -86,13 +71,12 @@ struct Manager {
     ListNode executors; /* Executor.node */
     uint64_t last_session;
     unsigned n_sessions;
-    unsigned n_lookups; /* sockets whose owner is being looked up */
-    RecentIdentity recent[RECENT_MAX];
-    unsigned n_recent;
+    ListNode lookups; /* sockets whose owner the core is looking up */
+    unsigned n_lookups;
+    uint64_t last_lookup;
     unsigned n_failed_births; /* in a row */
 
     int listen_fd;
-    bool own_socket; /* made here, to be unlinked */
     sd_event_source *listen_source;
     ListNode peers; /* GatewayPeer.node */
     unsigned n_peers;
@@ -101,15 +85,18 @@ struct Manager {
     MountWatch mounts;
     int pressure_fd;
     sd_event_source *pressure_source, *pressure_timer, *house_timer, *stop_timer, *changed_source;
+    sd_event_source *watchdog_timer;
+    uint64_t watchdog_usec; /* between two signs of life; 0: nobody watches */
     bool stopping;
 };
 
 /**
- * manager_new() - everything up to a running loop: cgroup, threads, scheduler, sockets, bus
- * @config: taken
+ * manager_new() - everything up to a running loop: scheduler, sockets, bus
+ * @start: what the core has prepared
+ * @fds:   that came with it; taken
  * Logs why it fails. Return: 0 or negative errno.
  */
-int manager_new(ConfigRef *config, const char *config_path, Manager **ret_manager);
+int manager_new(const ControlCoreStart *start, int *fds, Manager **ret_manager);
 /* Accepts NULL. All sessions and executors are gone by then (manager_stop()). Return: NULL. */
 Manager *manager_free(Manager *m);
 
@@ -120,11 +107,9 @@ int manager_run(Manager *m);
  * removed. */
 void manager_stop(Manager *m);
 
-/* Loads and reports to the log. Return: 0; -EINVAL, ...: as config_load(). */
-int manager_load_config(const char *path, ConfigRef **ret_config);
-
-/* Reads the configuration again. Return: 0; negative errno: the old one stays (logged). */
-int manager_reload(Manager *m);
+/* The core has read the configuration again, because of a signal (@serial 0) or because D-Bus has
+ * asked for it. @config is taken; @result negative: it has a fault, and the old one stays. */
+void manager_reloaded(Manager *m, uint64_t serial, int result, ConfigRef *config);
 
 /* Tells the scheduler; event->now_usec is filled in. Copies. Out of memory is logged and ends
  * berthd. */

@@ -109,9 +109,12 @@ static int on_name(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         b->complained = false;
         return 0;
     }
-    log_line(LOG_WARNING, "no right to the bus name " BUS_NAME ": %s",
-             error ? error->message : "it is taken");
-    return 0;
+    if (!b->complained)
+        log_line(LOG_WARNING, "no right to the bus name " BUS_NAME ": %s, trying again every 5 s",
+                 error ? error->message : "it is taken");
+    b->complained = true;
+    int r = manager_timer(b->manager, &b->retry, clock_now_usec() + RETRY_USEC, on_retry, b);
+    return MIN(r, 0);
 }
 
 static int bus_connect(Bus *b)
@@ -161,10 +164,26 @@ Bus *bus_free(Bus *b)
     if (!b)
         return NULL;
     bus_cancel_requests(b);
+    for (unsigned i = 0; i < BUS_RELOADS_MAX; i++)
+        b->reloads[i] = sd_bus_message_unref(b->reloads[i]);
     b->retry = sd_event_source_disable_unref(b->retry);
     b->bus = sd_bus_flush_close_unref(b->bus);
     free(b);
     return NULL;
+}
+
+void bus_reloaded(Manager *m, uint64_t serial, int result)
+{
+    if (!m->bus || serial == 0 || serial > BUS_RELOADS_MAX || !m->bus->reloads[serial - 1])
+        return;
+    sd_bus_message *call = TAKE_PTR(m->bus->reloads[serial - 1]);
+    if (result < 0)
+        (void)sd_bus_reply_method_errorf(
+            call, BUS_ERROR_RELOAD,
+            "The configuration is not valid; the old one stays. The log says why.");
+    else
+        (void)sd_bus_reply_method_return(call, NULL);
+    sd_bus_message_unref(call);
 }
 
 static sd_bus *connection(const Manager *m)

@@ -18,6 +18,7 @@
 #define BUS_ERROR_NO_SUCH_SESSION BUS_NAME ".Error.NoSuchSession"
 #define BUS_ERROR_RELOAD BUS_NAME ".Error.ConfigurationInvalid"
 #define BUS_REQUESTS_MAX 256u
+#define BUS_RELOADS_MAX 8u
 #define BUS_REASON_MAX 200u
 #define BUS_PATH_MAX 64u
 #define BUS_NOBODY ((uid_t)-1)
@@ -28,6 +29,7 @@ struct Bus {
     sd_event_source *retry;
     ListNode requests; /* AuthRequest: calls that wait for an answer about their sender */
     unsigned n_requests;
+    sd_bus_message *reloads[BUS_RELOADS_MAX]; /* that wait for the core; serial n is in n - 1 */
     bool complained;
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "daemon/bus/bus_internal.h"
+#include "daemon/core_link.h"
 #include "daemon/log.h"
 #include "sandbox/cgroup/cgroup.h"
 
@@ -257,7 +258,7 @@ static int add_slots(Manager *m, sd_bus_message *reply, uint64_t session)
 
 static int describe_place(Manager *m, sd_bus_message *reply, const Session *s, Executor *e)
 {
-    char cgroup[CGROUP_ROOT_PATH_MAX + CGROUP_NAME_MAX + 2], cpus[4096] = "", mems[512] = "";
+    char cgroup[CONTROL_PATH_MAX + CGROUP_NAME_MAX + 2], cpus[4096] = "", mems[512] = "";
 
     snprintf(cgroup, sizeof(cgroup), e->leaf_fd >= 0 ? "%s/%s" : "", m->cgroup.path, e->leaf);
     /* The kernel's view where there is one: what was written may not be what holds. */
@@ -324,11 +325,14 @@ static int reload_allowed(Manager *m, sd_bus_message *call, uid_t caller, bool a
 {
     if (!allowed)
         return bus_refuse(call, "reload the configuration");
-    if (manager_reload(m) < 0)
-        return sd_bus_reply_method_errorf(
-            call, BUS_ERROR_RELOAD,
-            "The configuration is not valid; the old one stays. The log says why.");
-    return sd_bus_reply_method_return(call, NULL);
+    for (unsigned i = 0; i < BUS_RELOADS_MAX; i++)
+        if (!m->bus->reloads[i]) {
+            m->bus->reloads[i] = sd_bus_message_ref(call);
+            core_link_reload(m, i + 1);
+            return 1;
+        }
+    return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                      "Too many reloads are under way.");
 }
 
 static int method_reload(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)

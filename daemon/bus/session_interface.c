@@ -151,7 +151,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
     const Session *s = userdata;
-    char text[CGROUP_ROOT_PATH_MAX + CGROUP_NAME_MAX + 2] = "";
+    char text[CONTROL_PATH_MAX + CGROUP_NAME_MAX + 2] = "";
 
     if (strcmp(property, "Id") == 0)
         snprintf(text, sizeof(text), "%" PRIu64, s->id);

@@ -231,6 +231,7 @@ static const KeyRow key_table[] = {
     {"Daemon", "LogLevel", parse_level, FIELD(log_level)},
     {"Daemon", "GatewayUser", parse_text, TEXT_FIELD(gateway_user)},
     {"Daemon", "GatewayGroup", parse_text, TEXT_FIELD(gateway_group)},
+    {"Daemon", "ManagerUser", parse_text, TEXT_FIELD(manager_user)},
     {"Daemon", "ClientPort", parse_count, FIELD(client_port), 65535},
     {"Daemon", "GatewaySocket", parse_path_needed, TEXT_FIELD(gateway_socket)},
     {"Daemon", "ExecutorPath", parse_path_needed, TEXT_FIELD(executor_path)},
@@ -381,6 +382,7 @@ void config_defaults(Config *config)
     *config = (Config){
         .log_level = LOG_INFO,
         .gateway_user = "berth-gateway",
+        .manager_user = "berth",
         .client_port = 15002,
         .gateway_group = "berth-gateway",
         .gateway_socket = "/run/berth/gateway.sock",

@@ -40,7 +40,8 @@ typedef struct Config {
     unsigned log_level; /* 0..7 of syslog(3) */
     char gateway_user[CONFIG_NAME_MAX];
     char gateway_group[CONFIG_NAME_MAX];
-    uint32_t client_port; /* TCP port on which the gateway takes clients */
+    char manager_user[CONFIG_NAME_MAX]; /* of berthd's own unprivileged half */
+    uint32_t client_port;               /* TCP port on which the gateway takes clients */
     char gateway_socket[CONFIG_PATH_MAX];
     char executor_path[CONFIG_PATH_MAX];
     char cgroup_root[CONFIG_PATH_MAX];        /* "": the cgroup berthd was started in */

@@ -3,14 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -18,19 +14,19 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "daemon/bus/bus.h"
+#include "daemon/core_link.h"
 #include "daemon/log.h"
-#include "daemon/session/jobs.h"
 #include "daemon/session/session.h"
+#include "sandbox/sandbox.h"
 
 #define CLOSED_GRACE_USEC (USEC_PER_SEC)
 #define BIRTH_BACKOFF_USEC (100 * USEC_PER_MSEC)
 #define BIRTH_PAUSE_USEC (5 * USEC_PER_MSEC)
 #define BIRTH_PAUSES_MAX 4u
-#define REMOVE_RETRY_USEC (USEC_PER_SEC)
-#define FILTER_STAGES 2
 /* A query sends three frames and one for each growth of its memory. */
 #define FRAMES_USEC (50 * USEC_PER_MSEC)
 #define FRAMES_MAX 25u
+#define LAST_FRAMES_MAX 1024u /* that are read of one that has died */
 
 static void executor_free(Executor *e);
 
@@ -38,8 +34,8 @@ static const char trip_wire[] = "trip-wire";
 
 const char *executor_state_to_string(ExecutorState state)
 {
-    static const char *const names[_EXECUTOR_STATE_MAX] = {
-        "spawning", "starting", "warm", "placing", "handout", "running", "ending"};
+    static const char *const names[_EXECUTOR_STATE_MAX] = {"spawning", "starting", "warm",
+                                                           "placing",  "running",  "ending"};
     return state < _EXECUTOR_STATE_MAX ? names[state] : "unknown";
 }
 
@@ -70,6 +66,12 @@ void executor_read_memory(Executor *e)
         e->memory = memory;
 }
 
+static void ask_core(Executor *e, ControlFrame *frame, ControlType type)
+{
+    control_init(frame, type, 0);
+    frame->core_kill.executor = e->id; /* in the same place in all that are about one */
+}
+
 /* The end, step 3: everything is gone; the scheduler may count on it. */
 static void report_exit(Executor *e)
 {
@@ -92,8 +94,7 @@ static void report_exit(Executor *e)
     charge_cancel(&e->charge_fds);
     e->removed = true;
     Manager *m = e->manager;
-    if (e->n_jobs == 0)
-        executor_free(e);
+    executor_free(e);
     manager_feed(m, &event);
 }
 
@@ -125,24 +126,13 @@ static void log_death(Executor *e, SessionCause cause)
              e->reason[0] ? ", " : "", e->reason);
 }
 
-/* The end, step 2. */
-static void remove_done(WorkerJob *job)
+/* The end, step 2: the core has removed its leaf, and all that was in it. */
+static void gone(Executor *e, const ControlCoreGone *frame)
 {
-    RemoveJob *j = container_of(job, RemoveJob, job);
-    Executor *e = j->executor;
-    int r = j->result;
-
-    e->n_jobs--;
-    if (j->memory.peak_bytes > 0 || j->memory.n_oom_kill > 0)
-        e->memory = j->memory;
-    config_unref(j->config);
-    free(j);
-    if (r < 0) {
-        log_line(LOG_ERR, "cannot remove cgroup %s yet: %s", e->leaf, strerror(-r));
-        e->removing = false;
-        (void)manager_timer(e->manager, &e->deadline, clock_now_usec() + REMOVE_RETRY_USEC,
-                            executor_on_remove_retry, e);
-        return;
+    if (frame->peak_bytes > 0 || frame->n_oom_kill > 0) {
+        e->memory.peak_bytes = frame->peak_bytes;
+        e->memory.n_oom_kill = frame->n_oom_kill;
+        e->memory.n_oom_group_kill = frame->n_oom_group_kill;
     }
     e->death.n_oom_kill = e->memory.n_oom_kill;
     e->death.n_oom_group_kill = e->memory.n_oom_group_kill;
@@ -150,79 +140,40 @@ static void remove_done(WorkerJob *job)
     report_exit(e);
 }
 
-static void begin_removal(Executor *e)
+static bool read_control(Executor *e);
+
+/* The end, step 1: the process is gone. What it said before it died comes first. */
+static void exited(Executor *e, const ControlCoreExited *frame)
 {
-    RemoveJob *j = calloc(1, sizeof(*j));
-
-    e->removing = true;
-    if (!j) {
-        (void)manager_timer(e->manager, &e->deadline, clock_now_usec() + REMOVE_RETRY_USEC,
-                            executor_on_remove_retry, e);
-        return;
-    }
-    disable_source(&e->deadline);
-    *j = (RemoveJob){.job = {.run = job_remove, .done = remove_done},
-                     .executor = e,
-                     .config = config_ref(e->manager->config),
-                     .root_fd = e->manager->cgroup.fd,
-                     .leaf_fd = e->leaf_fd};
-    text_copy(j->leaf, sizeof(j->leaf), e->leaf);
-    e->n_jobs++;
-    worker_submit(e->manager->workers[WORKER_BIRTH], &j->job);
-}
-
-int executor_on_remove_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    begin_removal(userdata);
-    return 0;
-}
-
-/*
- * The end, step 1: the process is gone. While it is being placed it stays a zombie: the job names
- * it by its pid, which must not become another's, and may still make the directory that removal is
- * to find.
- */
-static int on_pid(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    Executor *e = userdata;
-    siginfo_t info = {};
-
-    if (e->place_job) {
-        disable_source(&e->pid_source);
-        e->reap_later = true;
-        return 0;
-    }
-    if (waitid(P_PIDFD, (id_t)e->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
-        return 0;
+    for (unsigned i = 0; i < LAST_FRAMES_MAX && e->control_source && read_control(e); i++)
+        ;
     e->exited = true;
-    e->death.code = info.si_code;
-    e->death.status = info.si_status;
+    e->death.code = frame->code;
+    e->death.status = frame->status;
     e->state = EXECUTOR_ENDING;
-    disable_source(&e->pid_source);
     disable_source(&e->control_source);
     disable_source(&e->watch_source);
+    disable_source(&e->deadline);
     executor_read_memory(e);
-    begin_removal(e);
-    return 0;
 }
 
 void executor_kill(Executor *e, SessionCause cause, const char *reason)
 {
+    ControlFrame frame;
+
     if (e->verdict == SESSION_CAUSE_NONE) {
         e->verdict = cause;
         text_copy(e->reason, sizeof(e->reason), reason);
     }
     if (e->state != EXECUTOR_SPAWNING)
         e->state = EXECUTOR_ENDING;
-    if (e->exited || e->pidfd < 0)
-        return; /* SPAWNING: birth_done() sees the verdict */
+    if (e->exited || !e->ordered)
+        return; /* not ordered yet: on_birth() sees the verdict */
     /* Whatever it still says counts no more; and a closed socket is readable for ever. */
     disable_source(&e->control_source);
     disable_source(&e->deadline);
-    /* It is the init of its pid namespace: with it goes everything inside. The leaf's cgroup.kill
-     * follows. */
-    if (pidfd_send_signal(e->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-        log_line(LOG_ERR, "cannot kill executor %" PRIu64 ": %m", e->id);
+    ask_core(e, &frame, CONTROL_CORE_KILL);
+    core_link_send(e->manager, &frame, -EBADF);
 }
 
 void executor_stop_all(Manager *m)
@@ -230,11 +181,9 @@ void executor_stop_all(Manager *m)
     list_for_each_safe (n, &m->executors) {
         Executor *e = container_of(n, Executor, node);
         executor_kill(e, SESSION_CAUSE_SHUTDOWN, "");
-        /* A failed birth that waits to be told, or a removal that waits for its next attempt. */
-        if (e->exited && !e->removing && e->pidfd < 0)
+        /* A failed birth that waits to be told. */
+        if (e->exited && e->pid == 0)
             report_exit(e);
-        else if (e->exited && !e->removing)
-            begin_removal(e);
     }
 }
 
@@ -254,7 +203,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
     executor_kill(e, e->state == EXECUTOR_STARTING ? SESSION_CAUSE_SPAWN : SESSION_CAUSE_PROTOCOL,
                   e->state == EXECUTOR_STARTING  ? "no HELLO within StartTimeout="
-                  : e->state == EXECUTOR_HANDOUT ? "no LOCKED within StartTimeout="
+                  : e->state == EXECUTOR_PLACING ? "no LOCKED within StartTimeout="
                                                  : "it closed its control socket and went on");
     return 0;
 }
@@ -265,69 +214,17 @@ static void start_deadline(Executor *e, uint64_t usec)
         executor_kill(e, SESSION_CAUSE_SPAWN, "out of memory");
 }
 
-/* How many filters a process has; those of berthd's own, which its unit loads, are inherited. */
-static int count_filters(const char *status)
-{
-    static const char key[] = "\nSeccomp_filters:\t";
-    const char *at = strstr(status, key);
-    return at ? atoi(at + strlen(key)) : -1;
-}
-
-/* Does the kernel agree with what LOCKED says? A frame alone proves nothing about its sender (D-6).
- */
-static bool locked_is_true(Executor *e)
-{
-    const struct {
-        const char *key, *want;
-    } rows[] = {{"\nCapInh:\t", "0000000000000000"},
-                {"\nCapPrm:\t", "0000000000000000"},
-                {"\nCapEff:\t", "0000000000000000"},
-                {"\nCapBnd:\t", "0000000000000000"},
-                {"\nNoNewPrivs:\t", "1"},
-                {"\nSeccomp:\t", "2\n"}};
-    char path[64], status[8192], own[8192], uids[64];
-
-    if (fd_read_file_at(AT_FDCWD, "/proc/self/status", own, sizeof(own)) < 0)
-        return false;
-    snprintf(path, sizeof(path), "/proc/%d/status", e->pid);
-    if (fd_read_file_at(AT_FDCWD, path, status, sizeof(status)) < 0)
-        return false;
-    uint32_t uid = e->session ? e->session->identity.uid : e->locked.uid;
-    snprintf(uids, sizeof(uids), "\nUid:\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
-    if (!strstr(status, uids) || e->locked.uid != uid || e->locked.capabilities != 0)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const char *at = strstr(status, rows[i].key);
-        if (!at || strncmp(at + strlen(rows[i].key), rows[i].want, strlen(rows[i].want)) != 0)
-            return false;
-    }
-    /* The first stage was there when it was warm. */
-    return count_filters(status) == count_filters(own) + FILTER_STAGES;
-}
-
-static void hello(Executor *e, const ControlFrame *frame)
+static void hello(Executor *e, const ControlExecutorHello *hello)
 {
     SchedEvent event = {.type = SCHED_EVENT_EXECUTOR_READY, .ready = {.executor = e->id}};
 
-    e->hello = frame->executor_hello;
+    if (e->state != EXECUTOR_STARTING)
+        return; /* it is being killed */
+    e->hello = *hello;
     e->state = EXECUTOR_WARM;
     e->manager->n_failed_births = 0;
     disable_source(&e->deadline);
     manager_feed(e->manager, &event);
-}
-
-static void locked(Executor *e, const ControlFrame *frame)
-{
-    e->locked = frame->executor_locked;
-    disable_source(&e->deadline);
-    if (!locked_is_true(e)) {
-        executor_kill(e, SESSION_CAUSE_PROTOCOL,
-                      "it reports a lock-down that the kernel does not confirm");
-        return;
-    }
-    e->state = EXECUTOR_RUNNING;
-    if (e->session)
-        session_ready(e->session);
 }
 
 /* Return: false when the frame has no place in this state. */
@@ -337,20 +234,12 @@ static bool take_frame(Executor *e, const ControlFrame *frame)
 
     switch (frame->header.type) {
     case CONTROL_EXECUTOR_HELLO:
-        if (e->state != EXECUTOR_STARTING)
-            return false;
-        hello(e, frame);
-        return true;
     case CONTROL_EXECUTOR_LOCKED:
-        if (e->state != EXECUTOR_HANDOUT)
-            return false;
-        locked(e, frame);
-        return true;
+        return false;
     case CONTROL_EXECUTOR_FAILED:
         snprintf(reason, sizeof(reason), "step %u: %.480s", frame->executor_failed.step,
                  frame->executor_failed.reason);
-        executor_kill(e, e->state == EXECUTOR_RUNNING ? SESSION_CAUSE_CRASH : SESSION_CAUSE_SPAWN,
-                      reason);
+        executor_kill(e, SESSION_CAUSE_CRASH, reason);
         return true;
     default:
         if (e->state != EXECUTOR_RUNNING)
@@ -364,28 +253,34 @@ static bool take_frame(Executor *e, const ControlFrame *frame)
     }
 }
 
-static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
+/* Return: false when there is nothing to be read at the moment, or never again. */
+static bool read_control(Executor *e)
 {
-    Executor *e = userdata;
     ControlFrame frame;
     int fds[CONTROL_FDS_MAX];
     size_t n_fds;
-    int r = control_receive(fd, CONTROL_SENDER_EXECUTOR, &frame, fds, &n_fds);
+    int r = control_receive(e->control_fd, CONTROL_SENDER_EXECUTOR, &frame, fds, &n_fds);
 
     if (r == -EAGAIN || r == -EINTR)
-        return 0;
+        return false;
     if (r == 1 && take_frame(e, &frame))
-        return 0;
+        return true;
     if (r == 1 || r == -EPROTO) {
         snprintf(e->reason, sizeof(e->reason), "%s in state %s",
                  r == 1 ? control_type_to_string(frame.header.type) : "a malformed frame",
                  executor_state_to_string(e->state));
         executor_kill(e, SESSION_CAUSE_PROTOCOL, e->reason);
-        return 0;
+        return false;
     }
     /* Closed: most likely it is dying, and its exit status says why. Give that a moment. */
     disable_source(&e->control_source);
     start_deadline(e, CLOSED_GRACE_USEC);
+    return false;
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)read_control(userdata);
     return 0;
 }
 
@@ -415,27 +310,6 @@ static int on_memory(sd_event_source *source, int fd, uint32_t events, void *use
     return 0;
 }
 
-static int watch_born(Executor *e)
-{
-    sd_event *event = e->manager->event;
-    int r = sd_event_add_io(event, &e->pid_source, e->pidfd, EPOLLIN, on_pid, e);
-
-    if (r >= 0)
-        r = sd_event_add_io(event, &e->control_source, e->control_fd, EPOLLIN, on_control, e);
-    /* Or one that sends all the time would keep the loop from seeing how others end. */
-    if (r >= 0)
-        r = sd_event_source_set_ratelimit(e->control_source, FRAMES_USEC, FRAMES_MAX);
-    /* What it said before it died is read before its death is looked at. */
-    if (r >= 0)
-        r = sd_event_source_set_priority(e->pid_source, SD_EVENT_PRIORITY_NORMAL + 10);
-    if (r >= 0 && e->watch_fd >= 0) {
-        r = sd_event_add_io(event, &e->watch_source, e->watch_fd, EPOLLPRI, on_memory, e);
-        if (r >= 0)
-            r = sd_event_source_set_priority(e->watch_source, SD_EVENT_PRIORITY_IMPORTANT);
-    }
-    return r;
-}
-
 static void birth_failed(Executor *e, int error, SandboxStep step)
 {
     Manager *m = e->manager;
@@ -459,30 +333,29 @@ static void birth_failed(Executor *e, int error, SandboxStep step)
         report_exit(e);
 }
 
-static void birth_done(WorkerJob *job)
+static void born(Executor *e, const ControlCoreBorn *frame, int *fds)
 {
-    BirthJob *j = container_of(job, BirthJob, job);
-    Executor *e = j->executor;
+    unsigned n = 0;
+    int r = 0;
 
-    e->n_jobs--;
-    e->birth = NULL;
-    e->leaf_fd = j->leaf_fd;
-    e->watch_fd = j->watch_fd;
-    e->pidfd = j->pidfd;
-    e->pid = j->pid;
-    memcpy(e->namespaces, j->namespaces, sizeof(e->namespaces));
-    fd_close(j->child_fd);
-    config_unref(j->config);
-    int r = j->result;
-    SandboxStep step = j->report.step;
-    free(j);
-    if (r < 0) {
-        birth_failed(e, r, step);
+    e->pid = frame->pid;
+    memcpy(e->namespaces, frame->namespaces, sizeof(e->namespaces));
+    if (e->manager->cgroup.fd >= 0)
+        e->leaf_fd = TAKE_FD(fds[n++]);
+    if (frame->has_watch)
+        e->watch_fd = TAKE_FD(fds[n]);
+    if (e->verdict != SESSION_CAUSE_NONE) {
+        e->state = EXECUTOR_ENDING; /* the core kills it already */
         return;
     }
     e->state = EXECUTOR_STARTING;
-    r = watch_born(e);
-    if (r < 0 || e->verdict != SESSION_CAUSE_NONE)
+    if (e->watch_fd >= 0) {
+        r = sd_event_add_io(e->manager->event, &e->watch_source, e->watch_fd, EPOLLPRI, on_memory,
+                            e);
+        if (r >= 0)
+            r = sd_event_source_set_priority(e->watch_source, SD_EVENT_PRIORITY_IMPORTANT);
+    }
+    if (r < 0)
         executor_kill(e, SESSION_CAUSE_SPAWN, "it could not be watched");
     else
         start_deadline(e, e->manager->config->config.start_timeout_usec);
@@ -498,132 +371,90 @@ static int on_birth(sd_event_source *source, uint64_t usec, void *userdata)
     Executor *e = userdata;
     Manager *m = e->manager;
     bool handing_out = false;
+    ControlFrame frame;
 
+    if (e->verdict != SESSION_CAUSE_NONE) { /* nobody wants it any more */
+        report_exit(e);
+        return 0;
+    }
     list_for_each (n, &m->executors) {
         ExecutorState state = container_of(n, Executor, node)->state;
-        handing_out |= state == EXECUTOR_PLACING || state == EXECUTOR_HANDOUT;
+        handing_out |= state == EXECUTOR_PLACING;
     }
     if (handing_out && !m->stopping && e->n_pauses++ < BIRTH_PAUSES_MAX)
         return manager_timer(m, &e->deadline, clock_now_usec() + BIRTH_PAUSE_USEC, on_birth, e);
     disable_source(&e->deadline);
-    worker_submit(m->workers[WORKER_BIRTH], &e->birth->job);
+    e->ordered = true;
+    ask_core(e, &frame, CONTROL_CORE_SPAWN);
+    frame.core_spawn.high_bytes = e->high_bytes;
+    frame.core_spawn.max_bytes = e->max_bytes;
+    core_link_send(m, &frame, -EBADF);
     return 0;
 }
 
 void executor_spawn(Manager *m, const SchedAction *action)
 {
     Executor *e = calloc(1, sizeof(*e));
-    BirthJob *j = calloc(1, sizeof(*j));
-    int pair[2] = {-EBADF, -EBADF};
 
-    if (!e || !j || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    if (!e) {
         SchedEvent event = {.type = SCHED_EVENT_EXECUTOR_EXIT};
         event.exit.executor = action->executor;
         event.exit.cause = SESSION_CAUSE_SPAWN;
-        free(e);
-        free(j);
         manager_feed(m, &event);
         return;
     }
-    (void)fd_set_nonblock(pair[0], true);
     *e = (Executor){.manager = m,
                     .id = action->executor,
                     .leaf_fd = -EBADF,
-                    .pidfd = -EBADF,
                     .watch_fd = -EBADF,
-                    .control_fd = pair[0],
-                    .birth = j,
+                    .control_fd = -EBADF,
                     .grant_bytes = action->grant_bytes,
                     .high_bytes = action->high_bytes,
                     .max_bytes = action->max_bytes,
-                    .node_id = SCHED_NONE,
-                    .n_jobs = 1};
+                    .node_id = SCHED_NONE};
     snprintf(e->leaf, sizeof(e->leaf), "executor-%" PRIu64, e->id);
     list_append(&m->executors, &e->node);
-    *j = (BirthJob){.job = {.run = job_birth, .done = birth_done},
-                    .executor = e,
-                    .config = config_ref(m->config),
-                    .root_fd = m->cgroup.fd,
-                    .controllers = m->cgroup.controllers,
-                    .high_bytes = action->high_bytes,
-                    .max_bytes = action->max_bytes,
-                    .child_fd = pair[1],
-                    .leaf_fd = -EBADF,
-                    .watch_fd = -EBADF,
-                    .pidfd = -EBADF};
-    text_copy(j->leaf, sizeof(j->leaf), e->leaf);
     /* By timer, so that the PLACE of the same event comes first. */
     if (manager_timer(m, &e->deadline, clock_now_usec(), on_birth, e) < 0)
-        worker_submit(m->workers[WORKER_BIRTH], &j->job);
+        (void)on_birth(NULL, 0, e);
 }
 
-static void send_handout(Executor *e, PlaceJob *j)
+/* It is its client's now, and its socket ours. */
+static void locked(Executor *e, const ControlExecutorLocked *locked, int *fds)
 {
-    Session *s = e->session;
-    int pair[2], fds[2], n_fds = 1;
-    ControlFrame frame;
+    int r;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        executor_kill(e, SESSION_CAUSE_SPAWN, "no descriptor left for a data channel");
+    if (e->state != EXECUTOR_PLACING)
+        return; /* it is being killed */
+    e->locked = *locked;
+    disable_source(&e->deadline);
+    if (!e->session) {
+        executor_kill(e, SESSION_CAUSE_CLOSED, "the session ended while it was placed");
         return;
     }
-    control_init(&frame, CONTROL_HANDOUT, 0);
-    ControlHandout *h = &frame.handout;
-    h->session = s->id;
-    h->uid = s->identity.uid;
-    h->gid = s->identity.gid;
-    h->n_groups = s->identity.n_groups;
-    memcpy(h->groups, s->identity.groups, sizeof(h->groups[0]) * h->n_groups);
-    h->n_threads = MAX(j->n_threads, 1u);
-    h->numa_node = e->node_id;
-    h->memory_grant_bytes = e->grant_bytes;
-    h->has_spill = j->spill_fd >= 0;
-    text_copy(h->home, sizeof(h->home), s->identity.home);
-    fds[0] = pair[0];
-    if (j->spill_fd >= 0)
-        fds[n_fds++] = j->spill_fd;
-    e->state = EXECUTOR_HANDOUT;
-    int r = control_send(e->control_fd, &frame, fds, (size_t)n_fds);
-    fd_close(pair[0]);
-    s->channel_fd = pair[1];
-    if (r < 0)
-        executor_kill(e, SESSION_CAUSE_PROTOCOL, "it takes no HANDOUT");
-    else
-        start_deadline(e, e->manager->config->config.start_timeout_usec);
-}
-
-static void place_done(WorkerJob *job)
-{
-    PlaceJob *j = container_of(job, PlaceJob, job);
-    Executor *e = j->executor;
-
-    e->n_jobs--;
-    e->place_job = false;
-    if (e->reap_later) {
-        (void)on_pid(NULL, e->pidfd, EPOLLIN, e);
-    } else if (e->state == EXECUTOR_PLACING) {
-        if (j->result < 0)
-            log_line(LOG_WARNING, "executor %" PRIu64 ": placement incomplete: %s", e->id,
-                     strerror(-j->result));
-        if (!e->session)
-            executor_kill(e, SESSION_CAUSE_CLOSED, "the session ended while it was placed");
-        else
-            send_handout(e, j);
-        if (e->later_move && e->state != EXECUTOR_ENDING)
-            executor_move(e, e->later_move);
+    e->control_fd = TAKE_FD(fds[0]);
+    e->session->channel_fd = TAKE_FD(fds[1]);
+    r = sd_event_add_io(e->manager->event, &e->control_source, e->control_fd, EPOLLIN, on_control,
+                        e);
+    /* Or one that sends all the time would keep the loop from seeing how others end. */
+    if (r >= 0)
+        r = sd_event_source_set_ratelimit(e->control_source, FRAMES_USEC, FRAMES_MAX);
+    if (r < 0) {
+        executor_kill(e, SESSION_CAUSE_SPAWN, "it could not be watched");
+        return;
     }
-    fd_close(j->spill_fd);
-    config_unref(j->config);
-    free(j);
+    e->state = EXECUTOR_RUNNING;
+    if (e->later_move)
+        executor_move(e, e->later_move);
+    session_ready(e->session);
 }
 
 void executor_place(Executor *e, Session *s, const SchedAction *action)
 {
-    PlaceJob *j = calloc(1, sizeof(*j));
+    ControlFrame frame;
 
-    if (e->state != EXECUTOR_WARM || !j) {
-        free(j);
-        executor_kill(e, SESSION_CAUSE_SPAWN, j ? "it is not warm" : "out of memory");
+    if (e->state != EXECUTOR_WARM) {
+        executor_kill(e, SESSION_CAUSE_SPAWN, "it is not warm");
         return;
     }
     e->state = EXECUTOR_PLACING;
@@ -637,67 +468,24 @@ void executor_place(Executor *e, Session *s, const SchedAction *action)
     e->cpu_weight = action->cpu_weight;
     e->cpus = action->cpus;
     e->mems = action->mems;
-    *j = (PlaceJob){.job = {.run = job_place, .done = place_done},
-                    .executor = e,
-                    .config = config_ref(e->manager->config),
-                    .controllers = e->manager->cgroup.controllers,
-                    .leaf_fd = e->leaf_fd,
-                    .pid = e->pid,
-                    .cpus = action->cpus,
-                    .mems = action->mems,
-                    .write_mems = true,
-                    .write_cpus = true,
-                    .cpu_weight = action->cpu_weight,
-                    .n_threads = action->n_threads,
-                    .make_spill = true,
-                    .uid = s->identity.uid,
-                    .gid = s->identity.gid,
-                    .spill_fd = -EBADF};
-    text_copy(j->leaf, sizeof(j->leaf), e->leaf);
-    e->n_jobs++;
-    e->place_job = true;
-    worker_submit(e->manager->workers[WORKER_URGENT], &j->job);
-}
-
-static void move_done(WorkerJob *job)
-{
-    PlaceJob *j = container_of(job, PlaceJob, job);
-    Executor *e = j->executor;
-
-    e->n_jobs--;
-    if (j->result < 0 && !e->exited)
-        log_line(LOG_WARNING, "executor %" PRIu64 ": move incomplete: %s", e->id,
-                 strerror(-j->result));
-    if (e->removed && e->n_jobs == 0)
-        executor_free(e);
-    config_unref(j->config);
-    free(j);
-}
-
-static void submit_move(Executor *e, WorkerKind worker, bool cpus, bool mems)
-{
-    PlaceJob *j = calloc(1, sizeof(*j));
-
-    if (!j)
-        return; /* a placement that is late costs speed, nothing else */
-    *j = (PlaceJob){.job = {.run = job_place, .done = move_done},
-                    .executor = e,
-                    .config = config_ref(e->manager->config),
-                    .controllers = e->manager->cgroup.controllers,
-                    .leaf_fd = e->leaf_fd,
-                    .pid = -1,
-                    .cpus = e->cpus,
-                    .mems = e->mems,
-                    .write_cpus = cpus,
-                    .write_mems = mems,
-                    .cpu_weight = e->cpu_weight,
-                    .spill_fd = -EBADF};
-    e->n_jobs++;
-    worker_submit(e->manager->workers[worker], &j->job);
+    ask_core(e, &frame, CONTROL_CORE_PLACE);
+    ControlCorePlace *p = &frame.core_place;
+    p->ticket = s->identity.ticket;
+    p->session = s->id;
+    p->grant_bytes = action->grant_bytes;
+    p->mems = action->mems;
+    memcpy(p->cpus, action->cpus.bits, sizeof(p->cpus));
+    p->cpu_weight = action->cpu_weight;
+    p->n_threads = action->n_threads;
+    p->numa_node = action->node;
+    core_link_send(e->manager, &frame, -EBADF);
+    start_deadline(e, e->manager->config->config.start_timeout_usec);
 }
 
 void executor_move(Executor *e, const SchedAction *action)
 {
+    ControlFrame frame;
+
     if (e->state == EXECUTOR_ENDING)
         return;
     if (e->state == EXECUTOR_PLACING && action != e->later_move) {
@@ -712,10 +500,13 @@ void executor_move(Executor *e, const SchedAction *action)
     e->cpus = action->cpus;
     e->mems = action->mems;
     e->cpu_weight = action->cpu_weight;
-    /* Migrating pages takes seconds; the CPUs must not wait for that. */
-    submit_move(e, WORKER_URGENT, true, false);
-    if (new_mems)
-        submit_move(e, WORKER_SLOW, false, true);
+    ask_core(e, &frame, CONTROL_CORE_MOVE);
+    ControlCoreMove *f = &frame.core_move;
+    f->mems = e->mems;
+    memcpy(f->cpus, e->cpus.bits, sizeof(f->cpus));
+    f->cpu_weight = e->cpu_weight;
+    f->new_mems = new_mems;
+    core_link_send(e->manager, &frame, -EBADF);
     if (e->session)
         bus_session_changed(e->manager, e->session);
 }
@@ -757,21 +548,13 @@ static void tell_resized(Executor *e, uint64_t serial, uint64_t high_bytes, uint
     manager_feed(e->manager, &event);
 }
 
-static void resize_done(WorkerJob *job)
+static void resized(Executor *e, const ControlCoreResized *frame)
 {
-    ResizeJob *j = container_of(job, ResizeJob, job);
-    Executor *e = j->executor;
-
-    e->n_jobs--;
-    if (j->result < 0)
+    if (frame->result < 0)
         log_line(LOG_ERR, "executor %" PRIu64 ": cannot set its memory limits: %s", e->id,
-                 strerror(-j->result));
-    if (!e->removed)
-        tell_resized(e, j->serial, j->high_bytes, j->max_bytes, j->current_bytes, j->cause,
-                     j->since_usec);
-    else if (e->n_jobs == 0)
-        executor_free(e);
-    free(j);
+                 strerror(-frame->result));
+    tell_resized(e, frame->header.serial, frame->high_bytes, frame->max_bytes, frame->current_bytes,
+                 e->resize_cause, e->resize_usec);
 }
 
 void executor_resize(Executor *e, const SchedAction *action)
@@ -780,42 +563,74 @@ void executor_resize(Executor *e, const SchedAction *action)
     bool asked = raise && e->asked_cause;
     const char *cause = asked ? e->asked_cause : raise ? "raise" : "shrink";
     uint64_t since = asked ? e->asked_usec : clock_now_usec();
-    ResizeJob *j = NULL;
+    ControlFrame frame;
 
     e->grant_bytes = action->grant_bytes;
     if (raise)
         e->asked_cause = NULL;
-    if (e->leaf_fd >= 0 && e->manager->cgroup.controllers & CGROUP_CONTROLLER_MEMORY)
-        j = calloc(1, sizeof(*j));
-    if (!j) {
+    if (e->leaf_fd < 0 || !(e->manager->cgroup.controllers & CGROUP_CONTROLLER_MEMORY)) {
         /* No leaf to write to: the figures are an agreement between scheduler and executor only. */
         tell_resized(e, action->serial, action->high_bytes, action->max_bytes, 0, cause, since);
         return;
     }
-    *j = (ResizeJob){.job = {.run = job_resize, .done = resize_done},
-                     .executor = e,
-                     .leaf_fd = e->leaf_fd,
-                     .serial = action->serial,
-                     .raise = raise,
-                     .high_bytes = action->high_bytes,
-                     .max_bytes = action->max_bytes,
-                     .old_high_bytes = e->high_bytes,
-                     .old_max_bytes = e->max_bytes,
-                     .cause = cause,
-                     .since_usec = since};
-    e->n_jobs++;
-    worker_submit(e->manager->workers[raise ? WORKER_URGENT : WORKER_SLOW], &j->job);
+    e->resize_cause = cause;
+    e->resize_usec = since;
+    ask_core(e, &frame, CONTROL_CORE_RESIZE);
+    frame.header.serial = action->serial;
+    frame.core_resize.high_bytes = action->high_bytes;
+    frame.core_resize.max_bytes = action->max_bytes;
+    core_link_send(e->manager, &frame, -EBADF);
+}
+
+static void fault(Executor *e, const ControlCoreFault *frame)
+{
+    if (frame->cause != SESSION_CAUSE_NONE)
+        executor_kill(e, frame->cause, frame->reason);
+    else if (e->state != EXECUTOR_ENDING)
+        start_deadline(e, CLOSED_GRACE_USEC);
+}
+
+void executor_core_frame(Manager *m, const ControlFrame *frame, int *fds)
+{
+    Executor *e = manager_find_executor(m, frame->core_kill.executor);
+
+    if (!e)
+        return;
+    switch (frame->header.type) {
+    case CONTROL_CORE_BORN:
+        born(e, &frame->core_born, fds);
+        break;
+    case CONTROL_CORE_NOT_BORN:
+        birth_failed(e, frame->core_not_born.error, (SandboxStep)frame->core_not_born.step);
+        break;
+    case CONTROL_CORE_WARM:
+        hello(e, &frame->core_warm.hello);
+        break;
+    case CONTROL_CORE_LOCKED:
+        locked(e, &frame->core_locked.locked, fds);
+        break;
+    case CONTROL_CORE_FAULT:
+        fault(e, &frame->core_fault);
+        break;
+    case CONTROL_CORE_RESIZED:
+        resized(e, &frame->core_resized);
+        break;
+    case CONTROL_CORE_EXITED:
+        exited(e, &frame->core_exited);
+        break;
+    case CONTROL_CORE_GONE:
+        gone(e, &frame->core_gone);
+        break;
+    }
 }
 
 static void executor_free(Executor *e)
 {
-    assert(e->n_jobs == 0 && !e->session);
+    assert(!e->session);
     disable_source(&e->control_source);
-    disable_source(&e->pid_source);
     disable_source(&e->watch_source);
     disable_source(&e->deadline);
     fd_close(e->leaf_fd);
-    fd_close(e->pidfd);
     fd_close(e->control_fd);
     fd_close(e->watch_fd);
     free(e->later_move);

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * One executor process and its leaf, from the order to spawn it to the removed directory:
+ * One executor as the manager sees it, from the order to spawn it to the removed directory:
  *
- *   SPAWNING -> STARTING -> WARM -> PLACING -> HANDOUT -> RUNNING -> ENDING
- *    birth       HELLO              cpuset      LOCKED               exit, leaf empty, removed
+ *   SPAWNING -> STARTING -> WARM -> PLACING -> RUNNING -> ENDING
+ *     BORN        WARM              LOCKED                EXITED, GONE      (frames of the core)
  *
- * Any state may go to ENDING. A deadline guards STARTING and HANDOUT; a frame that does not belong
- * to the state is the executor's end. It serves one session in its life (D-7): @session is set in
- * PLACING and never changes except to NULL.
+ * Any state may go to ENDING. A deadline guards STARTING and PLACING. The manager reads its socket
+ * from RUNNING on; a frame that does not belong there is the executor's end. It serves one session
+ * in its life (D-7): @session is set in PLACING and never changes except to NULL.
  */
 
 #include "daemon/manager.h"
@@ -21,7 +21,6 @@ typedef enum ExecutorState {
     EXECUTOR_STARTING,
     EXECUTOR_WARM,
     EXECUTOR_PLACING,
-    EXECUTOR_HANDOUT,
     EXECUTOR_RUNNING,
     EXECUTOR_ENDING,
     _EXECUTOR_STATE_MAX,
@@ -34,16 +33,15 @@ struct Executor {
     ExecutorState state;
     Session *session;
     Charge charge_executor, charge_memory, charge_fds;
-    unsigned n_jobs; /* on control threads: not freed before they are done */
-    bool place_job;  /* one of them places it: not reaped before that is done */
 
-    struct BirthJob *birth; /* SPAWNING: waits or runs */
-    unsigned n_pauses;      /* its birth has made way so often */
+    bool ordered;      /* SPAWNING: the core knows of it */
+    unsigned n_pauses; /* its birth has made way so often */
     char leaf[CGROUP_NAME_MAX];
-    int leaf_fd; /* -EBADF: no cgroup */
+    int leaf_fd; /* to read; -EBADF: no cgroup */
     pid_t pid;
-    int pidfd, control_fd, watch_fd;
-    sd_event_source *control_source, *pid_source, *watch_source, *deadline;
+    int control_fd; /* from LOCKED on */
+    int watch_fd;
+    sd_event_source *control_source, *watch_source, *deadline;
 
     ControlExecutorHello hello;
     ControlExecutorLocked locked;
@@ -57,6 +55,8 @@ struct Executor {
     SchedAction *later_move; /* a MOVE that came while PLACING; owned */
     const char *asked_cause; /* what made the scheduler think about this one, and when */
     uint64_t asked_usec;
+    const char *resize_cause; /* of the RESIZE that is under way */
+    uint64_t resize_usec;
 
     CgroupMemory memory;  /* as last read */
     uint64_t n_high_told; /* crossings of memory.high up to here are known to the scheduler */
@@ -64,7 +64,7 @@ struct Executor {
 
     /* The end. */
     Death death;
-    bool reap_later, exited, removing, removed;
+    bool exited, removed;
     SessionCause verdict; /* why berthd killed it; NONE: it did not */
     char reason[CONTROL_REASON_MAX];
 };
@@ -79,6 +79,10 @@ void executor_resize(Executor *e, const SchedAction *action);
 
 /* SIGKILL and all that follows. The first call's cause and reason stay. */
 void executor_kill(Executor *e, SessionCause cause, const char *reason);
+
+/* What the core has done, or seen. @fds that are kept are taken out. Numbers of executors that are
+ * gone are ignored. */
+void executor_core_frame(Manager *m, const ControlFrame *frame, int *fds);
 
 /* berthd stops: all of them, the warm ones too. */
 void executor_stop_all(Manager *m);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/bus/bus.h"
+#include "daemon/core_link.h"
 #include "daemon/gateway_link.h"
 #include "daemon/log.h"
 #include "daemon/session/executor.h"
@@ -62,6 +63,7 @@ static void session_free(Session *s, SessionCause cause, const char *reason)
     list_remove(&s->node);
     m->n_sessions--;
     fd_close(s->channel_fd);
+    core_link_release(m, s->identity.ticket);
     charge_cancel(&s->charge);
     account_unref(s->account);
     free(s);
@@ -147,7 +149,7 @@ static int session_new(Manager *m, GatewayPeer *peer, const ControlSessionOpen *
     return 0;
 }
 
-void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
+bool session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
                   const Identity *identity)
 {
     Session *s = find_pair(m, identity->uid, open->session_id);
@@ -156,7 +158,7 @@ void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
 
     if (s && s->peer == peer) {
         send_ready(s, open->header.serial, -EBADF);
-        return;
+        return false;
     }
     int r = s ? -EEXIST : session_new(m, peer, open, identity, &s);
     if (r < 0) {
@@ -167,7 +169,7 @@ void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
         gateway_send(peer, &frame, -EBADF);
     }
     if (r != 0)
-        return;
+        return false;
     LogRecord record = session_record(s, LOG_EVENT_SESSION_ADDED, LOG_INFO);
     log_field(&record, "CLIENT_SESSION", "%s", s->client_id);
     log_send(&record, "session %" PRIu64 " of %s opened", s->id, s->identity.user);
@@ -178,6 +180,7 @@ void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
     event.opened.profile = s->profile;
     event.opened.mode = s->performance ? SCHED_MODE_PERFORMANCE : SCHED_MODE_STANDARD;
     manager_feed(m, &event);
+    return true; /* also if it has ended by now: then the ticket is released */
 }
 
 void session_retry(Session *s, uint64_t serial)

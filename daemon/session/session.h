@@ -6,7 +6,6 @@
  * one dies and the scheduler says so, it gets the next generation.
  */
 
-#include "daemon/account/identity.h"
 #include "daemon/manager.h"
 
 typedef enum SessionState {
@@ -55,8 +54,9 @@ struct Session {
 
 const char *session_state_to_string(SessionState state);
 
-/* @identity is the kernel's word for the socket that came with @open. Answers @peer. */
-void session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
+/* @identity is the kernel's word for the socket that came with @open. Answers @peer. Return: true
+ * when a session holds its ticket now. */
+bool session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
                   const Identity *identity);
 void session_retry(Session *s, uint64_t serial);
 

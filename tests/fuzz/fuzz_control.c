@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control frames: the only bytes of peers that berthd parses itself. The first byte of the input
- * says who sends and how many descriptors come along; the rest is one datagram. What
- * control_check() lets through must be what the header promises to every reader, and
- * control_receive() must decide as it did, hand over exactly the descriptors it reports, and lose
- * none.
+ * Control frames: the only bytes of peers that berthd parses itself, its own two halves among
+ * these. The first byte of the input says who sends and how many descriptors come along; the rest
+ * is one datagram. What control_check() lets through must be what the header promises to every
+ * reader, and control_receive() must decide as it did, hand over exactly the descriptors it
+ * reports, and lose none.
  */
 #include <assert.h>
 #include <errno.h>
@@ -60,6 +60,35 @@ static void check_promises(const ControlFrame *f)
         has_end(f->session_lost.operator_name, sizeof(f->session_lost.operator_name));
         assert(f->session_lost.cause < _SESSION_CAUSE_MAX);
         break;
+    case CONTROL_CORE_PLACE:
+        assert(f->core_place.cpu_weight <= 10000 && f->core_place.n_threads <= CONTROL_CPUS_MAX);
+        break;
+    case CONTROL_CORE_MOVE:
+        assert(f->core_move.cpu_weight <= 10000 && f->core_move.new_mems < 2);
+        break;
+    case CONTROL_CORE_IDENTIFY:
+        assert(f->core_identify.keep < 2);
+        break;
+    case CONTROL_CORE_NOTIFY:
+        has_end(f->core_notify.status, sizeof(f->core_notify.status));
+        assert(f->core_notify.notice < _CORE_NOTICE_MAX);
+        break;
+    case CONTROL_CORE_START:
+        has_end(f->core_start.cgroup_path, sizeof(f->core_start.cgroup_path));
+        has_end(f->core_start.unenforced, sizeof(f->core_start.unenforced));
+        assert(f->core_start.has_cgroup < 2 && f->core_start.has_pressure < 2);
+        break;
+    case CONTROL_CORE_IDENTITY:
+        has_end(f->core_identity.user, sizeof(f->core_identity.user));
+        has_end(f->core_identity.reason, sizeof(f->core_identity.reason));
+        break;
+    case CONTROL_CORE_WARM:
+        has_end(f->core_warm.hello.executor_version, sizeof(f->core_warm.hello.executor_version));
+        break;
+    case CONTROL_CORE_FAULT:
+        has_end(f->core_fault.reason, sizeof(f->core_fault.reason));
+        assert(f->core_fault.cause < _SESSION_CAUSE_MAX);
+        break;
     default:
         break;
     }
@@ -98,13 +127,14 @@ static void send_raw(int fd, const uint8_t *data, size_t n_bytes, size_t n_fds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    static const ControlSender senders[] = {CONTROL_SENDER_GATEWAY, CONTROL_SENDER_EXECUTOR,
-                                            CONTROL_SENDER_DAEMON_TO_GATEWAY,
-                                            CONTROL_SENDER_DAEMON_TO_EXECUTOR};
+    static const ControlSender senders[] = {
+        CONTROL_SENDER_GATEWAY,           CONTROL_SENDER_EXECUTOR,
+        CONTROL_SENDER_DAEMON_TO_GATEWAY, CONTROL_SENDER_DAEMON_TO_EXECUTOR,
+        CONTROL_SENDER_MANAGER,           CONTROL_SENDER_CORE};
     if (n_bytes < 2 || n_bytes > 2 * CONTROL_FRAME_MAX)
         return 0;
-    ControlSender sender = senders[data[0] & 3];
-    size_t n_fds = (data[0] >> 2) % (FDS_SENT_MAX + 1);
+    ControlSender sender = senders[data[0] & 0x80 ? 4 + (data[0] & 1) : data[0] & 3];
+    size_t n_fds = (data[0] >> 2 & 31) % (FDS_SENT_MAX + 1);
     data++;
     n_bytes--;
 

@@ -301,6 +301,10 @@ def make_accounts():
             pwd.getpwuid(uid)
         except KeyError:
             subprocess.run(["useradd", "-u", str(uid), "-m", name], check=False, capture_output=True)
+    try:
+        pwd.getpwnam("berth")
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--user-group", "berth"], check=False, capture_output=True)
 
 
 def run(main):

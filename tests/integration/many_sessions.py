@@ -42,17 +42,20 @@ def n_warm(b):
 def holdings(b):
     """What it holds for its own, once the pool is warm again."""
     pid = b.process.pid
-    wait_for(lambda: n_warm(b) == 2 and len(b.leaves()) == 2 and len(children(pid)) == 2, 30)
+    # The manager and two executors.
+    wait_for(lambda: n_warm(b) == 2 and len(b.leaves()) == 2 and len(children(pid)) == 3, 30)
+    manager, = [p for p in children(pid) if _real.read(f"/proc/{p}/comm").strip() == "berth-manager"]
     links = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0])
-        except OSError:
-            pass
+    for process in (pid, manager):
+        for fd in os.listdir(f"/proc/{process}/fd"):
+            try:
+                links.append(os.readlink(f"/proc/{process}/fd/{fd}").split(":")[0])
+            except OSError:
+                pass
     with open(f"/proc/{pid}/mountinfo") as f:
         mounts = len(f.readlines())
     return {"descriptors": len(links), "threads": int(status(pid, "Threads")), "children": len(children(pid)),
-            "leaves": len(b.leaves()), "mounts": mounts, "spill": len(os.listdir(b.folder + "/spill"))}, int(status(pid, "VmRSS"))
+            "leaves": len(b.leaves()), "mounts": mounts, "spill": len(os.listdir(b.folder + "/spill"))}, int(status(pid, "VmRSS")) + int(status(manager, "VmRSS"))
 
 
 def main(b):

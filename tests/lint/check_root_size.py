@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""D-5: at most 11,500 lines of ours run as root.
+"""D-5: at most 6,000 lines of ours run as root.
 
-Those are the source files that are linked into berthd, as its debug information names them, and the headers of ours that they
+Those are the source files that are linked into berthd, the core, as its debug information names them, and the headers of ours that they
 include. Counted are lines that hold code, not blank ones and comments.
 
 usage: check_root_size.py BERTHD
@@ -15,7 +15,7 @@ import sys
 
 import files
 
-MOST = 11500
+MOST = 6000
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -33,6 +33,10 @@ def make_accounts():
     for name, uid in ACCOUNTS.items():
         shutil.rmtree(f"/home/{name}", ignore_errors=True)
         subprocess.run(["useradd", "--create-home", "--uid", str(uid), "--shell", "/bin/sh", name], check=True)
+    try:
+        pwd.getpwnam("berth")
+    except KeyError:  # ManagerUser=, where no package has made it
+        subprocess.run(["useradd", "--system", "--user-group", "--home-dir", "/", "--shell", "/usr/sbin/nologin", "berth"], check=True)
 
 
 def show_data(source):

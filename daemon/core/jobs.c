@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/session/jobs.h"
+#include "daemon/core/jobs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -136,13 +136,13 @@ static int make_spill(PlaceJob *j)
     return sandbox_spill_open(path, &j->spill_fd);
 }
 
-static int set_affinity(pid_t pid, const SchedCpus *cpus)
+static int set_affinity(pid_t pid, const uint64_t *cpus)
 {
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    for (unsigned i = 0; i < SCHED_CPUS_MAX && i < CPU_SETSIZE; i++)
-        if (sched_cpus_has(cpus, i))
+    for (unsigned i = 0; i < CONTROL_CPUS_MAX && i < CPU_SETSIZE; i++)
+        if (cpus[i / 64] >> (i % 64) & 1)
             CPU_SET(i, &set);
     if (CPU_COUNT(&set) == 0)
         return 0;
@@ -156,12 +156,12 @@ void job_place(WorkerJob *job)
     int r = 0, k;
 
     if (j->leaf_fd >= 0 && j->controllers & CGROUP_CONTROLLER_CPUSET)
-        r = cgroup_cpuset_set(
-            j->leaf_fd,
-            j->write_cpus ? list_of(j->cpus.bits, SCHED_CPUS_MAX, cpus, sizeof(cpus)) : NULL,
-            j->write_mems ? list_of(&j->mems, 64, mems, sizeof(mems)) : NULL);
+        r = cgroup_cpuset_set(j->leaf_fd,
+                              j->write_cpus ? list_of(j->cpus, CONTROL_CPUS_MAX, cpus, sizeof(cpus))
+                                            : NULL,
+                              j->write_mems ? list_of(&j->mems, 64, mems, sizeof(mems)) : NULL);
     else if (j->pid > 0)
-        r = set_affinity(j->pid, &j->cpus);
+        r = set_affinity(j->pid, j->cpus);
     if (j->leaf_fd >= 0 && j->write_cpus && j->cpu_weight > 0 &&
         j->controllers & CGROUP_CONTROLLER_CPU) {
         k = cgroup_cpu_set(j->leaf_fd, j->cpu_weight, false);

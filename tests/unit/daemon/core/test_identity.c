@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "daemon/account/identity.h"
+#include "daemon/core/identity.h"
 
 #define OTHER_UID 54321
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/cgroup_root.h"
+#include "daemon/core/cgroup_root.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/account/identity.h"
+#include "daemon/core/identity.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -17,7 +17,7 @@
 
 #include "base/cleanup.h"
 #include "daemon/outbox.h"
-#include "daemon/worker.h"
+#include "daemon/core/worker.h"
 
 #define N_JOBS 1000
 

@@ -6,14 +6,18 @@
  * @executor is looked at by done() only.
  */
 
-#include "daemon/manager.h"
+#include "base/control.h"
+#include "daemon/config/config_ref.h"
+#include "daemon/core/worker.h"
 #include "sandbox/cgroup/cgroup.h"
 #include "sandbox/sandbox.h"
+
+typedef struct CoreExecutor CoreExecutor;
 
 /* Makes the leaf, sets its limits, spawns into it. */
 typedef struct BirthJob {
     WorkerJob job;
-    Executor *executor;
+    CoreExecutor *executor;
     ConfigRef *config;
     char leaf[CGROUP_NAME_MAX];
     int root_fd;
@@ -32,16 +36,16 @@ void job_birth(WorkerJob *job);
 /* CPUs, memory nodes, weight; and at hand-out the spill directory. */
 typedef struct PlaceJob {
     WorkerJob job;
-    Executor *executor;
+    CoreExecutor *executor;
     ConfigRef *config;
     char leaf[CGROUP_NAME_MAX];
     int leaf_fd;
     uint32_t controllers;
     pid_t pid; /* for its affinity where there is no cpuset controller; -1: not */
-    SchedCpus cpus;
+    uint64_t cpus[CONTROL_CPU_WORDS];
     uint64_t mems;
     bool write_cpus, write_mems, make_spill;
-    uint32_t cpu_weight, n_threads;
+    uint32_t cpu_weight;
     uid_t uid;
     gid_t gid;
     /* out */
@@ -52,14 +56,12 @@ void job_place(WorkerJob *job);
 
 typedef struct ResizeJob {
     WorkerJob job;
-    Executor *executor;
+    CoreExecutor *executor;
     int leaf_fd;
     uint64_t serial;
     bool raise;
     uint64_t high_bytes, max_bytes; /* wished; then what is in force */
     uint64_t old_high_bytes, old_max_bytes;
-    const char *cause;
-    uint64_t since_usec;
     /* out */
     int result;
     uint64_t current_bytes;
@@ -70,7 +72,7 @@ void job_resize(WorkerJob *job);
  * the spill files. */
 typedef struct RemoveJob {
     WorkerJob job;
-    Executor *executor;
+    CoreExecutor *executor;
     ConfigRef *config;
     char leaf[CGROUP_NAME_MAX];
     int root_fd, leaf_fd;
@@ -82,5 +84,3 @@ void job_remove(WorkerJob *job);
 
 /* Opens SpillDirectory= (made if missing, root's alone) and removes what an earlier berthd left. */
 int spill_clean(const char *directory);
-
-int executor_on_remove_retry(sd_event_source *source, uint64_t usec, void *userdata);
