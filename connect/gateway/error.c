@@ -402,7 +402,10 @@ void gateway_error_write_details(const GatewayError *e, ProtoWriter *w)
         proto_put_string(w, SPARK_ERROR_DETAILS_ERROR_ERROR_TYPE_HIERARCHY, row->classes[i]);
     proto_put_string(w, SPARK_ERROR_DETAILS_ERROR_MESSAGE, e->message ? e->message : "");
     proto_begin(w, SPARK_ERROR_DETAILS_ERROR_SPARK_THROWABLE);
-    if (e->error_class[0])
+    /* The JVM client makes its text anew from Spark's template of that class, and fails when there
+     * is none or a parameter is missing; without the class it takes the message. Others read the
+     * class from ErrorInfo. */
+    if (e->error_class[0] && e->parameters)
         proto_put_string(w, SPARK_ERROR_DETAILS_SPARK_THROWABLE_ERROR_CLASS, e->error_class);
     if (e->parameters)
         put_parameters(w, e->parameters);

@@ -38,6 +38,8 @@ typedef struct DecodeObservation {
 #define DECODE_REMOTE_ID_MAX 64u
 #define DECODE_REMOTE_NAME_MAX 96u
 
+typedef struct SqlStatement SqlStatement;
+
 typedef struct Decoder {
     UBuilder *b;
     /* The last SQL text inside, and how many there were: positions mean something for one only. */
@@ -47,6 +49,11 @@ typedef struct Decoder {
     DecodeReference *references; /* WithRelations: plans that subquery expressions name */
     uint32_t n_references;
     DecodeList observations; /* DecodeObservation * */
+    /* What is no query but gives rows runs while it is decoded, and leaves a relation: a Catalog
+     * message, a statement. NULL: it is refused. */
+    int (*run_catalog)(void *userdata, ProtoReader r, ProtoWriter *ret_relation);
+    int (*run_statement)(void *userdata, const SqlStatement *statement, ProtoWriter *ret_relation);
+    void *run_userdata;
 } Decoder;
 
 /* @r stands in the message. Return: NULL after a failure, which the builder has. */
@@ -80,6 +87,8 @@ UExpr *decode_window(Decoder *d, ProtoReader r);
 /* A SortOrder message (decode_relation.c). */
 bool decode_sort_order(Decoder *d, ProtoReader r, USortKey *key);
 bool decode_type(Decoder *d, ProtoReader r, Type *ret_type);
+/* decode_source.c: a Catalog message. */
+URel *decode_catalog(Decoder *d, ProtoReader r);
 /* LocalRelation: an Arrow stream and a schema (DDL or JSON), both optional. */
 URel *decode_local_relation(Decoder *d, ProtoReader r);
 /* Relation.SQL, without running anything: text and parameters. */

@@ -264,7 +264,6 @@ static const char *refused_name(uint32_t number)
         {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
         {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
         {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
-        {SPARK_RELATION_CATALOG, "the catalog API (Catalog)"},
         {SPARK_RELATION_ML_RELATION, "machine learning (MlRelation)"},
         {SPARK_RELATION_SHOW_STRING, "show() below other operations (ShowString)"},
         {SPARK_RELATION_HTML_STRING, "HtmlString below other operations"},
@@ -304,6 +303,8 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_aggregate(d, r);
     case SPARK_RELATION_SQL:
         return decode_sql(d, r);
+    case SPARK_RELATION_CATALOG:
+        return decode_catalog(d, r);
     case SPARK_RELATION_LOCAL_RELATION:
         return decode_local_relation(d, r);
     case SPARK_RELATION_DEDUPLICATE:

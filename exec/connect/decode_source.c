@@ -186,6 +186,22 @@ bool decode_sql_parameters(Decoder *d, ProtoReader r, const char **ret_text, siz
     return true;
 }
 
+/* The rows that something left, as the relation that they are: it is read in place, so it lives as
+ * long as the tree. */
+static URel *decode_result(Decoder *d, int r, const ProtoWriter *w)
+{
+    if (r == 0)
+        r = proto_writer_finish(w);
+    char *bytes = r == 0 ? mem_arena_strndup(d->b->arena, (const char *)w->data, w->n_bytes) : NULL;
+    if (r == 0 && !bytes)
+        r = mem_arena_error(d->b->arena);
+    if (r != 0) {
+        d->b->result = r;
+        return NULL;
+    }
+    return decode_relation(d, proto_reader((const uint8_t *)bytes, w->n_bytes));
+}
+
 URel *decode_sql(Decoder *d, ProtoReader r)
 {
     const char *text;
@@ -199,9 +215,22 @@ URel *decode_sql(Decoder *d, ProtoReader r)
     SqlStatement statement;
     if (sql_parse_statement(d->b, text, n, &parameters, &statement) != 0)
         return NULL;
-    if (statement.kind != SQL_QUERY)
+    if (statement.kind == SQL_QUERY)
+        return statement.query;
+    if (!d->run_statement)
         return decode_unsupported(d, "a command as a relation");
-    return statement.query;
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    return decode_result(d, d->run_statement(d->run_userdata, &statement, &w), &w);
+}
+
+URel *decode_catalog(Decoder *d, ProtoReader r)
+{
+    if (!d->run_catalog)
+        return decode_unsupported(d, "the catalog API (Catalog)");
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    return decode_result(d, d->run_catalog(d->run_userdata, r, &w), &w);
 }
 
 URel *decode_range(Decoder *d, ProtoReader r)

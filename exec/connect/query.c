@@ -534,19 +534,25 @@ static int execute_show(Query *q, ProtoReader r, bool html)
 
 /* ---- a relation at the root ---- */
 
+static int run_catalog(void *userdata, ProtoReader r, ProtoWriter *ret_relation)
+{
+    return query_catalog(userdata, r, ret_relation);
+}
+
+/* Clients without SqlCommand send commands as relations. */
+static int run_statement(void *userdata, const SqlStatement *statement, ProtoWriter *ret_relation)
+{
+    return query_statement(userdata, statement, ret_relation);
+}
+
 int query_execute_relation(Query *q, ProtoReader r)
 {
     ProtoReader walk = r, inner;
     ProtoField f;
+    q->decoder.run_catalog = run_catalog;
+    q->decoder.run_statement = run_statement;
+    q->decoder.run_userdata = q;
     while (decode_next(&q->decoder, &walk, &f) > 0) {
-        if (f.number == SPARK_RELATION_CATALOG && decode_enter(&q->decoder, &walk, &f, &inner)) {
-            _cleanup_proto_writer_ ProtoWriter w;
-            proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
-            int result = query_catalog(q, inner, &w);
-            if (result == 0)
-                result = proto_writer_finish(&w);
-            return result ? result : query_execute_relation(q, proto_reader(w.data, w.n_bytes));
-        }
         if (f.number != SPARK_RELATION_SHOW_STRING && f.number != SPARK_RELATION_HTML_STRING)
             continue;
         if (!decode_enter(&q->decoder, &walk, &f, &inner))

@@ -199,6 +199,20 @@ def catalogue(spark, folder):
     check("nothing is left", [os.listdir(f"{folder}/spark-warehouse{d}") for d in ("", "/_catalog")], [["_catalog"], []])
 
 
+def commands_as_relations(spark):
+    """Other clients send SQL that is no query, and the catalogue's questions, as any relation; Spark runs them."""
+    from pyspark.sql.connect import plan
+    from pyspark.sql.connect.dataframe import DataFrame
+
+    def frame(relation):
+        return DataFrame(relation, spark)
+    check("a command as a relation", frame(plan.SQL("create or replace temp view of_relation as select 7 as a")).collect(), [])
+    check("below another", [r.a for r in frame(plan.Limit(plan.SQL("select a from of_relation"), 1)).collect()], [7])
+    check("rows of a command", [r.namespace for r in frame(plan.Limit(plan.SQL("show databases"), 1)).collect()], ["default"])
+    check("the catalogue below another", [r[0] for r in frame(plan.Limit(plan.CurrentDatabase(), 1)).collect()], ["default"])
+    spark.catalog.dropTempView("of_relation")
+
+
 def main():
     faulthandler.dump_traceback_later(90, exit=True)
     server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
@@ -207,6 +221,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         spark.conf.set("spark.berth.directory", folder)
         frames(spark)
+        commands_as_relations(spark)
         statistics(spark)
         catalogue(spark, folder)
     spark.stop()

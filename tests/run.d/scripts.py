@@ -50,7 +50,7 @@ def read_head(path, name):
                 setattr(script, key, int(value))
             else:
                 setattr(script, key, value)
-    unknown = (set(script.beds) - set(BEDS)) | (set(script.needs) - {"venv", "tpch", "tpch1", "build"})
+    unknown = (set(script.beds) - set(BEDS)) | (set(script.needs) - {"venv", "tpch", "tpch1", "build", "clients"})
     if unknown or not script.beds or script.daemon not in ("", "yes", "no"):
         raise ValueError(f"{path}: cannot understand its head: {' '.join(sorted(unknown)) or 'no bed'}")
     return script

@@ -15,7 +15,8 @@ SQL texts may begin with a comment that asks for something special:
   /* error=KIND class=C state=S */  fail with the rest of the text as message
   /* set=KEY:VALUE */      report a changed configuration
   create /* poison */ ... kill itself whenever this statement is replayed
-With BERTH_REAL_EXECUTOR=PATH the executor half is the real program instead.
+With BERTH_REAL_EXECUTOR=PATH the executor half is the real program instead, which may read and write below
+BERTH_EXECUTOR_FILES.
 Usage: fake_berthd.py CONTROL_SOCKET   (a JSON line per event on stdout)
 """
 import array
@@ -316,7 +317,9 @@ class Daemon:
         os.dup2(channel.fileno(), 3)
         os.closerange(4, 1024)
         os.set_inheritable(3, True)
-        os.execv(program, [program, "--embedded", "--quiet", "--memory=1G", "--read=/tmp"])
+        files = os.environ.get("BERTH_EXECUTOR_FILES")
+        roots = ["--read=" + files, "--write=" + files] if files else ["--read=/tmp"]
+        os.execv(program, [program, "--embedded", "--quiet", "--memory=1G", *roots])
 
     def spawn(self, session, serial):
         session.generation += 1
