@@ -35,6 +35,11 @@ static int check_root(const CatalogStore *store, bool make, QueryError *error)
                            store->root);
 }
 
+int catalog_prepare(const CatalogStore *store, QueryError *error)
+{
+    return check_root(store, true, error);
+}
+
 /* Where the entries of a database's tables are. */
 static const char *folder_of(const CatalogDatabase *database)
 {

@@ -46,6 +46,9 @@ typedef enum CatalogPut {
 CatalogMemory *catalog_memory_new(MemPool *pool);
 CatalogMemory *catalog_memory_free(CatalogMemory *memory);
 
+/* Makes the warehouse where it is to be somebody's alone, before anything is made below it. Return:
+ * 0; QUERY_E_FAILED. */
+int catalog_prepare(const CatalogStore *store, QueryError *error);
 /**
  * catalog_database() - one database
  * `default` is always there. Return: 0; CATALOG_E_NONE; QUERY_E_FAILED; mem_arena_error();

@@ -227,8 +227,13 @@ static int managed_place(Query *q, NewTable *t)
 
 static int make_place(Query *q, NewTable *t, const SqlStatement *s)
 {
-    if (!s->path)
-        return managed_place(q, t);
+    const CatalogStore *store = NULL;
+    if (!s->path) {
+        int r = catalogue_store(q, &store);
+        if (r == 0 && !q->operation->replay)
+            r = catalog_prepare(store, q->error);
+        return r ? r : managed_place(q, t);
+    }
     t->entry.location = write_absolute_path(q, s->path);
     if (!t->entry.location)
         return query_result(q, mem_arena_error(q->arena));
