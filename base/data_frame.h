@@ -17,6 +17,8 @@
  *   DATA_CONFIG         key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as value is unset
  *   DATA_CANCEL         none; the operation still ends with one final frame
  *   DATA_CREDIT         none; @rows more payload bytes may be sent for this operation
+ *   DATA_ARTIFACT       the answer to DATA_FETCH: a piece of the artifact from the offset that was asked for on;
+ *                       @rows is the size of the whole. DATA_FLAG_MISSING: there is no such artifact
  *
  *   from the executor
  *   DATA_RESPONSE       partial ExecutePlanResponse; @rows counts rows of an arrow_batch in it
@@ -26,6 +28,8 @@
  *   DATA_ERROR          DataError below, then its texts; final
  *   DATA_CONFIG         as above, operation 0: SQL (SET, RESET) has changed these keys; sent before the final
  *                       frame of that statement
+ *   DATA_FETCH          the name of an artifact ("cache/..."); @rows is the offset to begin at. One at a time for
+ *                       each operation
  *
  * Every operation ends in exactly one final frame (D-8). The executor sends at most the credit it was given:
  * DATA_CREDIT_INITIAL at the start plus each DATA_CREDIT, counted in payload bytes of DATA_RESPONSE frames,
@@ -38,6 +42,8 @@
 #define DATA_MAGIC UINT32_C(0x42455254) /* "BERT" */
 #define DATA_PAYLOAD_MAX (UINT32_C(128) << 20)
 #define DATA_CREDIT_INITIAL (UINT64_C(16) << 20)
+#define DATA_PIECE_MAX (UINT32_C(16) << 20) /* of one DATA_ARTIFACT */
+#define DATA_NAME_MAX 1024u
 #define DATA_CONFIG_UNSET "\x01"
 
 typedef enum DataType {
@@ -46,10 +52,12 @@ typedef enum DataType {
     DATA_CONFIG,
     DATA_CANCEL,
     DATA_CREDIT,
+    DATA_ARTIFACT,
     DATA_RESPONSE = 32,
     DATA_COMPLETE,
     DATA_ANALYZED,
     DATA_ERROR,
+    DATA_FETCH,
 } DataType;
 
 enum {
@@ -62,6 +70,8 @@ enum {
     /* On RESPONSE without rows: a sign of progress. Nobody misses it: it may be dropped, and a
      * rerun gives others. */
     DATA_FLAG_PROGRESS = 1u << 3,
+    /* On ARTIFACT. */
+    DATA_FLAG_MISSING = 1u << 4,
 };
 
 typedef struct DataHeader {

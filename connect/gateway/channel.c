@@ -146,6 +146,8 @@ static bool header_is_good(const DataHeader *h)
         return true;
     case DATA_COMPLETE:
         return h->n_payload == 0;
+    case DATA_FETCH:
+        return h->n_payload <= DATA_NAME_MAX;
     }
     return false;
 }

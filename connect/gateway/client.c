@@ -31,13 +31,15 @@ Tenant *tenant_acquire(Gateway *g, uint32_t uid, const char *user)
     t->uid = uid;
     text_copy(t->user, sizeof(t->user), user);
     t->inbound.limit = t->outbound.limit = TENANT_BYTES_MAX;
+    t->artifacts.limit = ARTIFACT_BYTES_MAX;
     list_append(&g->tenants, &t->node);
     return t;
 }
 
 void tenant_release_if_empty(Gateway *g, Tenant *t)
 {
-    if (t->n_clients > 0 || t->n_sessions > 0 || t->inbound.n_bytes > 0 || t->outbound.n_bytes > 0)
+    if (t->n_clients > 0 || t->n_sessions > 0 || t->inbound.n_bytes > 0 ||
+        t->outbound.n_bytes > 0 || t->artifacts.n_bytes > 0)
         return;
     list_remove(&t->node);
     free(t);

@@ -10,15 +10,15 @@
 
 /*
  * Spark's defaults for the keys that clients read or people ask for. Where ours differ, the value
- * says what Berth does: local relations are never turned into artifacts (the threshold), plans are
- * not compressed, and there is no JVM whose stack could be shown.
+ * says what Berth does: a local relation is as large as what a user may upload, and there is no JVM
+ * whose stack could be shown.
  */
 static const struct {
     const char *key, *value;
 } defaults[] = {
     {"spark.app.name", "Spark Connect"},
-    {"spark.connect.session.planCompression.defaultAlgorithm", "NONE"},
-    {"spark.connect.session.planCompression.threshold", "-1"},
+    {"spark.connect.session.planCompression.defaultAlgorithm", "ZSTD"},
+    {"spark.connect.session.planCompression.threshold", "10485760"},
     {"spark.sql.adaptive.enabled", "true"},
     {"spark.sql.ansi.enabled", "true"},
     {"spark.sql.autoBroadcastJoinThreshold", "10485760b"},
@@ -50,10 +50,10 @@ static const struct {
     {"spark.sql.repl.eagerEval.maxNumRows", "20"},
     {"spark.sql.repl.eagerEval.truncate", "20"},
     {"spark.sql.session.localRelationBatchOfChunksSizeBytes", "1073741824"},
-    {"spark.sql.session.localRelationCacheThreshold", "2147483647"},
+    {"spark.sql.session.localRelationCacheThreshold", "1048576"},
     {"spark.sql.session.localRelationChunkSizeBytes", "16777216"},
     {"spark.sql.session.localRelationChunkSizeRows", "10000"},
-    {"spark.sql.session.localRelationSizeLimit", "3221225472"},
+    {"spark.sql.session.localRelationSizeLimit", "1073741824"},
     {"spark.sql.session.timeZone", "UTC"},
     {"spark.sql.shuffle.partitions", "200"},
     {"spark.sql.sources.default", "parquet"},

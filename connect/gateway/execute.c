@@ -14,11 +14,6 @@
 #define SPARK_VERSION "4.2.0"
 #define RETRY_WHEN_FULL_MSEC 2000u
 
-static ProtoReader request_reader(const Rpc *rpc)
-{
-    return proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request));
-}
-
 static void fail_handle(Rpc *rpc, const char *error_class, ProtoBytes id, const char *text)
 {
     _cleanup_error_ GatewayError e = {0};
@@ -28,11 +23,6 @@ static void fail_handle(Rpc *rpc, const char *error_class, ProtoBytes id, const 
     gateway_error_set(&e, GRPC_INTERNAL, GATEWAY_ERROR_HANDLE, error_class, "HY000",
                       "The handle %s is invalid. %s", shown[0] ? shown : "given", text);
     rpc_fail(rpc, NULL, &e);
-}
-
-static void fail_plain(Rpc *rpc, GrpcCode code, const char *message)
-{
-    grpc_call_finish(rpc->call, &(GrpcStatus){.code = code, .message = message});
 }
 
 /* ---- ExecutePlan ---- */
@@ -70,6 +60,13 @@ static bool is_repeatable(ProtoBytes plan)
     while (proto_next(&r, &f) > 0) {
         if (f.number == SPARK_PLAN_ROOT)
             return true;
+        if (f.number == SPARK_PLAN_COMPRESSED_OPERATION && proto_enter(&r, &f, &command) == 0) {
+            const ProtoRow row = {.number = SPARK_PLAN_COMPRESSED_OPERATION_OP_TYPE,
+                                  .kind = PROTO_KIND_INT32};
+            int32_t type = 0;
+            return proto_decode(command, &row, 1, &type, NULL) == 0 &&
+                   type == SPARK_OP_TYPE_RELATION;
+        }
         if (f.number == SPARK_PLAN_COMMAND && proto_enter(&r, &f, &command) == 0) {
             ProtoField what;
             return proto_next(&command, &what) > 0 &&
@@ -106,7 +103,7 @@ static bool may_start(Rpc *rpc, Session *s)
         return false;
     }
     if (!control_link_is_up(rpc->client->gateway)) {
-        fail_plain(rpc, GRPC_UNAVAILABLE, "berthd is not running");
+        rpc_fail_plain(rpc, GRPC_UNAVAILABLE, "berthd is not running");
         return false;
     }
     return true;
@@ -145,17 +142,17 @@ void rpc_execute(Rpc *rpc, const Envelope *e)
                     "Operation was considered abandoned because of inactivity and removed.");
         return;
     }
-    if (proto_decode(request_reader(rpc), &row, 1, &plan, NULL) < 0 || !plan.data) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request has no plan");
+    if (proto_decode(rpc_request(rpc), &row, 1, &plan, NULL) < 0 || !plan.data) {
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request has no plan");
         return;
     }
     if (!may_start(rpc, s))
         return;
     if (operation_new(s, id, DATA_EXECUTE, rpc->request, plan, &op) < 0) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    op->reattachable = wants_reattach(request_reader(rpc));
+    op->reattachable = wants_reattach(rpc_request(rpc));
     op->not_repeatable = !is_repeatable(plan);
     start(rpc, s, op);
 }
@@ -184,7 +181,7 @@ void rpc_analyze(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
     if (!s)
         return;
-    (void)proto_decode(request_reader(rpc), &row, 1, &version, NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &version, NULL);
     if (version.data) {
         reply_version(rpc, s);
         return;
@@ -194,7 +191,7 @@ void rpc_analyze(Rpc *rpc, const Envelope *e)
     uuid_generate(id);
     whole = (ProtoBytes){grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request)};
     if (operation_new(s, id, DATA_ANALYZE, rpc->request, whole, &op) < 0) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
     start(rpc, s, op);
@@ -252,7 +249,7 @@ void rpc_reattach(Rpc *rpc, const Envelope *e)
         fail_cursor(rpc, "INVALID_CURSOR.NOT_REATTACHABLE", "The cursor is not reattachable.");
         return;
     }
-    (void)proto_decode(request_reader(rpc), &row, 1, &last, NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &last, NULL);
     if (last.n_bytes > 0 &&
         (!operation_parse_response_id(op, last, &sequence) || sequence > op->n_sequence)) {
         fail_cursor(rpc, "INVALID_CURSOR.POSITION_NOT_FOUND", "The cursor position is not found.");
@@ -284,7 +281,7 @@ void rpc_release_execute(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_EXISTING);
     if (!s)
         return;
-    (void)proto_decode(request_reader(rpc), rows, ARRAY_SIZE(rows), &request, NULL);
+    (void)proto_decode(rpc_request(rpc), rows, ARRAY_SIZE(rows), &request, NULL);
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
     proto_put_string(&w, SPARK_RELEASED_SESSION_ID, s->id);
     proto_put_string(&w, SPARK_RELEASED_SERVER_SIDE_SESSION_ID, s->server_id);
@@ -350,8 +347,8 @@ void rpc_interrupt(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
     if (!s)
         return;
-    if (proto_decode(request_reader(rpc), rows, ARRAY_SIZE(rows), &call, NULL) < 0) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is malformed");
+    if (proto_decode(rpc_request(rpc), rows, ARRAY_SIZE(rows), &call, NULL) < 0) {
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is malformed");
         return;
     }
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
@@ -399,7 +396,7 @@ void rpc_get_status(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_EXISTING);
     if (!s)
         return;
-    (void)proto_decode(request_reader(rpc), &row, 1, &request, NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &request, NULL);
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
     proto_put_string(&w, SPARK_STATUS_SESSION_ID, s->id);
     proto_put_string(&w, SPARK_STATUS_SERVER_SIDE_SESSION_ID, s->server_id);

@@ -48,6 +48,9 @@
 #define OPERATION_TOMBSTONES_MAX 256u
 #define ERRORS_KEPT_MAX 20u
 #define TAG_BYTES_MAX 4096u
+#define ARTIFACT_BYTES_MAX (UINT64_C(1) << 30) /* of all sessions of one tenant */
+#define ARTIFACTS_MAX 16384u                   /* of one session */
+#define ARTIFACT_BUCKETS 512u
 
 #define HEADERS_TIMEOUT_USEC (UINT64_C(10) * 1000000)
 #define HEARTBEAT_USEC (UINT64_C(10) * 1000000)
@@ -67,6 +70,7 @@ typedef struct Client Client;
 typedef struct Rpc Rpc;
 typedef struct Session Session;
 typedef struct Operation Operation;
+typedef struct Upload Upload;
 
 /* ---- errors (error.c) ---- */
 
@@ -117,7 +121,7 @@ struct Tenant {
     ListNode node;
     uint32_t uid;
     char user[32];
-    GrpcAccount inbound, outbound;
+    GrpcAccount inbound, outbound, artifacts;
     unsigned n_clients, n_sessions;
 };
 
@@ -171,6 +175,7 @@ struct Rpc {
     GrpcBuffer *request;
     uint32_t profile, performance; /* hints from metadata: berth-profile, berth-performance */
     Operation *operation;          /* whose messages this call shows */
+    Upload *upload;                /* AddArtifacts: what has come so far */
 };
 
 extern const GrpcHandlers rpc_handlers;
@@ -184,6 +189,10 @@ void rpc_release_execute(Rpc *rpc, const Envelope *e);
 void rpc_analyze(Rpc *rpc, const Envelope *e);
 void rpc_interrupt(Rpc *rpc, const Envelope *e);
 void rpc_get_status(Rpc *rpc, const Envelope *e);
+/* The message of a request that has only one. */
+ProtoReader rpc_request(const Rpc *rpc);
+/* Ends @rpc without ErrorInfo: what clients take for an affair of the transport. */
+void rpc_fail_plain(Rpc *rpc, GrpcCode code, const char *message);
 /* Finds or makes the session of a request; on failure the call has been ended and NULL is returned.
  */
 typedef enum SessionNeed {
@@ -191,6 +200,26 @@ typedef enum SessionNeed {
     SESSION_NEED_CREATE,
 } SessionNeed;
 Session *rpc_session(Rpc *rpc, const Envelope *e, SessionNeed need);
+
+/* ---- artifacts (artifact.c) ---- */
+
+/* Something that the client has uploaded under a name; the bytes are shared with clones. */
+typedef struct Artifact {
+    ListNode node;
+    GrpcBuffer *bytes;
+    char *name;
+} Artifact;
+
+void rpc_artifact_status(Rpc *rpc, const Envelope *e);
+void rpc_add_artifacts(Rpc *rpc, const Envelope *e);
+/* One message of AddArtifacts; @e is that of this message. */
+void rpc_add_artifact(Rpc *rpc, const Envelope *e, GrpcBuffer *message);
+void upload_free(Upload *u);
+/* Answers DATA_FETCH. */
+void artifact_send(Session *s, const DataHeader *h, const GrpcBuffer *name);
+/* Return: 0; -ENOMEM. */
+int artifact_copy_all(Session *to, const Session *from);
+void artifact_free_all(Session *s);
 
 /* ---- channels (channel.c) ---- */
 
@@ -266,6 +295,9 @@ struct Session {
     ListNode *replay; /* next entry to send while REPLAYING */
     uint64_t replay_number;
     unsigned n_failed_replays; /* executors in a row that did not survive the replay */
+
+    ListNode *artifacts; /* ARTIFACT_BUCKETS lists by name; NULL: none */
+    unsigned n_artifacts;
 
     StoredError errors[ERRORS_KEPT_MAX];
     unsigned next_error;

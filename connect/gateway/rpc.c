@@ -23,13 +23,14 @@ static void rpc_config(Rpc *rpc, const Envelope *e);
 static void rpc_release_session(Rpc *rpc, const Envelope *e);
 static void rpc_fetch_error(Rpc *rpc, const Envelope *e);
 static void rpc_clone(Rpc *rpc, const Envelope *e);
-static void rpc_artifact_status(Rpc *rpc, const Envelope *e);
 
 struct RpcRow {
     const char *name;
-    void (*handle)(Rpc *rpc, const Envelope *e); /* NULL: UNIMPLEMENTED */
+    void (*handle)(Rpc *rpc, const Envelope *e); /* when all has come */
     uint32_t observed_id, operation_id,
         client_type; /* field numbers; session_id is 1 in all; 0: none */
+    /* For each message of a stream of them; NULL: there is one, and it is kept. */
+    void (*on_message)(Rpc *rpc, const Envelope *e, GrpcBuffer *message);
 };
 
 static const RpcRow rows[] = {
@@ -55,7 +56,8 @@ static const RpcRow rows[] = {
     {"ArtifactStatus", rpc_artifact_status,
      SPARK_ARTIFACT_STATUSES_CLIENT_OBSERVED_SERVER_SIDE_SESSION_ID, 0,
      SPARK_ARTIFACT_STATUSES_CLIENT_TYPE},
-    {"AddArtifacts", NULL, 0, 0, 0},
+    {"AddArtifacts", rpc_add_artifacts, SPARK_ADD_ARTIFACTS_CLIENT_OBSERVED_SERVER_SIDE_SESSION_ID,
+     0, SPARK_ADD_ARTIFACTS_CLIENT_TYPE, rpc_add_artifact},
 };
 
 /* ---- answers ---- */
@@ -65,7 +67,7 @@ void rpc_fail(Rpc *rpc, Session *session, const GatewayError *e)
     gateway_error_finish(e, session, rpc->call);
 }
 
-static void fail_plain(Rpc *rpc, GrpcCode code, const char *message)
+void rpc_fail_plain(Rpc *rpc, GrpcCode code, const char *message)
 {
     grpc_call_finish(rpc->call, &(GrpcStatus){.code = code, .message = message});
 }
@@ -76,11 +78,16 @@ void rpc_reply(Rpc *rpc, const ProtoWriter *w)
     if (proto_writer_finish(w) == 0)
         b = grpc_buffer_new(&rpc->client->tenant->outbound, 0, w->n_bytes);
     if (!b || grpc_buffer_append(&b, w->data, w->n_bytes) < 0 || grpc_call_send(rpc->call, b) < 0) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED,
-                   "the answer is too large, or too many wait to be read");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED,
+                       "the answer is too large, or too many wait to be read");
         return;
     }
     grpc_call_finish(rpc->call, &(GrpcStatus){.code = GRPC_OK});
+}
+
+ProtoReader rpc_request(const Rpc *rpc)
+{
+    return proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request));
 }
 
 /* ---- a call, step by step ---- */
@@ -126,13 +133,14 @@ static void on_open(void *userdata, GrpcCall *call)
         return;
     }
     if (c->identity == IDENTITY_STATE_REFUSED) {
-        fail_plain(rpc, GRPC_UNAUTHENTICATED, "the kernel cannot say whose connection this is");
+        rpc_fail_plain(rpc, GRPC_UNAUTHENTICATED, "the kernel cannot say whose connection this is");
         return;
     }
     /* Also while berthd is being asked about a connection that was accepted without it (GW-1). */
     if (c->identity != IDENTITY_STATE_KNOWN || c->gateway->stopping) {
-        fail_plain(rpc, GRPC_UNAVAILABLE,
-                   c->gateway->stopping ? "the gateway is shutting down" : "berthd is not running");
+        rpc_fail_plain(rpc, GRPC_UNAVAILABLE,
+                       c->gateway->stopping ? "the gateway is shutting down"
+                                            : "berthd is not running");
         return;
     }
     const char *path = grpc_call_path(call);
@@ -140,25 +148,40 @@ static void on_open(void *userdata, GrpcCall *call)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (strcmp(rows[i].name, name) == 0)
             rpc->row = &rows[i];
-    if (!rpc->row) {
-        fail_plain(rpc, GRPC_UNIMPLEMENTED, "no such method");
-        return;
-    }
-    if (!rpc->row->handle) {
-        _cleanup_error_ GatewayError e = {0};
-        gateway_error_set(&e, GRPC_UNIMPLEMENTED, DATA_ERROR_UNSUPPORTED, "UNSUPPORTED_FEATURE",
-                          "0A000", "The feature is not supported: artifacts (%s).", name);
-        rpc_fail(rpc, NULL, &e);
-    }
+    if (!rpc->row)
+        rpc_fail_plain(rpc, GRPC_UNIMPLEMENTED, "no such method");
+}
+
+/* Return: whether @message is one; otherwise the call has been ended. */
+static bool read_envelope(Rpc *rpc, const GrpcBuffer *message, Envelope *e)
+{
+    const ProtoRow table[] = {
+        PROTO_ROW(Envelope, session_id, 1, PROTO_KIND_STRING, ID_BYTES_MAX),
+        PROTO_ROW(Envelope, observed_id, rpc->row->observed_id, PROTO_KIND_STRING, ID_BYTES_MAX),
+        PROTO_ROW(Envelope, operation_id, rpc->row->operation_id, PROTO_KIND_STRING, ID_BYTES_MAX),
+        PROTO_ROW(Envelope, client_type, rpc->row->client_type, PROTO_KIND_STRING,
+                  4 * ID_BYTES_MAX),
+    };
+    ProtoReader r = proto_reader(grpc_buffer_bytes(message), grpc_buffer_size(message));
+    if (proto_decode(r, table, ARRAY_SIZE(table), e, NULL) == 0)
+        return true;
+    rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is no valid message of this method");
+    return false;
 }
 
 static void on_message(void *userdata, GrpcCall *call, GrpcBuffer *message)
 {
     Rpc *rpc = grpc_call_data(call);
+    Envelope e = {0};
     if (!rpc || !rpc->row)
         return;
+    if (rpc->row->on_message) {
+        if (read_envelope(rpc, message, &e))
+            rpc->row->on_message(rpc, &e, message);
+        return;
+    }
     if (rpc->request) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "one request message is expected");
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "one request message is expected");
         return;
     }
     rpc->request = grpc_buffer_ref(message);
@@ -168,24 +191,18 @@ static void on_ended(void *userdata, GrpcCall *call, const GrpcStatus *status)
 {
     Rpc *rpc = grpc_call_data(call);
     Envelope e = {0};
-    if (!rpc || !rpc->row || !rpc->row->handle)
+    if (!rpc || !rpc->row)
         return;
+    if (rpc->row->on_message) {
+        rpc->row->handle(rpc, &e);
+        return;
+    }
     if (!rpc->request) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request has no message");
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request has no message");
         return;
     }
-    const ProtoRow table[] = {
-        PROTO_ROW(Envelope, session_id, 1, PROTO_KIND_STRING, ID_BYTES_MAX),
-        PROTO_ROW(Envelope, observed_id, rpc->row->observed_id, PROTO_KIND_STRING, ID_BYTES_MAX),
-        PROTO_ROW(Envelope, operation_id, rpc->row->operation_id, PROTO_KIND_STRING, ID_BYTES_MAX),
-        PROTO_ROW(Envelope, client_type, rpc->row->client_type, PROTO_KIND_STRING,
-                  4 * ID_BYTES_MAX),
-    };
-    ProtoReader r = proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request));
-    if (proto_decode(r, table, ARRAY_SIZE(table), &e, NULL) < 0) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is no valid message of this method");
+    if (!read_envelope(rpc, rpc->request, &e))
         return;
-    }
     rpc->row->handle(rpc, &e);
     rpc->request = grpc_buffer_unref(rpc->request); /* an operation has its own reference */
 }
@@ -205,6 +222,7 @@ static void on_closed(void *userdata, GrpcCall *call)
     if (rpc->operation)
         operation_detach(rpc->operation);
     grpc_buffer_unref(rpc->request);
+    upload_free(rpc->upload);
     free(rpc);
 }
 
@@ -249,11 +267,12 @@ static Session *make_session(Rpc *rpc, const char *id)
         return NULL;
     }
     if (g->n_sessions >= g->max_sessions) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "the gateway holds as many sessions as it can");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED,
+                       "the gateway holds as many sessions as it can");
         return NULL;
     }
     if (session_new(g, t, id, &s) < 0) {
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
     s->profile = rpc->profile;
@@ -312,9 +331,7 @@ static void rpc_release_session(Rpc *rpc, const Envelope *e)
         rpc_session(rpc, e, SESSION_NEED_EXISTING); /* says what is wrong with it */
         return;
     }
-    (void)proto_decode(
-        proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request)), &row, 1,
-        &allow_reconnect, NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &allow_reconnect, NULL);
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
     proto_put_bytes(&w, SPARK_SESSION_RELEASED_SESSION_ID, e->session_id.data,
                     e->session_id.n_bytes);
@@ -337,9 +354,7 @@ static void rpc_clone(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_EXISTING);
     if (!s)
         return;
-    (void)proto_decode(
-        proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request)), &row, 1,
-        &wanted, NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &wanted, NULL);
     if (wanted.n_bytes == 0) {
         uuid_generate(id);
     } else if (!uuid_parse(wanted, id)) {
@@ -359,7 +374,7 @@ static void rpc_clone(Rpc *rpc, const Envelope *e)
     if (session_copy_state(to, s) < 0) {
         _cleanup_error_ GatewayError error = {0};
         session_end(to, &error, false, false);
-        fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
@@ -378,9 +393,7 @@ static void rpc_fetch_error(Rpc *rpc, const Envelope *e)
     Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
     if (!s)
         return;
-    (void)proto_decode(
-        proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request)), &row, 1, &id,
-        NULL);
+    (void)proto_decode(rpc_request(rpc), &row, 1, &id, NULL);
     proto_writer_init(&w, REPLY_MAX, NULL, NULL);
     for (unsigned i = 0; i < ERRORS_KEPT_MAX; i++) {
         StoredError *stored = &s->errors[i];
@@ -392,29 +405,6 @@ static void rpc_fetch_error(Rpc *rpc, const Envelope *e)
     }
     proto_put_string(&w, SPARK_ERROR_DETAILS_SERVER_SIDE_SESSION_ID, s->server_id);
     proto_put_string(&w, SPARK_ERROR_DETAILS_SESSION_ID, s->id);
-    rpc_reply(rpc, &w);
-}
-
-/* No artifact is ever here. */
-static void rpc_artifact_status(Rpc *rpc, const Envelope *e)
-{
-    _cleanup_proto_writer_ ProtoWriter w = {0};
-    ProtoField f;
-    Session *s = rpc_session(rpc, e, SESSION_NEED_CREATE);
-    if (!s)
-        return;
-    proto_writer_init(&w, REPLY_MAX, NULL, NULL);
-    proto_put_string(&w, SPARK_ARTIFACT_STATUSES_REPLY_SESSION_ID, s->id);
-    proto_put_string(&w, SPARK_ARTIFACT_STATUSES_REPLY_SERVER_SIDE_SESSION_ID, s->server_id);
-    ProtoReader r = proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request));
-    while (proto_next(&r, &f) > 0) {
-        if (f.number != SPARK_ARTIFACT_STATUSES_NAMES || f.wire != PROTO_WIRE_BYTES)
-            continue;
-        proto_begin(&w, SPARK_ARTIFACT_STATUSES_REPLY_STATUSES);
-        proto_put_bytes(&w, SPARK_MAP_KEY, f.bytes.data, f.bytes.n_bytes);
-        proto_put_empty(&w, SPARK_MAP_VALUE);
-        proto_end(&w);
-    }
     rpc_reply(rpc, &w);
 }
 
@@ -608,7 +598,7 @@ static void rpc_config(Rpc *rpc, const Envelope *e)
 {
     ProtoBytes operation = {0};
     const ProtoRow row = {.number = SPARK_CONFIG_OPERATION, .kind = PROTO_KIND_MESSAGE};
-    ProtoReader r = proto_reader(grpc_buffer_bytes(rpc->request), grpc_buffer_size(rpc->request));
+    ProtoReader r = rpc_request(rpc);
     ProtoReader inner;
     ProtoField f;
 
@@ -617,7 +607,7 @@ static void rpc_config(Rpc *rpc, const Envelope *e)
         return;
     session_want_executor(s, rpc->client); /* a query will follow: let it find an executor */
     if (proto_decode(r, &row, 1, &operation, NULL) < 0 || !operation.data) {
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request names no operation");
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request names no operation");
         return;
     }
     ConfigCall c = {.rpc = rpc, .session = s};
@@ -639,7 +629,7 @@ static void rpc_config(Rpc *rpc, const Envelope *e)
     if (c.changes.n_bytes > 0 && proto_writer_finish(&c.changes) == 0)
         session_send_config(s, (const char *)c.changes.data, c.changes.n_bytes);
     if (k < 0)
-        fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is malformed");
+        rpc_fail_plain(rpc, GRPC_INVALID_ARGUMENT, "the request is malformed");
     else if (c.failed)
         rpc_fail(rpc, s, &c.error);
     else

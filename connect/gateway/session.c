@@ -180,6 +180,7 @@ void session_free(Session *s)
         history_free(s, container_of(s->history.next, History, node));
     for (unsigned i = 0; i < ERRORS_KEPT_MAX; i++)
         gateway_error_done(&s->errors[i].error);
+    artifact_free_all(s);
     config_done(&s->config);
     free(s->ended);
     list_remove(&s->bucket);
@@ -340,7 +341,8 @@ int session_copy_state(Session *to, const Session *from)
         remember_plan(to, h->request, h->plan);
     }
     to->history_cut = from->history_cut;
-    return config_copy(&to->config, &from->config);
+    int r = artifact_copy_all(to, from);
+    return r < 0 ? r : config_copy(&to->config, &from->config);
 }
 
 static void become_ready(Session *s)
@@ -409,6 +411,10 @@ void session_on_frame(Session *s, const DataHeader *h, GrpcBuffer **payload)
 {
     if (h->type == DATA_CONFIG) {
         on_config_frame(s, *payload);
+        return;
+    }
+    if (h->type == DATA_FETCH) {
+        artifact_send(s, h, *payload);
         return;
     }
     if (s->state == SESSION_STATE_REPLAYING && h->operation == s->replay_number) {

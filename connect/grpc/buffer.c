@@ -90,6 +90,21 @@ int grpc_buffer_append(GrpcBuffer **pb, const void *data, size_t n_bytes)
     return 0;
 }
 
+void grpc_buffer_trim(GrpcBuffer **pb)
+{
+    GrpcBuffer *b = *pb;
+    size_t n_spare = b->capacity - b->tail;
+    assert(b->n_refs == 1);
+    if (n_spare < 4096 || n_spare < b->capacity / 8)
+        return;
+    GrpcBuffer *smaller = realloc(b, sizeof(*b) + b->tail);
+    if (!smaller)
+        return;
+    smaller->capacity = smaller->tail;
+    discharge(smaller->account, n_spare);
+    *pb = smaller;
+}
+
 void grpc_buffer_prepend(GrpcBuffer *b, const void *data, size_t n_bytes)
 {
     assert(b->n_refs == 1 && n_bytes <= b->head);

@@ -82,6 +82,9 @@ GrpcBuffer *grpc_buffer_unref(GrpcBuffer *b);
 /* @n_bytes more at the end. The buffer may move, so it must have one reference. Return: 0; -ENOMEM.
  */
 int grpc_buffer_append(GrpcBuffer **b, const void *data, size_t n_bytes);
+/* Gives back what is not used at the end, if it is worth it; the buffer may move, so one reference.
+ */
+void grpc_buffer_trim(GrpcBuffer **b);
 /* Writes in front of what is there; asserts that the headroom suffices. */
 void grpc_buffer_prepend(GrpcBuffer *b, const void *data, size_t n_bytes);
 

@@ -17,24 +17,23 @@ static int bind_plan(Query *q, ProtoReader r, uint32_t number, PlanNode **ret_pl
     ProtoField f;
     while (decode_next(&q->decoder, &r, &f) > 0) {
         ProtoReader plan, root;
-        ProtoField g;
+        uint32_t kind;
         if (f.number != number)
             continue;
         if (!decode_enter(&q->decoder, &r, &f, &plan))
             break;
-        while (decode_next(&q->decoder, &plan, &g) > 0) {
-            if (g.number != SPARK_PLAN_ROOT)
-                continue;
-            if (!decode_enter(&q->decoder, &plan, &g, &root))
-                break;
-            URel *tree = decode_relation(&q->decoder, root);
-            if (!tree)
-                return query_result(q, q->builder.result);
-            /* What tail() and limits do to rows says nothing about columns. */
-            if (tree->kind == UREL_TAIL)
-                tree = tree->input;
-            return query_bind(q, tree, ret_plan);
-        }
+        int result = query_plan(q, plan, &kind, &root);
+        if (result != 0)
+            return result;
+        if (kind != SPARK_PLAN_ROOT)
+            break;
+        URel *tree = decode_relation(&q->decoder, root);
+        if (!tree)
+            return query_result(q, q->builder.result);
+        /* What tail() and limits do to rows says nothing about columns. */
+        if (tree->kind == UREL_TAIL)
+            tree = tree->input;
+        return query_bind(q, tree, ret_plan);
     }
     decode_malformed(&q->decoder);
     return query_result(q, q->builder.result);

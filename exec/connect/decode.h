@@ -42,6 +42,8 @@ typedef struct SqlStatement SqlStatement;
 
 typedef struct Decoder {
     UBuilder *b;
+    const struct ServiceOperation *operation; /* whom to ask for what was uploaded; NULL: nobody */
+    MemPool *pool;                            /* for that, while it is being read */
     /* The last SQL text inside, and how many there were: positions mean something for one only. */
     const char *sql_text;
     size_t n_sql_text;
@@ -91,6 +93,9 @@ bool decode_type(Decoder *d, ProtoReader r, Type *ret_type);
 URel *decode_catalog(Decoder *d, ProtoReader r);
 /* LocalRelation: an Arrow stream and a schema (DDL or JSON), both optional. */
 URel *decode_local_relation(Decoder *d, ProtoReader r);
+/* cached_relation.c: rows that were uploaded before. */
+URel *decode_cached_local(Decoder *d, ProtoReader r);
+URel *decode_chunked_local(Decoder *d, ProtoReader r);
 /* Relation.SQL, without running anything: text and parameters. */
 typedef struct SqlParameters SqlParameters;
 bool decode_sql_parameters(Decoder *d, ProtoReader r, const char **ret_text, size_t *ret_n,

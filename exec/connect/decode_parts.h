@@ -46,6 +46,9 @@ URel *decode_join(Decoder *d, ProtoReader r);
 URel *decode_lateral_join(Decoder *d, ProtoReader r);
 URel *decode_set_operation(Decoder *d, ProtoReader r);
 URel *decode_with_relations(Decoder *d, ProtoReader r);
+/* decode_near.c */
+URel *decode_as_of_join(Decoder *d, ProtoReader r);
+URel *decode_nearest_by_join(Decoder *d, ProtoReader r);
 /* decode_aggregate.c */
 URel *decode_aggregate(Decoder *d, ProtoReader r);
 /* decode_columns.c */
@@ -60,3 +63,12 @@ URel *decode_describe(Decoder *d, ProtoReader r, bool summary);
 URel *decode_replace(Decoder *d, ProtoReader r);
 URel *decode_unpivot(Decoder *d, ProtoReader r);
 URel *decode_to_schema(Decoder *d, ProtoReader r);
+/* local_relation.c: a relation from Arrow streams, one after the other, and a schema of DDL or JSON
+ * that their columns are cast to by position; both may be missing. */
+typedef struct LocalRows {
+    URel *rel; /* NULL: none yet */
+    DecodeList batches;
+} LocalRows;
+/* Copies the rows. Return: false after a failure. */
+bool local_rows_add(Decoder *d, LocalRows *rows, ProtoBytes stream);
+URel *local_rows_finish(Decoder *d, LocalRows *rows, ProtoBytes schema);

@@ -252,22 +252,18 @@ static const char *refused_name(uint32_t number)
     static const struct {
         uint32_t number;
         const char *name;
-    } names[] = {
-        {SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
-        {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
-        {SPARK_RELATION_GROUP_MAP, "applyInPandas() (GroupMap)"},
-        {SPARK_RELATION_CO_GROUP_MAP, "cogroup() (CoGroupMap)"},
-        {SPARK_RELATION_WITH_WATERMARK, "withWatermark() (WithWatermark)"},
-        {SPARK_RELATION_CACHED_LOCAL_RELATION, "cached data (CachedLocalRelation)"},
-        {SPARK_RELATION_CHUNKED_CACHED_LOCAL_RELATION, "cached data (ChunkedCachedLocalRelation)"},
-        {SPARK_RELATION_AS_OF_JOIN, "as-of joins (AsOfJoin)"},
-        {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
-        {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
-        {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
-        {SPARK_RELATION_ML_RELATION, "machine learning (MlRelation)"},
-        {SPARK_RELATION_SHOW_STRING, "show() below other operations (ShowString)"},
-        {SPARK_RELATION_HTML_STRING, "HtmlString below other operations"},
-        {SPARK_RELATION_EXTENSION, "relation extensions (Extension)"}};
+    } names[] = {{SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
+                 {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
+                 {SPARK_RELATION_GROUP_MAP, "applyInPandas() (GroupMap)"},
+                 {SPARK_RELATION_CO_GROUP_MAP, "cogroup() (CoGroupMap)"},
+                 {SPARK_RELATION_WITH_WATERMARK, "withWatermark() (WithWatermark)"},
+                 {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
+                 {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
+                 {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
+                 {SPARK_RELATION_ML_RELATION, "machine learning (MlRelation)"},
+                 {SPARK_RELATION_SHOW_STRING, "show() below other operations (ShowString)"},
+                 {SPARK_RELATION_HTML_STRING, "HtmlString below other operations"},
+                 {SPARK_RELATION_EXTENSION, "relation extensions (Extension)"}};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (names[i].number == number)
             return names[i].name;
@@ -287,6 +283,10 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_join(d, r);
     case SPARK_RELATION_LATERAL_JOIN:
         return decode_lateral_join(d, r);
+    case SPARK_RELATION_AS_OF_JOIN:
+        return decode_as_of_join(d, r);
+    case SPARK_RELATION_NEAREST_BY_JOIN:
+        return decode_nearest_by_join(d, r);
     case SPARK_RELATION_SAMPLE:
         return decode_sample(d, r);
     case SPARK_RELATION_SET_OP:
@@ -307,6 +307,10 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_catalog(d, r);
     case SPARK_RELATION_LOCAL_RELATION:
         return decode_local_relation(d, r);
+    case SPARK_RELATION_CACHED_LOCAL_RELATION:
+        return decode_cached_local(d, r);
+    case SPARK_RELATION_CHUNKED_CACHED_LOCAL_RELATION:
+        return decode_chunked_local(d, r);
     case SPARK_RELATION_DEDUPLICATE:
         return decode_deduplicate(d, r);
     case SPARK_RELATION_RANGE:

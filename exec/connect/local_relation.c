@@ -10,7 +10,7 @@
 #include "connect/arrow/arrow.h"
 #include "connect/proto/spark_relation.h"
 #include "exec/arrow/values.h"
-#include "exec/connect/decode.h"
+#include "exec/connect/decode_parts.h"
 #include "exec/plan/expr_build.h"
 #include "exec/sql/parser.h"
 
@@ -300,16 +300,9 @@ static bool copy_rows(Decoder *d, const URel *rel, const ArrowField *fields,
     return true;
 }
 
-static URel *read_arrow(Decoder *d, ProtoBytes data)
+/* The first stream's fields are those of the relation. */
+static URel *new_relation(Decoder *d, const ArrowField *fields, uint32_t n_fields)
 {
-    _cleanup_arrow_reader_ ArrowReader *reader = NULL;
-    int r = arrow_reader_new(data.data, data.n_bytes, &reader);
-    if (r == -EOPNOTSUPP && reader)
-        return decode_unsupported(d, arrow_reader_reason(reader));
-    if (r < 0)
-        return r == -ENOMEM ? ubuilder_fail(d->b, r) : decode_malformed(d);
-    uint32_t n_fields;
-    const ArrowField *fields = arrow_reader_fields(reader, &n_fields);
     URel *rel = urel_new(d->b, UREL_LOCAL);
     if (!rel)
         return NULL;
@@ -322,29 +315,52 @@ static URel *read_arrow(Decoder *d, ProtoBytes data)
         rel->fields[i].name = ubuilder_strndup(d->b, name, strlen(name));
         rel->fields[i].nullable = fields[i].nullable;
         const char *unreadable;
-        r = arrow_type_of(d->b->arena, &fields[i], &rel->fields[i].type, &unreadable);
+        int r = arrow_type_of(d->b->arena, &fields[i], &rel->fields[i].type, &unreadable);
         if (!rel->fields[i].name || r)
             return r ? ubuilder_fail(d->b, r) : NULL;
         if (unreadable)
             return decode_unsupported(d, unreadable);
     }
-    DecodeList batches = {0};
+    return rel;
+}
+
+/* The others' have the same types. */
+static bool same_fields(Decoder *d, const URel *rel, const ArrowField *fields, uint32_t n_fields)
+{
+    bool same = n_fields == rel->n_fields;
+    for (uint32_t i = 0; same && i < n_fields; i++) {
+        Type type;
+        const char *unreadable;
+        int r = arrow_type_of(d->b->arena, &fields[i], &type, &unreadable);
+        if (r)
+            return ubuilder_fail(d->b, r), false;
+        same = !unreadable && type_equal(type, rel->fields[i].type);
+        rel->fields[i].nullable |= fields[i].nullable;
+    }
+    return same || (decode_malformed(d), false);
+}
+
+bool local_rows_add(Decoder *d, LocalRows *rows, ProtoBytes stream)
+{
+    _cleanup_arrow_reader_ ArrowReader *reader = NULL;
+    int r = arrow_reader_new(stream.data, stream.n_bytes, &reader);
+    if (r == -EOPNOTSUPP && reader)
+        return decode_unsupported(d, arrow_reader_reason(reader)), false;
+    if (r < 0)
+        return (r == -ENOMEM ? ubuilder_fail(d->b, r) : decode_malformed(d)), false;
+    uint32_t n_fields;
+    const ArrowField *fields = arrow_reader_fields(reader, &n_fields);
+    if (rows->rel ? !same_fields(d, rows->rel, fields, n_fields)
+                  : !(rows->rel = new_relation(d, fields, n_fields)))
+        return false;
     const ArrowColumn *columns;
     int64_t n_rows;
     while ((r = arrow_reader_next(reader, &columns, &n_rows)) > 0)
-        if (!copy_rows(d, rel, fields, columns, n_rows, &batches))
-            return NULL;
+        if (!copy_rows(d, rows->rel, fields, columns, n_rows, &rows->batches))
+            return false;
     if (r == -EOPNOTSUPP)
-        return decode_unsupported(d, arrow_reader_reason(reader));
-    if (r < 0)
-        return r == -ENOMEM ? ubuilder_fail(d->b, r) : decode_malformed(d);
-    rel->batches = ubuilder_alloc(d->b, batches.n, sizeof(Batch));
-    if (!rel->batches)
-        return NULL;
-    for (uint32_t i = 0; i < batches.n; i++)
-        rel->batches[i] = *(Batch *)batches.items[i];
-    rel->n_batches = batches.n;
-    return rel;
+        return decode_unsupported(d, arrow_reader_reason(reader)), false;
+    return r == 0 || ((r == -ENOMEM ? ubuilder_fail(d->b, r) : decode_malformed(d)), false);
 }
 
 /* The data under the schema that came with it: columns by position, cast where types differ. */
@@ -390,6 +406,35 @@ static URel *apply_schema(Decoder *d, URel *rel, const PlanField *fields, uint32
     return project->input ? project : NULL;
 }
 
+URel *local_rows_finish(Decoder *d, LocalRows *rows, ProtoBytes schema)
+{
+    URel *rel = rows->rel;
+    if (rel) {
+        rel->batches = ubuilder_alloc(d->b, rows->batches.n, sizeof(Batch));
+        if (!rel->batches)
+            return NULL;
+        for (uint32_t i = 0; i < rows->batches.n; i++)
+            rel->batches[i] = *(Batch *)rows->batches.items[i];
+        rel->n_batches = rows->batches.n;
+    }
+    if (schema.data && schema.n_bytes > 0) {
+        PlanField *fields;
+        uint32_t n_fields;
+        if (!proto_is_utf8(schema))
+            return decode_malformed(d);
+        /* Types may keep a part of the text. */
+        const char *text = ubuilder_strndup(d->b, (const char *)schema.data, schema.n_bytes);
+        if (!text || !decode_schema_text(d, text, schema.n_bytes, &fields, &n_fields))
+            return NULL;
+        rel = apply_schema(d, rel, fields, n_fields);
+    }
+    if (!rel && d->b->result == 0)
+        rel = urel_new(d->b, UREL_LOCAL);
+    if (rel && !rel->fields)
+        rel->fields = ubuilder_alloc(d->b, 1, sizeof(PlanField));
+    return rel;
+}
+
 URel *decode_local_relation(Decoder *d, ProtoReader r)
 {
     ProtoBytes data = {0}, schema = {0};
@@ -405,21 +450,8 @@ URel *decode_local_relation(Decoder *d, ProtoReader r)
     }
     if (n < 0)
         return NULL;
-    URel *rel = data.data && data.n_bytes > 0 ? read_arrow(d, data) : NULL;
-    if (d->b->result != 0)
+    LocalRows rows = {0};
+    if (data.data && data.n_bytes > 0 && !local_rows_add(d, &rows, data))
         return NULL;
-    if (schema.data && schema.n_bytes > 0) {
-        PlanField *fields;
-        uint32_t n_fields;
-        if (!proto_is_utf8(schema))
-            return decode_malformed(d);
-        if (!decode_schema_text(d, (const char *)schema.data, schema.n_bytes, &fields, &n_fields))
-            return NULL;
-        rel = apply_schema(d, rel, fields, n_fields);
-    }
-    if (!rel && d->b->result == 0)
-        rel = urel_new(d->b, UREL_LOCAL);
-    if (rel && !rel->fields)
-        rel->fields = ubuilder_alloc(d->b, 1, sizeof(PlanField));
-    return rel;
+    return local_rows_finish(d, &rows, schema);
 }

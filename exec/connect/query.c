@@ -109,7 +109,7 @@ int query_open(ServiceSession *session, const ServiceOperation *operation, Query
     if (r != 0)
         return query_result(q, r);
     q->builder = (UBuilder){.arena = q->arena, .error = q->error};
-    q->decoder = (Decoder){.b = &q->builder};
+    q->decoder = (Decoder){.b = &q->builder, .operation = operation, .pool = q->pool};
     if (session->host.files) {
         session_files_enter(session->host.files);
         q->entered = true;
@@ -135,6 +135,8 @@ void query_close(Query *q)
     free(q->metrics);
     free(q->database);
     q->database = NULL;
+    if (q->plan_block)
+        mem_block_free(q->pool, q->plan_block, q->n_plan_block);
     if (q->arena)
         mem_arena_free(q->arena);
     if (q->pool)

@@ -36,6 +36,8 @@ typedef struct Query {
     char *database;     /* the current one, as the query began */
     CatalogStore store; /* see catalogue_store() */
     bool has_store;
+    void *plan_block; /* of a plan that came compressed */
+    size_t n_plan_block;
     /* Of the last run. */
     NodeMetrics *metrics;
     uint32_t n_metrics;
@@ -44,6 +46,12 @@ typedef struct Query {
 int query_open(ServiceSession *session, const ServiceOperation *operation, QueryError *error,
                Query *q);
 void query_close(Query *q);
+/**
+ * query_plan() - what a spark.connect.Plan holds, decompressed if need be
+ * @ret_number: SPARK_PLAN_ROOT or SPARK_PLAN_COMMAND
+ * Return: a reader in that message by @ret_inner; otherwise as query_result(). Once for each query.
+ */
+int query_plan(Query *q, ProtoReader plan, uint32_t *ret_number, ProtoReader *ret_inner);
 /* Memory that was refused becomes the error that a client understands. */
 int query_result(Query *q, int r);
 

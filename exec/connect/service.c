@@ -49,24 +49,15 @@ ServiceSession *service_session_free(ServiceSession *session)
     return NULL;
 }
 
-static int execute_plan(Query *q, ProtoReader r)
+static int execute_plan(Query *q, ProtoReader plan)
 {
-    ProtoField f;
-    int n;
-    while ((n = decode_next(&q->decoder, &r, &f)) > 0) {
-        ProtoReader inner;
-        if (!decode_enter(&q->decoder, &r, &f, &inner))
-            break;
-        if (f.number == SPARK_PLAN_ROOT)
-            return query_execute_relation(q, inner);
-        if (f.number == SPARK_PLAN_COMMAND)
-            return query_execute_command(q, inner);
-        decode_unsupported(&q->decoder, "compressed plans");
-        break;
-    }
-    if (n == 0)
-        decode_malformed(&q->decoder);
-    return query_result(q, q->builder.result);
+    ProtoReader inner;
+    uint32_t number;
+    int r = query_plan(q, plan, &number, &inner);
+    if (r != 0)
+        return r;
+    return number == SPARK_PLAN_ROOT ? query_execute_relation(q, inner)
+                                     : query_execute_command(q, inner);
 }
 
 int service_execute(ServiceSession *session, const ServiceOperation *operation, const uint8_t *plan,

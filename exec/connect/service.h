@@ -82,6 +82,13 @@ typedef struct ServiceHost {
     void (*end)(void *userdata, void *operation, const ServiceUsage *usage);
 } ServiceHost;
 
+/* A part of something that the client has uploaded. */
+typedef struct ServicePiece {
+    const uint8_t *bytes; /* NULL: there is nothing of that name */
+    size_t n_bytes;       /* 0 at the end of it only */
+    uint64_t n_total;     /* of the whole; whoever says it may be wrong */
+} ServicePiece;
+
 /* One operation: how its replies leave and how it is stopped. */
 typedef struct ServiceOperation {
     void *userdata;
@@ -97,6 +104,14 @@ typedef struct ServiceOperation {
      */
     int (*emit)(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_t rows,
                 uint16_t flags);
+    /**
+     * @fetch: ask for an artifact, from byte @offset on; blocks until the answer
+     * @name: "cache/...", at most DATA_NAME_MAX bytes
+     * The piece may be looked at until the next call of it. Only from the thread that called the
+     * service. Return: 0; QUERY_E_CANCELLED; as mem_charge(); negative errno. NULL: nothing is
+     * ever uploaded.
+     */
+    int (*fetch)(void *userdata, const char *name, uint64_t offset, ServicePiece *ret_piece);
 } ServiceOperation;
 
 /* @host is copied. Return: 0, -ENOMEM. */

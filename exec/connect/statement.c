@@ -179,7 +179,7 @@ int view_builder_open(Query *q, ViewBuilder *v)
     if (r != 0)
         return query_result(q, r);
     v->builder = (UBuilder){.arena = v->arena, .error = q->error};
-    v->decoder = (Decoder){.b = &v->builder};
+    v->decoder = (Decoder){.b = &v->builder, .operation = q->operation, .pool = q->pool};
     return 0;
 }
 

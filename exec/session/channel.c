@@ -72,7 +72,7 @@ int channel_read(Channel *c, DataHeader *ret_header, uint8_t **ret_payload)
     if (r < 0)
         return end_or(r);
     if (h.magic != DATA_MAGIC || h.n_payload > DATA_PAYLOAD_MAX || h.type < DATA_EXECUTE ||
-        h.type > DATA_CREDIT)
+        h.type > DATA_ARTIFACT)
         return -EPROTO;
     void *payload = NULL;
     if (h.n_payload > 0) {

@@ -33,6 +33,10 @@ typedef struct Operation {
     uint64_t query;       /* number for berthd */
     void *overrun;        /* fault injection, while the query has a grant */
     uint64_t overrun_bytes;
+    /* The answer to DATA_FETCH that it waits for, or the last one; server lock. */
+    enum { FETCH_NONE, FETCH_ASKED, FETCH_ANSWERED, FETCH_REFUSED } fetch;
+    DataHeader piece;
+    uint8_t *piece_bytes;
     bool ended; /* a query of it, which berthd is yet to be told; its own thread only */
     ServiceUsage usage;
 } Operation;
@@ -77,6 +81,62 @@ static int on_emit(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_
         return r;
     return channel_write(op->server->channel, DATA_RESPONSE, flags, op->header.operation, rows,
                          bytes, n_bytes);
+}
+
+static void drop_piece(Operation *op)
+{
+    if (op->piece_bytes)
+        channel_payload_free(op->server->channel, op->piece_bytes, op->piece.n_payload);
+    op->piece_bytes = NULL;
+}
+
+static int on_fetch(void *userdata, const char *name, uint64_t offset, ServicePiece *ret_piece)
+{
+    Operation *op = userdata;
+    Server *s = op->server;
+    drop_piece(op);
+    pthread_mutex_lock(&s->lock);
+    op->fetch = FETCH_ASKED;
+    pthread_mutex_unlock(&s->lock);
+    int r =
+        channel_write(s->channel, DATA_FETCH, 0, op->header.operation, offset, name, strlen(name));
+    pthread_mutex_lock(&s->lock);
+    while (r == 0 && op->fetch == FETCH_ASKED && !atomic_load(&op->cancelled))
+        pthread_cond_wait(&s->changed, &s->lock);
+    if (r == 0 && op->fetch == FETCH_ASKED)
+        r = QUERY_E_CANCELLED;
+    else if (r == 0 && op->fetch == FETCH_REFUSED)
+        r = MEM_E_REFUSED;
+    op->fetch = FETCH_NONE;
+    pthread_mutex_unlock(&s->lock);
+    if (r != 0)
+        return r;
+    bool missing = op->piece.flags & DATA_FLAG_MISSING;
+    *ret_piece = (ServicePiece){.bytes = missing           ? NULL
+                                         : op->piece_bytes ? op->piece_bytes
+                                                           : (const uint8_t *)"",
+                                .n_bytes = op->piece.n_payload,
+                                .n_total = op->piece.rows};
+    return 0;
+}
+
+/* @payload becomes the operation's that waits for it. */
+static void take_piece(Server *s, const DataHeader *header, uint8_t *payload, bool refused)
+{
+    pthread_mutex_lock(&s->lock);
+    list_for_each (pos, &s->operations) {
+        Operation *op = container_of(pos, Operation, link);
+        if (op->header.operation != header->operation || op->fetch != FETCH_ASKED)
+            continue;
+        op->fetch = refused ? FETCH_REFUSED : FETCH_ANSWERED;
+        op->piece = *header;
+        op->piece_bytes = TAKE_PTR(payload);
+        break;
+    }
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    if (payload) /* it was cancelled meanwhile */
+        channel_payload_free(s->channel, payload, header->n_payload);
 }
 
 /* The client waits for the last frame, nobody for this. */
@@ -179,7 +239,8 @@ static void *operation_main(void *arg)
     ServiceOperation service = {.userdata = op,
                                 .cancelled = &op->cancelled,
                                 .replay = op->header.flags & DATA_FLAG_REPLAY,
-                                .emit = on_emit};
+                                .emit = on_emit,
+                                .fetch = on_fetch};
     QueryError error = {0};
     int r = op->header.type == DATA_ANALYZE ? analyze(op, &service, &error)
                                             : execute(op, &service, &error);
@@ -187,6 +248,7 @@ static void *operation_main(void *arg)
         send_failure(op, r, &error);
     channel_payload_free(s->channel, op->payload, op->header.n_payload);
     op->payload = NULL;
+    drop_piece(op);
     tell_end(op);
     atomic_store(&op->finished, true);
     return NULL;
@@ -309,6 +371,9 @@ static int handle_frame(Server *s, const DataHeader *header, uint8_t *payload)
     case DATA_CREDIT:
         add_credit(s, header);
         break;
+    case DATA_ARTIFACT:
+        take_piece(s, header, payload, false);
+        return 0;
     default:
         r = -EPROTO;
         break;
@@ -336,6 +401,10 @@ static int serve(Server *s)
         int r = channel_read(s->channel, &header, &payload);
         if (r == CHANNEL_E_END)
             return 0;
+        if (r == CHANNEL_E_REFUSED && header.type == DATA_ARTIFACT) {
+            take_piece(s, &header, NULL, true);
+            continue;
+        }
         if (r == CHANNEL_E_REFUSED) {
             refuse(s, &header, DATA_ERROR_MEMORY, "BERTH_OUT_OF_MEMORY", "53200",
                    "The request is larger than what memory this session may use allows.");

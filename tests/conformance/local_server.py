@@ -21,7 +21,9 @@ from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
 HEADER = struct.Struct("<IHHQQIIQ")
 MAGIC = 0x42455254
-EXECUTE, ANALYZE, CONFIG, RESPONSE, COMPLETE, ANALYZED, ERROR = 1, 2, 3, 32, 33, 34, 35
+EXECUTE, ANALYZE, CONFIG, ARTIFACT, RESPONSE, COMPLETE, ANALYZED, ERROR, FETCH = 1, 2, 3, 6, 32, 33, 34, 35, 36
+MISSING = 16
+PIECE = 1 << 20
 KINDS = ["org.apache.spark.sql.AnalysisException",
          "org.apache.spark.sql.catalyst.parser.ParseException",
          "org.apache.spark.SparkArithmeticException",
@@ -70,6 +72,7 @@ class Peer:
     def __init__(self, program):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lock = threading.Lock()
+        self.artifacts = {}
 
     def ask(self, kind, payload):
         with self.lock:
@@ -83,6 +86,13 @@ class Peer:
                 body = self.process.stdout.read(n)
                 if kind == ERROR:
                     raise Failure(body)
+                if kind == FETCH:
+                    whole = self.artifacts.get(body.decode())
+                    piece = (whole or b"")[rows:rows + PIECE]
+                    self.process.stdin.write(HEADER.pack(MAGIC, ARTIFACT, MISSING if whole is None else 0, 1, len(whole or b""), len(piece),
+                                                         0, 0) + piece)
+                    self.process.stdin.flush()
+                    continue
                 if kind == RESPONSE:
                     yield body
                     continue
@@ -178,6 +188,25 @@ class Service(base_pb2_grpc.SparkConnectServiceServicer):
                 found = reply.pairs.add(key=key)
                 if key in self.conf:
                     found.value = self.conf[key]
+        return self.finish(reply, request)
+
+    def AddArtifacts(self, requests, context):
+        reply = base_pb2.AddArtifactsResponse()
+        for request in requests:
+            for one in request.batch.artifacts:
+                self.peer.artifacts[one.name] = one.data.data
+                reply.artifacts.add(name=one.name, is_crc_successful=True)
+            if request.HasField("begin_chunk"):
+                whole = self.peer.artifacts[request.begin_chunk.name] = bytearray(request.begin_chunk.initial_chunk.data)
+                reply.artifacts.add(name=request.begin_chunk.name, is_crc_successful=True)
+            elif request.HasField("chunk"):
+                whole += request.chunk.data
+        return self.finish(reply, request)
+
+    def ArtifactStatus(self, request, context):
+        reply = base_pb2.ArtifactStatusesResponse()
+        for name in request.names:
+            reply.statuses[name].exists = name in self.peer.artifacts
         return self.finish(reply, request)
 
     def ReleaseExecute(self, request, context):

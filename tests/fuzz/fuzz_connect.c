@@ -24,6 +24,22 @@ static int drop(void *userdata, const uint8_t *bytes, size_t n, uint64_t rows, u
     return 0;
 }
 
+/* Whatever the name: the plan's own bytes once more, in pieces. */
+typedef struct Input {
+    const uint8_t *data;
+    size_t n;
+} Input;
+
+static int fetch(void *userdata, const char *name, uint64_t offset, ServicePiece *ret_piece)
+{
+    const Input *in = userdata;
+    size_t n_left = offset < in->n ? in->n - (size_t)offset : 0;
+    *ret_piece = (ServicePiece){.bytes = name[sizeof("cache")] == '?' ? NULL : in->data + offset,
+                                .n_bytes = n_left < 64 ? n_left : 64,
+                                .n_total = in->n};
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     MemPool *pool;
@@ -32,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     ServiceHost host = {.pool = pool, .grant = refuse};
     if (service_session_new(&host, &session) == 0) {
-        ServiceOperation op = {.emit = drop};
+        Input input = {data, n};
+        ServiceOperation op = {.userdata = &input, .emit = drop, .fetch = fetch};
         QueryError error = {0};
         uint16_t flags;
         int r = service_execute(session, &op, data, n, &flags, &error);

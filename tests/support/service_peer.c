@@ -35,6 +35,26 @@ static int emit(void *userdata, const uint8_t *bytes, size_t n, uint64_t rows, u
     return put(DATA_RESPONSE, flags, *(uint64_t *)userdata, rows, bytes, n);
 }
 
+static uint8_t *piece; /* the last one */
+
+static int fetch(void *userdata, const char *name, uint64_t offset, ServicePiece *ret_piece)
+{
+    DataHeader h;
+    int r = put(DATA_FETCH, 0, *(uint64_t *)userdata, offset, name, strlen(name));
+    if (r == 0)
+        r = fd_read_all(0, &h, sizeof(h));
+    if (r != 0 || h.type != DATA_ARTIFACT || h.n_payload > DATA_PIECE_MAX)
+        return -EPROTO;
+    free(piece);
+    piece = malloc(h.n_payload + 1u);
+    if (!piece || (h.n_payload > 0 && fd_read_all(0, piece, h.n_payload) != 0))
+        return -EPROTO;
+    *ret_piece = (ServicePiece){.bytes = h.flags & DATA_FLAG_MISSING ? NULL : piece,
+                                .n_bytes = h.n_payload,
+                                .n_total = h.rows};
+    return 0;
+}
+
 static int put_error(uint64_t operation, int r, const QueryError *e)
 {
     QueryError own = {.kind = DATA_ERROR_RUNTIME, .error_class = "INTERNAL_ERROR"};
@@ -71,7 +91,7 @@ static int put_error(uint64_t operation, int r, const QueryError *e)
 static int serve(ServiceSession *session, const DataHeader *h, const uint8_t *payload)
 {
     uint64_t operation = h->operation;
-    ServiceOperation op = {.userdata = &operation, .emit = emit};
+    ServiceOperation op = {.userdata = &operation, .emit = emit, .fetch = fetch};
     QueryError error = {0};
     uint16_t flags = 0;
     uint8_t *reply = NULL;
@@ -124,5 +144,6 @@ int main(void)
     session_files_free(files);
     io_context_free(io);
     mem_pool_free(pool);
+    free(piece);
     return r != 0;
 }

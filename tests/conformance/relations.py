@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# bed: host
+# daemon: no
+# needs: venv build
+# timeout: 120
+"""Relations that only DataFrames can say, through an unmodified PySpark: as-of joins, nearest-by joins. Expected values follow the
+rules of Spark 4."""
+import os
+import pathlib
+import sys
+import traceback
+
+VENV = os.environ.get("BERTH_VENV")
+if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
+    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
+
+from pyspark.sql import SparkSession, functions as F
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import local_server
+
+BUILD = pathlib.Path(os.environ.get("BERTH_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+counts = {True: 0, False: 0}
+
+
+def check(what, seen, wanted):
+    counts[seen == wanted] += 1
+    if seen != wanted:
+        print(f"FAILED  {what}: {seen!r}, wanted {wanted!r}", flush=True)
+
+
+def fails(what, error_class, call):
+    try:
+        seen = repr(call())
+    except Exception as e:  # noqa: BLE001
+        seen = str(e)
+    check(what, error_class if f"[{error_class}]" in seen else seen[:200], error_class)
+
+
+def rows(df):
+    return sorted((tuple(r) for r in df.collect()), key=str)
+
+
+def as_of(spark):
+    trades = spark.createDataFrame([("x", 10, 1.0), ("x", 20, 2.0), ("y", 10, 3.0), ("z", 10, 4.0), ("x", None, 5.0)], "s STRING, t INT, p DOUBLE")
+    quotes = spark.createDataFrame([("x", 8, "a"), ("x", 10, "b"), ("x", 17, "c"), ("y", 11, "d"), ("y", None, "e")], "s STRING, t INT, q STRING")
+
+    def joined(**options):
+        j = trades._joinAsOf(quotes, "t", "t", "s", **options)
+        check(f"columns {options}", j.columns, ["s", "t", "p", "s", "t", "q"])
+        return rows(j.select(trades.s, trades.t, "q"))
+    check("backward", joined(), [("x", 10, "b"), ("x", 20, "c")])
+    check("backward, left", joined(how="left"), [("x", 10, "b"), ("x", 20, "c"), ("x", None, None), ("y", 10, None), ("z", 10, None)])
+    check("not exact", joined(allowExactMatches=False), [("x", 10, "a"), ("x", 20, "c")])
+    check("forward", joined(direction="forward"), [("x", 10, "b"), ("y", 10, "d")])
+    check("forward, tolerance", joined(direction="forward", tolerance=F.lit(0)), [("x", 10, "b")])
+    check("nearest", joined(direction="nearest"), [("x", 10, "b"), ("x", 20, "c"), ("y", 10, "d")])
+    check("nearest, not exact", joined(direction="nearest", allowExactMatches=False), [("x", 10, "a"), ("x", 20, "c"), ("y", 10, "d")])
+    check("nearest, tolerance", joined(direction="nearest", tolerance=F.lit(2)), [("x", 10, "b"), ("y", 10, "d")])
+    check("condition", rows(trades._joinAsOf(quotes, trades.t, quotes.t, trades.s == quotes.s).select(trades.p, quotes.q)), [(1.0, "b"), (2.0, "c")])
+    check("no keys", rows(trades._joinAsOf(quotes, trades.t, quotes.t).where("p < 3").select("p", "q")), [(1.0, "b"), (2.0, "c")])
+    for error_class, options in (("AS_OF_JOIN.UNSUPPORTED_DIRECTION", {"direction": "up"}), ("AS_OF_JOIN.TOLERANCE_IS_NON_NEGATIVE", {"tolerance": F.lit(-1)}),
+                                 ("AS_OF_JOIN.TOLERANCE_IS_UNFOLDABLE", {"tolerance": F.col("p")}), ("UNSUPPORTED_JOIN_TYPE", {"how": "cross"})):
+        fails(error_class, error_class, lambda options=options: trades._joinAsOf(quotes, "t", "t", **options).collect())
+
+
+def nearest_by(spark):
+    users = spark.createDataFrame([(1, 10.0), (2, 20.0), (3, None)], "u INT, score DOUBLE")
+    products = spark.createDataFrame([("A", 11.0), ("B", 22.0), ("C", 5.0)], "product STRING, pscore DOUBLE")
+    distance = F.abs(users.score - products.pscore)
+
+    def joined(*arguments, **options):
+        return rows(users.nearestByJoin(products, *arguments, **options).select("u", "product"))
+    check("one", joined(distance, 1, "exact", "distance"), [(1, "A"), (2, "B")])
+    check("two", joined(distance, 2, "approx", "distance"), [(1, "A"), (1, "C"), (2, "A"), (2, "B")])
+    check("similarity", joined(-distance, 1, "exact", "similarity"), [(1, "A"), (2, "B")])
+    check("outer", joined(distance, 5, "exact", "distance", joinType="leftouter"),
+          [(1, "A"), (1, "B"), (1, "C"), (2, "A"), (2, "B"), (2, "C"), (3, None)])
+    twice = users.nearestByJoin(products, distance, 1, "exact", "distance")
+    check("twice", twice.nearestByJoin(products.withColumnsRenamed({"product": "p2", "pscore": "s2"}), F.abs(F.col("pscore") - F.col("s2")), 1, "exact",
+                                       "distance").select("u", "product", "p2").orderBy("u").collect()[0][:], (1, "A", "A"))
+    for error_class, options in (("NUM_RESULTS_OUT_OF_RANGE", (distance, 0, "exact", "distance")),
+                                 ("UNSUPPORTED_MODE", (distance, 1, "maybe", "distance")), ("UNSUPPORTED_DIRECTION", (distance, 1, "exact", "up"))):
+        fails(error_class, f"NEAREST_BY_JOIN.{error_class}", lambda options=options: joined(*options))
+
+
+def main():
+    server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
+    spark = SparkSession.builder.remote(url).create()
+    for part in (as_of, nearest_by):
+        try:
+            part(spark)
+        except Exception:  # noqa: BLE001
+            counts[False] += 1
+            print(f"FAILED  {part.__name__}\n{traceback.format_exc()}", flush=True)
+    print(f"{counts[True]} passed, {counts[False]} failed, 0 skipped", flush=True)
+    spark.stop()
+    server.stop(None)
+    peer.close()
+    return counts[False] != 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)
