@@ -36,6 +36,8 @@ static inline NestedItem *nested_items(NestedCall *c, uint64_t n)
     return mem_arena_alloc(c->arena, sizeof(NestedItem) * (n + 1), 16);
 }
 
+/* nested_best.c */
+int nested_best(NestedCall *c, const NestedItem *args, NestedItem *ret);
 /* nested_sentences.c */
 int nested_sentences(NestedCall *c, const NestedItem *args, NestedItem *ret);
 

@@ -648,6 +648,8 @@ NestedRowFunction nested_aggregate_function(FunctionId id, bool *ret_nulls)
         return do_keyed_value;
     case FN_MODE:
         return do_mode;
+    case FN_BEST:
+        return nested_best;
     case FN_PERCENTILE:
         return do_percentile;
     case FN_PERCENTILE_APPROX:

@@ -8,6 +8,7 @@
 #include "exec/expr/row.h"
 #include "exec/kernel/civil.h"
 #include "exec/kernel/zone.h"
+#include "exec/plan/json_options.h"
 #include "exec/text/json_value.h"
 
 /* Functions on JSON text. A text that is none is null, never an error. */
@@ -356,12 +357,30 @@ static int take_zone(NestedCall *c, const NestedItem *args)
                                : r;
 }
 
+/* The record with its own text in the field for that. */
+static int put_corrupt(NestedCall *c, Type type, const char *name, const VecString *text,
+                       NestedItem *ret)
+{
+    NestedItem *fields = nested_items(c, type.n_children);
+    if (!fields)
+        return mem_arena_error(c->arena);
+    for (uint32_t i = 0; i < type.n_children; i++) {
+        nested_field(type, &ret->value.s, i, &fields[i]);
+        if (strcmp(type.children[i].name, name) == 0)
+            fields[i] = (NestedItem){.value.s = *text};
+    }
+    return nested_record(c->arena, type, fields, &ret->value.s);
+}
+
 static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
     Type type = c->step->type;
     JsonText j;
     JsonAgain again = {c, &j};
     bool bad = false;
+    JsonReadOptions options = {0};
+    if (c->step->n_args == 3)
+        memcpy(&options, vec_string_data(&args[2].value.s), sizeof(options));
     int r = take_zone(c, args);
     if (r == 0)
         r = parse(c, &args[0].value.s, true, &j);
@@ -370,9 +389,23 @@ static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
         return r;
     j.write = write_again;
     j.userdata = &again;
+    j.date = options.has_date ? &options.date : NULL;
+    j.timestamp = options.has_timestamp ? &options.timestamp : NULL;
     if (j.nodes)
         r = json_value(&j, 0, type, ret, &bad);
-    return r || !ret->is_null || type.kind != TYPE_STRUCT ? r : empty_record(c, type, ret);
+    if (r)
+        return r;
+    bad |= ret->is_null;
+    if (bad && options.fail_fast)
+        return nested_fail_value(c, "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", "22023",
+                                 "Malformed records are detected in record parsing. Parse Mode: "
+                                 "FAILFAST. To process malformed records as null result, try "
+                                 "setting the option 'mode' as 'PERMISSIVE'.");
+    if (ret->is_null && type.kind == TYPE_STRUCT)
+        r = empty_record(c, type, ret);
+    if (r == 0 && bad && options.corrupt[0])
+        r = put_corrupt(c, type, options.corrupt, &args[0].value.s, ret);
+    return r;
 }
 
 /* ---- to_json ---- */

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "exec/kernel/json.h"
 #include "exec/plan/bind_nested.h"
+#include "exec/plan/json_options.h"
+#include "exec/vec/nested.h"
 
 static bool any_null(Expr *const *args, uint32_t n)
 {
@@ -292,12 +295,111 @@ static uint32_t with_zone(Binder *b, Type type, Expr **args)
     return needed ? 2 : 1;
 }
 
+static bool text_is(const VecString *s, const char *text)
+{
+    return s->length == strlen(text) && strncasecmp(vec_string_data(s), text, s->length) == 0;
+}
+
+static bool take_pattern(const VecString *value, TextPattern *ret, bool *ret_has)
+{
+    char text[TEXT_PATTERN_MAX + 1];
+    *ret_has = value->length <= TEXT_PATTERN_MAX;
+    if (*ret_has) {
+        memcpy(text, vec_string_data(value), value->length);
+        text[value->length] = '\0';
+        *ret_has = text_pattern_parse(text, ret);
+    }
+    return *ret_has;
+}
+
+/* Return: false: it changes how records are read, which is not done. Names that Spark does not know
+ * say nothing. */
+static bool take_option(const VecString *key, const VecString *value, JsonReadOptions *o)
+{
+    static const struct {
+        const char *key, *value; /* as it is without it */
+    } others[] = {
+        {"allowComments", "false"},         {"allowUnquotedFieldNames", "false"},
+        {"allowSingleQuotes", "true"},      {"allowNumericLeadingZeros", "false"},
+        {"primitivesAsString", "false"},    {"allowBackslashEscapingAnyCharacter", "false"},
+        {"prefersDecimal", "false"},        {"allowUnquotedControlChars", "false"},
+        {"allowNonNumericNumbers", "true"}, {"timeZone", ""},
+        {"timestampNTZFormat", ""},         {"locale", "en-US"},
+    };
+    if (text_is(key, "mode")) {
+        o->fail_fast = text_is(value, "FAILFAST");
+        return o->fail_fast || text_is(value, "PERMISSIVE");
+    }
+    if (text_is(key, "dateFormat"))
+        return take_pattern(value, &o->date, &o->has_date);
+    if (text_is(key, "timestampFormat"))
+        return take_pattern(value, &o->timestamp, &o->has_timestamp);
+    if (text_is(key, "columnNameOfCorruptRecord")) {
+        if (value->length > JSON_CORRUPT_MAX)
+            return false;
+        memset(o->corrupt, 0, sizeof(o->corrupt));
+        memcpy(o->corrupt, vec_string_data(value), value->length);
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (text_is(key, others[i].key))
+            return text_is(value, others[i].value);
+    return true;
+}
+
+/* map('mode', 'FAILFAST', ...) as what it says. */
+static bool read_options(Binder *b, const UExpr *e, Expr *map, JsonReadOptions *o)
+{
+    Literal literal = map->literal;
+    VecString keys, values;
+    if (map->type.kind != TYPE_MAP || map->type.children[0].type.kind != TYPE_STRING ||
+        map->type.children[1].type.kind != TYPE_STRING) {
+        bind_error(b, e->position, e->stop, "INVALID_OPTIONS.NON_MAP_FUNCTION", "42K06",
+                   "Invalid options: Must use the `map()` function for options.");
+        return false;
+    }
+    if (map->kind != EXPR_LITERAL &&
+        (expr_has_columns(map) || !b->context->fold ||
+         b->context->fold(b->arena, map, &literal) != 0 || literal.is_null)) {
+        (void)bind_unsupported(b, e->position, e->stop, "options that are no constants");
+        return false;
+    }
+    nested_map(&literal.s, &keys, &values);
+    for (uint32_t i = 0, n = nested_count(&keys); i < n; i++) {
+        NestedItem key, value;
+        nested_element(TYPE(STRING), &keys, i, &key);
+        nested_element(TYPE(STRING), &values, i, &value);
+        if (value.is_null || !take_option(&key.value.s, &value.value.s, o)) {
+            char what[100];
+            (void)snprintf(what, sizeof(what), "from_json with this value of the option %.*s",
+                           (int)MIN(key.value.s.length, 60u), vec_string_data(&key.value.s));
+            (void)bind_unsupported(b, e->position, e->stop, what);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* from_json() with options: the session's zone and what they say behind the text. */
+static Expr *from_with(Binder *b, Type type, Expr *text, const JsonReadOptions *o)
+{
+    char *copy = bind_alloc(b, 1, sizeof(*o));
+    if (!copy)
+        return NULL;
+    memcpy(copy, o, sizeof(*o));
+    Expr *made[] = {text, bind_zone_name(b),
+                    bind_check(b, expr_literal(b->arena, TYPE(BINARY),
+                                               (Literal){.s = vec_string(copy, sizeof(*o))}))};
+    return made[1] && made[2] ? bind_make_call(b, FN_FROM_JSON, type, true, made, 3) : NULL;
+}
+
 static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n)
 {
     Type type = args[1]->type;
     const UExpr *schema = e->args[1];
-    if (n == 3)
-        return bind_unsupported(b, e->position, e->stop, "options of from_json");
+    JsonReadOptions options = {.corrupt = "_corrupt_record"};
+    if (n == 3 && !read_options(b, e, args[2], &options))
+        return NULL;
     if (schema->kind == UEXPR_CALL && strcmp(schema->name, "schema_of_json") == 0 &&
         schema->n_args == 1 && schema->args[0]->kind == UEXPR_LITERAL) {
         Expr *text =
@@ -316,6 +418,14 @@ static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
                                 "strings");
     if (!strings(b, e, args, 1) || !as_nullable(b, type, &type))
         return NULL;
+    bool corrupt = false;
+    for (uint32_t i = 0; type.kind == TYPE_STRUCT && i < type.n_children; i++)
+        corrupt |= strcmp(type.children[i].name, options.corrupt) == 0 &&
+                   type.children[i].type.kind == TYPE_STRING;
+    if (!corrupt)
+        options.corrupt[0] = '\0';
+    if (n == 3 || corrupt)
+        return from_with(b, type, args[0], &options);
     Expr *made[2] = {args[0]};
     uint32_t n_made = with_zone(b, type, made);
     return bind_make_call(b, FN_FROM_JSON, type, true, made, n_made);

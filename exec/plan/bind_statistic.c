@@ -216,12 +216,34 @@ static bool bind_bits(Call *c)
 
 /* ---- max_by, min_by ---- */
 
+#define BEST_MAX 100000
+
+/* max_by(x, y, k): an array of the k best, of all pairs. */
+static bool bind_best(Call *c)
+{
+    int64_t k;
+    Type type;
+    char text[120];
+    if (!constant_int(c, 2, "k", 1, &k))
+        return false;
+    if (k > BEST_MAX) {
+        snprintf(text, sizeof(text), "The k must be between [1, %d] (current value = %lld).",
+                 BEST_MAX, (long long)k);
+        return mismatch(c, "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", text);
+    }
+    return bind_array_type(c->b, c->args[0]->type, true, &type) &&
+           collect_values(c, struct_of(c->b, c->args, 2, 1), FN_BEST, type) &&
+           add_extra(c, int_literal(c->b, (int32_t)(is(c, "max_by") ? k : -k)));
+}
+
 static bool bind_by(Call *c)
 {
     Binder *b = c->b;
     Expr *by = c->args[1];
     if (!type_is_orderable(by->type))
         return bind_invalid_ordering(b, c->e, c->e->name, by->type), false;
+    if (c->n_args > 2)
+        return bind_best(c);
     Expr *key = struct_of(b, &by, 1, 0), *value = struct_of(b, &c->args[0], 1, 0);
     key = key && value ? bind_order_key(b, key) : NULL;
     Expr *keyed =
@@ -600,9 +622,9 @@ static const struct Family {
     {"histogram_numeric", 2, 2, bind_histogram, false, false},
     {"kurtosis", 1, 1, bind_moment, false, false},
     {"listagg", 1, 2, bind_listagg, true, false},
-    {"max_by", 2, 2, bind_by, false, false},
+    {"max_by", 2, 3, bind_by, false, false},
     {"median", 1, 1, bind_median, false, true},
-    {"min_by", 2, 2, bind_by, false, false},
+    {"min_by", 2, 3, bind_by, false, false},
     {"mode", 0, 2, bind_mode, true, false},
     {"percentile", 2, 3, bind_percentile, false, false},
     {"percentile_approx", 2, 3, bind_percentile_approx, false, false},

@@ -104,6 +104,7 @@ typedef enum FunctionId {
     FN_KEYED,             /* key (FN_NESTED_KEY), struct -> BINARY of both */
     FN_KEYED_VALUE,       /* the struct again */
     FN_MODE,              /* array, int */
+    FN_BEST,              /* array of pairs, int: how many; below 0: of the least */
     FN_PERCENTILE,        /* array, double or an array of them, int */
     FN_PERCENTILE_APPROX, /* the same; double: the error */
     FN_LISTAGG,           /* array of structs, delimiter, orders */
