@@ -12,7 +12,7 @@
  * rest on untouched.
  *
  *   to the executor     payload
- *   DATA_EXECUTE        spark.connect.Plan
+ *   DATA_EXECUTE        spark.connect.Plan; @rows > 0: the client takes an Arrow stream in chunks of so many bytes
  *   DATA_ANALYZE        spark.connect.AnalyzePlanRequest
  *   DATA_CONFIG         key NUL value NUL ...; a key followed by DATA_CONFIG_UNSET as value is unset
  *   DATA_CANCEL         none; the operation still ends with one final frame
@@ -21,7 +21,8 @@
  *                       @rows is the size of the whole. DATA_FLAG_MISSING: there is no such artifact
  *
  *   from the executor
- *   DATA_RESPONSE       partial ExecutePlanResponse; @rows counts rows of an arrow_batch in it
+ *   DATA_RESPONSE       partial ExecutePlanResponse; @rows counts rows of an arrow_batch in it, where chunks of one
+ *                       are counted with the first
  *   DATA_COMPLETE       none; final. @flags DATA_FLAG_REPLAY: the request changed session state and must be
  *                       sent again, with DATA_FLAG_REPLAY, to a replacement executor
  *   DATA_ANALYZED       partial AnalyzePlanResponse; final

@@ -27,11 +27,35 @@ static void fail_handle(Rpc *rpc, const char *error_class, ProtoBytes id, const 
 
 /* ---- ExecutePlan ---- */
 
-/* reattach_options.reattachable of any of the request's options. */
-static bool wants_reattach(ProtoReader r)
+/* The least and the most that a client may want a chunk to be; the most is what others get. */
+#define CHUNK_BYTES_MIN (1u << 10)
+#define CHUNK_BYTES_MAX (64u << 20)
+
+typedef struct Chunking {
+    int64_t preferred;
+    bool allowed;
+} Chunking;
+
+static uint32_t read_chunking(ProtoReader r)
+{
+    static const ProtoRow rows[] = {
+        PROTO_ROW(Chunking, allowed, SPARK_RESULT_CHUNKING_OPTIONS_ALLOW_ARROW_BATCH_CHUNKING,
+                  PROTO_KIND_BOOL, 0),
+        PROTO_ROW(Chunking, preferred, SPARK_RESULT_CHUNKING_OPTIONS_PREFERRED_ARROW_CHUNK_SIZE,
+                  PROTO_KIND_INT64, 0),
+    };
+    Chunking c = {0};
+    (void)proto_decode(r, rows, ARRAY_SIZE(rows), &c, NULL);
+    if (!c.allowed)
+        return 0;
+    bool good = c.preferred >= CHUNK_BYTES_MIN && c.preferred <= CHUNK_BYTES_MAX;
+    return good ? (uint32_t)c.preferred : CHUNK_BYTES_MAX;
+}
+
+/* May the client come back for it, and does it take batches in chunks? */
+static void read_options(Operation *op, ProtoReader r)
 {
     ProtoField f;
-    bool reattachable = false;
     while (proto_next(&r, &f) > 0) {
         ProtoReader option, options;
         ProtoField inner;
@@ -40,12 +64,14 @@ static bool wants_reattach(ProtoReader r)
         while (proto_next(&option, &inner) > 0) {
             const ProtoRow row = {.number = SPARK_REATTACH_OPTIONS_REATTACHABLE,
                                   .kind = PROTO_KIND_BOOL};
-            if (inner.number == SPARK_REQUEST_OPTION_REATTACH_OPTIONS &&
-                proto_enter(&option, &inner, &options) == 0)
-                (void)proto_decode(options, &row, 1, &reattachable, NULL);
+            if (proto_enter(&option, &inner, &options) < 0)
+                continue;
+            if (inner.number == SPARK_REQUEST_OPTION_REATTACH_OPTIONS)
+                (void)proto_decode(options, &row, 1, &op->reattachable, NULL);
+            else if (inner.number == SPARK_REQUEST_OPTION_RESULT_CHUNKING_OPTIONS)
+                op->chunk_bytes = read_chunking(options);
         }
     }
-    return reattachable;
 }
 
 /*
@@ -152,7 +178,7 @@ void rpc_execute(Rpc *rpc, const Envelope *e)
         rpc_fail_plain(rpc, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    op->reattachable = wants_reattach(rpc_request(rpc));
+    read_options(op, rpc_request(rpc));
     op->not_repeatable = !is_repeatable(plan);
     start(rpc, s, op);
 }

@@ -364,6 +364,7 @@ struct Operation {
     ProtoBytes payload; /* inside @request */
     bool reattachable, interrupted, effect, not_repeatable;
     uint64_t response_key; /* random half of its response ids */
+    uint32_t chunk_bytes;  /* how an Arrow batch may be cut; 0: not at all */
 
     ListNode responses;
     uint64_t n_sequence;      /* of the newest response */

@@ -127,8 +127,8 @@ void operation_dispatch(Operation *op)
         return;
     op->number = ++s->last_number;
     op->state = OPERATION_STATE_RUNNING;
-    int r = channel_send(&s->channel, op->type, 0, op->number, 0, op->request, op->payload.data,
-                         op->payload.n_bytes);
+    int r = channel_send(&s->channel, op->type, 0, op->number, op->chunk_bytes, op->request,
+                         op->payload.data, op->payload.n_bytes);
     if (r == -ENOMEM || r == -EMSGSIZE) {
         _cleanup_error_ GatewayError e = {0};
         gateway_error_set(&e, GRPC_RESOURCE_EXHAUSTED, GATEWAY_ERROR_PLAIN, "", "",

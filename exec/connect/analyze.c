@@ -162,6 +162,92 @@ static int analyze_ddl_parse(Query *q, ProtoReader r, ProtoWriter *w)
     return query_result(q, q->builder.result);
 }
 
+/* ---- JsonToDDL ---- */
+
+static void put_name(FILE *out, const char *name)
+{
+    bool plain = *name && !(*name >= '0' && *name <= '9');
+    for (const char *c = name; *c; c++)
+        plain &= (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                 *c == '_';
+    if (!plain)
+        (void)fputc('`', out);
+    for (const char *c = name; *c; c++) {
+        if (*c == '`')
+            (void)fputc('`', out);
+        (void)fputc(*c, out);
+    }
+    if (!plain)
+        (void)fputc('`', out);
+}
+
+/* As Spark's DataType.sql. Types nest as deep as the decoder lets them. */
+static void put_sql_type(FILE *out, Type type)
+{
+    char text[64];
+    switch (type.kind) {
+    case TYPE_STRUCT:
+        (void)fputs("STRUCT<", out);
+        for (uint32_t i = 0; i < type.n_children; i++) {
+            (void)fputs(i > 0 ? ", " : "", out);
+            put_name(out, type.children[i].name);
+            (void)fputs(": ", out);
+            put_sql_type(out, type.children[i].type);
+            (void)fputs(type.children[i].nullable ? "" : " NOT NULL", out);
+        }
+        (void)fputc('>', out);
+        return;
+    case TYPE_ARRAY:
+    case TYPE_MAP:
+        (void)fputs(type.kind == TYPE_MAP ? "MAP<" : "ARRAY<", out);
+        put_sql_type(out, type.children[0].type);
+        if (type.kind == TYPE_MAP) {
+            (void)fputs(", ", out);
+            put_sql_type(out, type.children[1].type);
+        }
+        (void)fputc('>', out);
+        return;
+    default:
+        type_format(type, text, sizeof(text));
+        for (char *c = text; *c; c++)
+            (void)fputc(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, out);
+    }
+}
+
+static int analyze_json_to_ddl(Query *q, ProtoReader r, ProtoWriter *w)
+{
+    ProtoField f;
+    PlanField *fields = NULL;
+    uint32_t n_fields = 0;
+    bool found = false;
+    while (decode_next(&q->decoder, &r, &f) > 0) {
+        if (f.number != SPARK_ANALYZE_JSON_TO_DDL_JSON_STRING || f.wire != PROTO_WIRE_BYTES)
+            continue;
+        found = decode_schema_text(&q->decoder, (const char *)f.bytes.data, f.bytes.n_bytes,
+                                   &fields, &n_fields);
+    }
+    if (!found)
+        decode_malformed(&q->decoder);
+    if (q->builder.result != 0)
+        return query_result(q, q->builder.result);
+    _cleanup_free_ char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n_fields; i++) {
+        (void)fputs(i > 0 ? "," : "", out);
+        put_name(out, fields[i].name);
+        (void)fputc(' ', out);
+        put_sql_type(out, fields[i].type);
+        (void)fputs(fields[i].nullable ? "" : " NOT NULL", out);
+    }
+    proto_begin(w, SPARK_ANALYZED_JSON_TO_DDL);
+    int result = put_text(w, SPARK_ANALYZED_JSON_TO_DDL_DDL_STRING, out, &text);
+    proto_end(w);
+    return result;
+}
+
 static int analyze_same_semantics(Query *q, ProtoReader r, ProtoWriter *w)
 {
     PlanNode *a, *b;
@@ -317,6 +403,8 @@ static int analyze_one(Query *q, uint32_t number, ProtoReader r, ProtoWriter *w)
         return 0;
     case SPARK_ANALYZE_DDL_PARSE:
         return analyze_ddl_parse(q, r, w);
+    case SPARK_ANALYZE_JSON_TO_DDL:
+        return analyze_json_to_ddl(q, r, w);
     case SPARK_ANALYZE_SAME_SEMANTICS:
         return analyze_same_semantics(q, r, w);
     case SPARK_ANALYZE_PERSIST:

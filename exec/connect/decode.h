@@ -44,6 +44,10 @@ typedef struct Decoder {
     UBuilder *b;
     const struct ServiceOperation *operation; /* whom to ask for what was uploaded; NULL: nobody */
     MemPool *pool;                            /* for that, while it is being read */
+    /* The struct that holds all JSON records in the strings of @input, in @arena; runs it. NULL:
+     * cannot be asked for. Return: 0; QUERY_E_*; as mem_charge(). */
+    int (*infer_json)(void *userdata, const URel *input, MemArena *arena, Type *ret);
+    void *infer_userdata;
     /* The last SQL text inside, and how many there were: positions mean something for one only. */
     const char *sql_text;
     size_t n_sql_text;

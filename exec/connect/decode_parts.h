@@ -49,6 +49,8 @@ URel *decode_with_relations(Decoder *d, ProtoReader r);
 /* decode_near.c */
 URel *decode_as_of_join(Decoder *d, ProtoReader r);
 URel *decode_nearest_by_join(Decoder *d, ProtoReader r);
+/* parse.c */
+URel *decode_parse(Decoder *d, ProtoReader r);
 /* decode_aggregate.c */
 URel *decode_aggregate(Decoder *d, ProtoReader r);
 /* decode_columns.c */

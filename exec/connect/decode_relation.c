@@ -253,10 +253,11 @@ static const char *refused_name(uint32_t number)
         uint32_t number;
         const char *name;
     } names[] = {{SPARK_RELATION_MAP_PARTITIONS, "mapInPandas() (MapPartitions)"},
-                 {SPARK_RELATION_PARSE, "reading CSV or JSON from strings (Parse)"},
                  {SPARK_RELATION_GROUP_MAP, "applyInPandas() (GroupMap)"},
                  {SPARK_RELATION_CO_GROUP_MAP, "cogroup() (CoGroupMap)"},
                  {SPARK_RELATION_WITH_WATERMARK, "withWatermark() (WithWatermark)"},
+                 {SPARK_RELATION_APPLY_IN_PANDAS_WITH_STATE, "applyInPandasWithState()"},
+                 {SPARK_RELATION_RELATION_CHANGES, "changes of a table (RelationChanges)"},
                  {SPARK_RELATION_CROSSTAB, "crosstab() (StatCrosstab)"},
                  {SPARK_RELATION_FREQ_ITEMS, "freqItems() (StatFreqItems)"},
                  {SPARK_RELATION_SAMPLE_BY, "sampleBy() (StatSampleBy)"},
@@ -287,6 +288,8 @@ static URel *decode_body(Decoder *d, uint32_t number, ProtoReader r)
         return decode_as_of_join(d, r);
     case SPARK_RELATION_NEAREST_BY_JOIN:
         return decode_nearest_by_join(d, r);
+    case SPARK_RELATION_PARSE:
+        return decode_parse(d, r);
     case SPARK_RELATION_SAMPLE:
         return decode_sample(d, r);
     case SPARK_RELATION_SET_OP:

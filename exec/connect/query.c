@@ -109,7 +109,11 @@ int query_open(ServiceSession *session, const ServiceOperation *operation, Query
     if (r != 0)
         return query_result(q, r);
     q->builder = (UBuilder){.arena = q->arena, .error = q->error};
-    q->decoder = (Decoder){.b = &q->builder, .operation = operation, .pool = q->pool};
+    q->decoder = (Decoder){.b = &q->builder,
+                           .operation = operation,
+                           .pool = q->pool,
+                           .infer_json = query_infer_json,
+                           .infer_userdata = q};
     if (session->host.files) {
         session_files_enter(session->host.files);
         q->entered = true;
@@ -444,6 +448,7 @@ int query_emit_plan(Query *q, PlanNode *bound, int64_t tail)
     if (r != 0)
         return query_result(q, r);
     e.writer = writer;
+    reply_writer_set_chunks(writer, q->operation->chunk_bytes);
     e.flags = is_deterministic(bound) ? DATA_FLAG_DETERMINISTIC : 0;
     r = emit_schema(q, bound->fields, bound->n_fields);
     PlanNode *plan = NULL;

@@ -69,6 +69,8 @@ int query_run(Query *q, PlanNode *plan, ExecResult result, void *userdata,
 /* The same, into a sink of the caller's. */
 int query_run_sink(Query *q, PlanNode *plan, ExecSinkNew sink_new, void *userdata,
                    PlanNode **ret_optimised);
+/* parse.c: Decoder.infer_json; @userdata is the query. */
+int query_infer_json(void *userdata, const URel *input, MemArena *arena, Type *ret);
 /* observe.c: what df.observe() asked for; a run of its own each. */
 int query_emit_observed(Query *q);
 /* One value of a flat vector, in @arena. Return: 0; as mem_charge(). */

@@ -127,6 +127,7 @@ struct ReplyWriter {
     uint32_t n_columns;
     ArrowWriter *arrow;
     int64_t tail;
+    uint32_t chunk_bytes;
     int64_t n_rows; /* in the buffers */
     uint64_t n_emitted;
     bool any;
@@ -396,35 +397,83 @@ static int set_views(ReplyWriter *w, int64_t first, int64_t n)
     return 0;
 }
 
+/* What one message has of an Arrow stream. */
+typedef struct Part {
+    const uint8_t *data; /* NULL: the whole stream is written in place */
+    size_t n_data;
+    int64_t n_rows;
+    uint64_t index, n_parts; /* of chunks; 0 parts: it is whole */
+} Part;
+
+static int emit_part(ReplyWriter *w, const Part *part)
+{
+    uint64_t rows = (uint64_t)part->n_rows;
+    size_t n_inner =
+        1 + proto_varint_size(rows) + proto_bytes_field_size(SPARK_ARROW_BATCH_DATA, part->n_data);
+    if (part->n_parts > 0)
+        n_inner += 2 + proto_varint_size(part->index) + proto_varint_size(part->n_parts);
+    _cleanup_proto_writer_ ProtoWriter out;
+    proto_writer_init(&out, DATA_PAYLOAD_MAX, NULL, NULL);
+    uint64_t charge = n_inner + 64;
+    int r = mem_charge(w->pool, charge, "result");
+    if (r != 0)
+        return r;
+    proto_put_header(&out, SPARK_RESPONSE_ARROW_BATCH, n_inner);
+    proto_put_varint(&out, SPARK_ARROW_BATCH_ROW_COUNT, rows);
+    if (part->n_parts > 0) {
+        proto_put_varint(&out, SPARK_ARROW_BATCH_CHUNK_INDEX, part->index);
+        proto_put_varint(&out, SPARK_ARROW_BATCH_NUM_CHUNKS_IN_BATCH, part->n_parts);
+    }
+    proto_put_header(&out, SPARK_ARROW_BATCH_DATA, part->n_data);
+    uint8_t *room = proto_reserve(&out, part->n_data);
+    if (room && part->data)
+        memcpy(room, part->data, part->n_data);
+    else if (room)
+        arrow_writer_write(w->arrow, w->views, part->n_rows, room, part->n_data);
+    r = proto_writer_finish(&out);
+    if (r == 0)
+        r = w->emit(w->userdata, out.data, out.n_bytes, part->index == 0 ? rows : 0);
+    mem_uncharge(w->pool, charge);
+    return r;
+}
+
+static int emit_chunks(ReplyWriter *w, int64_t n, size_t n_arrow)
+{
+    void *stream;
+    int r = mem_block_alloc(w->pool, n_arrow, "result", &stream);
+    if (r != 0)
+        return r;
+    arrow_writer_write(w->arrow, w->views, n, stream, n_arrow);
+    Part part = {.n_rows = n, .n_parts = (n_arrow + w->chunk_bytes - 1) / w->chunk_bytes};
+    for (size_t at = 0; r == 0 && at < n_arrow; at += part.n_data, part.index++) {
+        part.data = (const uint8_t *)stream + at;
+        part.n_data = MIN(n_arrow - at, (size_t)w->chunk_bytes);
+        r = emit_part(w, &part);
+    }
+    mem_block_free(w->pool, stream, n_arrow);
+    return r;
+}
+
 static int emit_rows(ReplyWriter *w, int64_t first, int64_t n)
 {
     int r = set_views(w, first, n);
     if (r != 0)
         return r;
     size_t n_arrow = arrow_writer_measure(w->arrow, w->views, n);
-    size_t n_inner = 1 + proto_varint_size((uint64_t)n) +
-                     proto_bytes_field_size(SPARK_ARROW_BATCH_DATA, n_arrow);
-    _cleanup_proto_writer_ ProtoWriter out;
-    proto_writer_init(&out, DATA_PAYLOAD_MAX, NULL, NULL);
-    uint64_t charge = n_inner + 64;
-    r = mem_charge(w->pool, charge, "result");
-    if (r != 0)
-        return r;
-    proto_put_header(&out, SPARK_RESPONSE_ARROW_BATCH, n_inner);
-    proto_put_varint(&out, SPARK_ARROW_BATCH_ROW_COUNT, (uint64_t)n);
-    proto_put_header(&out, SPARK_ARROW_BATCH_DATA, n_arrow);
-    uint8_t *room = proto_reserve(&out, n_arrow);
-    if (room)
-        arrow_writer_write(w->arrow, w->views, n, room, n_arrow);
-    r = proto_writer_finish(&out);
-    if (r == 0)
-        r = w->emit(w->userdata, out.data, out.n_bytes, (uint64_t)n);
-    mem_uncharge(w->pool, charge);
+    if (w->chunk_bytes > 0 && n_arrow > w->chunk_bytes)
+        r = emit_chunks(w, n, n_arrow);
+    else
+        r = emit_part(w, &(Part){.n_data = n_arrow, .n_rows = n});
     if (r == 0) {
         w->any = true;
         w->n_emitted += (uint64_t)n;
     }
     return r;
+}
+
+void reply_writer_set_chunks(ReplyWriter *w, uint32_t bytes)
+{
+    w->chunk_bytes = bytes;
 }
 
 static void clear_rows(ReplyWriter *w)

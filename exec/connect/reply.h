@@ -31,6 +31,8 @@ int reply_writer_new(MemPool *pool, const PlanField *fields, uint32_t n_fields,
                      const char *time_zone, int64_t tail, ReplyEmit emit, void *userdata,
                      QueryError *error, ReplyWriter **ret_writer);
 ReplyWriter *reply_writer_free(ReplyWriter *w);
+/* A batch of more than @bytes leaves in chunks; only the first is said to have rows. 0: whole. */
+void reply_writer_set_chunks(ReplyWriter *w, uint32_t bytes);
 /* Return: 0; what @emit gave; MEM_E_*; negative errno. */
 int reply_writer_add(ReplyWriter *w, const Batch *batch);
 /* The rest; one batch without rows when there was none at all. */

@@ -94,6 +94,7 @@ typedef struct ServiceOperation {
     void *userdata;
     const atomic_bool *cancelled; /* looked at between batches; set by any thread */
     bool replay;                  /* DATA_FLAG_REPLAY: state is being rebuilt, emit nothing */
+    uint32_t chunk_bytes; /* larger Arrow streams are sent in parts of so many bytes; 0: whole */
     /**
      * @emit: send one partial ExecutePlanResponse
      * @rows:  rows of the arrow_batch inside, 0 for other messages

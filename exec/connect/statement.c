@@ -179,7 +179,11 @@ int view_builder_open(Query *q, ViewBuilder *v)
     if (r != 0)
         return query_result(q, r);
     v->builder = (UBuilder){.arena = v->arena, .error = q->error};
-    v->decoder = (Decoder){.b = &v->builder, .operation = q->operation, .pool = q->pool};
+    v->decoder = (Decoder){.b = &v->builder,
+                           .operation = q->operation,
+                           .pool = q->pool,
+                           .infer_json = query_infer_json,
+                           .infer_userdata = q};
     return 0;
 }
 
@@ -581,19 +585,49 @@ static const char *refused_command(uint32_t number)
     case SPARK_COMMAND_STREAMING_QUERY_MANAGER_COMMAND:
     case SPARK_COMMAND_STREAMING_QUERY_LISTENER_BUS_COMMAND:
         return "structured streaming";
-    case SPARK_COMMAND_MERGE_INTO_TABLE_COMMAND:
-        return "MERGE INTO (MergeIntoTableCommand)";
     case SPARK_COMMAND_ML_COMMAND:
         return "machine learning (MlCommand)";
     case SPARK_COMMAND_PIPELINE_COMMAND:
         return "pipelines (PipelineCommand)";
-    case SPARK_COMMAND_GET_RESOURCES_COMMAND:
-        return "GetResourcesCommand";
+    case SPARK_COMMAND_CREATE_RESOURCE_PROFILE_COMMAND:
+        return "resource profiles (CreateResourceProfileCommand)";
+    case SPARK_COMMAND_EXECUTE_EXTERNAL_COMMAND:
+        return "commands of other systems (ExecuteExternalCommand)";
+    case SPARK_COMMAND_EXTENSION:
+        return "command extensions (Extension)";
     case SPARK_COMMAND_REGISTER_DATA_SOURCE:
         return "data sources in Python (RegisterDataSource)";
     default:
         return "this command";
     }
+}
+
+/* As Spark's own tables have it: only those of other formats can merge. */
+static int refuse_merge(Query *q, ProtoReader r)
+{
+    ProtoField f;
+    const char *name = "";
+    while (decode_next(&q->decoder, &r, &f) > 0)
+        if (f.number == SPARK_MERGE_INTO_TABLE_COMMAND_TARGET_TABLE_NAME)
+            name = decode_string(&q->decoder, &f);
+    if (q->builder.result != 0)
+        return query_result(q, q->builder.result);
+    return query_error_set(q->error, DATA_ERROR_ANALYSIS, "UNSUPPORTED_FEATURE.TABLE_OPERATION",
+                           "0A000",
+                           "The feature is not supported: Table %.200s does not support MERGE INTO "
+                           "TABLE. Please check the current catalog and namespace to make sure the "
+                           "qualified table name is expected, and also check the catalog "
+                           "implementation which is configured by \"spark.sql.catalog\".",
+                           name);
+}
+
+/* There are no resources beyond processors and memory. */
+static int get_resources(Query *q)
+{
+    _cleanup_proto_writer_ ProtoWriter w;
+    proto_writer_init(&w, DATA_PAYLOAD_MAX, NULL, NULL);
+    proto_put_empty(&w, SPARK_RESPONSE_GET_RESOURCES_COMMAND_RESULT);
+    return query_emit(q, &w);
 }
 
 int query_execute_command(Query *q, ProtoReader r)
@@ -616,6 +650,10 @@ int query_execute_command(Query *q, ProtoReader r)
             return query_checkpoint(q, inner);
         if (f.number == SPARK_COMMAND_REMOVE_CACHED_REMOTE_RELATION_COMMAND)
             return query_checkpoint_remove(q, inner);
+        if (f.number == SPARK_COMMAND_MERGE_INTO_TABLE_COMMAND)
+            return refuse_merge(q, inner);
+        if (f.number == SPARK_COMMAND_GET_RESOURCES_COMMAND)
+            return get_resources(q);
         decode_unsupported(&q->decoder, refused_command(f.number));
         break;
     }

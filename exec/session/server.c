@@ -239,6 +239,8 @@ static void *operation_main(void *arg)
     ServiceOperation service = {.userdata = op,
                                 .cancelled = &op->cancelled,
                                 .replay = op->header.flags & DATA_FLAG_REPLAY,
+                                .chunk_bytes =
+                                    (uint32_t)MIN(op->header.rows, (uint64_t)DATA_PIECE_MAX * 4),
                                 .emit = on_emit,
                                 .fetch = on_fetch};
     QueryError error = {0};

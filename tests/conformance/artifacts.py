@@ -158,6 +158,41 @@ class Calls(Bed, _gateway.Case):
         plan.root.chunked_cached_local_relation.dataHashes.append("bad")
         self.refused("CONNECT_INVALID_PLAN.FIELD_NOT_SUPPORTED", lambda: self.execute(plan))
 
+    def test_chunks(self):
+        request = pb.ExecutePlanRequest(session_id=self.id)
+        request.plan.root.range.end = 5000
+        request.plan.root.range.step = 1
+        batches, parts = [], []
+        for preferred in (None, 1000, 10_000, 2048):
+            option = pb.ExecutePlanRequest.RequestOption()
+            option.result_chunking_options.allow_arrow_batch_chunking = True
+            if preferred:
+                option.result_chunking_options.preferred_arrow_chunk_size = preferred
+            del request.request_options[:]
+            request.request_options.append(option)
+            table, n_parts = [], 0
+            for reply in self.stub.ExecutePlan(request):
+                if not reply.HasField("arrow_batch"):
+                    continue
+                b = reply.arrow_batch
+                if not b.HasField("num_chunks_in_batch"):
+                    table.append(pyarrow.ipc.open_stream(b.data).read_all())
+                    continue
+                self.assertEqual(b.chunk_index, len(parts))
+                self.assertLessEqual(len(b.data), max(preferred, 1024))
+                parts.append(b.data)
+                n_parts += 1
+                if len(parts) == b.num_chunks_in_batch:
+                    table.append(pyarrow.ipc.open_stream(b"".join(parts)).read_all())
+                    self.assertEqual(table[-1].num_rows, b.row_count)
+                    parts = []
+            self.assertEqual(pyarrow.concat_tables(table)["id"].to_pylist(), list(range(5000)))
+            batches.append(n_parts)
+        self.assertEqual(batches[0], 0)
+        self.assertGreater(batches[2], 3)
+        self.assertEqual(batches[1], 0)  # below 1 KiB a preference does not count
+        self.assertGreater(batches[3], batches[2])
+
     def compressed(self, data, op=pb.Plan.CompressedOperation.OP_TYPE_RELATION):
         plan = pb.Plan()
         plan.compressed_operation.data = data

@@ -4,8 +4,9 @@
 # daemon: no
 # needs: venv build
 # timeout: 120
-"""Relations that only DataFrames can say, through an unmodified PySpark: as-of joins, nearest-by joins. Expected values follow the
+"""What only DataFrames and messages can say, through an unmodified PySpark: as-of joins, nearest-by joins, JSON of a DataFrame, small calls. Expected values follow the
 rules of Spark 4."""
+import datetime
 import os
 import pathlib
 import sys
@@ -15,7 +16,8 @@ VENV = os.environ.get("BERTH_VENV")
 if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
     os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
 
-from pyspark.sql import SparkSession, functions as F
+from pyspark.sql import SparkSession, functions as F, types as T
+import pyspark.sql.connect.proto as pb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import local_server
@@ -85,10 +87,47 @@ def nearest_by(spark):
         fails(error_class, f"NEAREST_BY_JOIN.{error_class}", lambda options=options: joined(*options))
 
 
+def parse(spark):
+    lines = spark.createDataFrame([('{"b": 1, "a": "x"}',), ('{"b": 2.5, "c": [1, null]}',), ("",), (None,), ("  ",)], "line STRING")
+    df = spark.read.json(lines)
+    check("inferred", df.schema.simpleString(), "struct<a:string,b:double,c:array<bigint>>")
+    check("inferred rows", rows(df), [("x", 1.0, None), (None, 2.5, [1, None])])
+    given = spark.read.schema("a STRING, b INT").json(lines.where("line LIKE '%x%'"))
+    check("given", (given.schema.simpleString(), rows(given)), ("struct<a:string,b:int>", [("x", 1)]))
+    bad = spark.createDataFrame([("{",), ('{"a": 1}',)], "line STRING")
+    check("bad records", rows(spark.read.json(bad).select("_corrupt_record", "a")), [("{", None), (None, 1)])
+    fails("bad records, fail fast", "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", lambda: spark.read.schema("a INT").json(bad, mode="FAILFAST").collect())
+    check("a format of dates", rows(spark.read.schema("d DATE").json(spark.createDataFrame([('{"d": "31/12/2025"}',)], "line STRING"), dateFormat="dd/MM/yyyy")),
+          [(datetime.date(2025, 12, 31),)])
+    df.createOrReplaceTempView("parsed")
+    check("as a view", spark.sql("SELECT sum(b) FROM parsed").first()[0], 3.5)
+    fails("options", "UNSUPPORTED_FEATURE", lambda: spark.read.option("allowComments", "true").json(lines).collect())
+    fails("CSV", "UNSUPPORTED_FEATURE", lambda: spark.read.csv(lines).collect())
+    fails("more than one column", "ASSIGNMENT_ARITY_MISMATCH", lambda: spark.read.json(lines.select("line", "line")).collect())
+
+
+def small(spark):
+    df = spark.createDataFrame([("a", 1), ("b", 3), ("c", 2), ("d", None)], "x STRING, y INT")
+    check("max_by of three", df.select(F.max_by("x", "y", 2)).first()[0], ["b", "c"])
+    check("min_by of three", df.select(F.min_by("x", "y", 9)).first()[0], ["a", "c", "b"])
+    check("max_by, none", df.where("y IS NULL").select(F.max_by("x", "y", 2)).first()[0], [])
+    fails("max_by of 0", "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", lambda: df.select(F.max_by("x", "y", 0)).collect())
+    schema = T.StructType([T.StructField("a", T.IntegerType(), False), T.StructField("b c", T.ArrayType(T.StringType())),
+                           T.StructField("m", T.MapType(T.StringType(), T.StructType([T.StructField("x", T.DecimalType(5, 2), False)])))])
+    check("DDL of JSON", spark._client._analyze(method="json_to_ddl", json_string=schema.json()).ddl_string,
+          "a INT NOT NULL,`b c` ARRAY<STRING>,m MAP<STRING, STRUCT<x: DECIMAL(5,2) NOT NULL>>")
+    df.createOrReplaceTempView("target")
+    fails("merge", "UNSUPPORTED_FEATURE.TABLE_OPERATION",
+          lambda: df.alias("s").mergeInto("target", F.expr("target.x = s.x")).whenMatched().delete().merge())
+    command = pb.Command()
+    command.get_resources_command.SetInParent()
+    check("resources", spark._client.execute_command(command)[1], {"get_resources_command_result": {}})
+
+
 def main():
     server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
     spark = SparkSession.builder.remote(url).create()
-    for part in (as_of, nearest_by):
+    for part in (as_of, nearest_by, parse, small):
         try:
             part(spark)
         except Exception:  # noqa: BLE001
