@@ -69,3 +69,39 @@ int manager_next_slot(sd_bus_message *reply, SlotRow *ret_row)
         *ret_row = w;
     return r;
 }
+
+int manager_next_queued(sd_bus_message *reply, QueueRow *ret_row)
+{
+    QueueRow w = {0};
+    int r = next(sd_bus_message_read(reply, "(" MANAGER_QUEUE_TYPE ")", &w.session, &w.query,
+                                     &w.operation, &w.uid, &w.user, &w.position, &w.estimate_bytes,
+                                     &w.scan_bytes, &w.waited_usec, &w.reason));
+    if (r > 0)
+        *ret_row = w;
+    return r;
+}
+
+int manager_next_history(sd_bus_message *reply, HistoryRow *ret_row)
+{
+    HistoryRow w = {0};
+    int r = next(sd_bus_message_read(
+        reply, "(" MANAGER_HISTORY_TYPE ")", &w.id, &w.started_usec, &w.session, &w.query, &w.uid,
+        &w.state, &w.cause, &w.version, &w.operation, &w.fingerprint, &w.rows, &w.scan_bytes,
+        &w.estimate_bytes, &w.grant_bytes, &w.peak_bytes, &w.limit_bytes, &w.cpu_usec,
+        &w.queued_usec, &w.elapsed_usec, &w.operator_name, &w.generation));
+    if (r > 0)
+        *ret_row = w;
+    return r;
+}
+
+int manager_next_workload(sd_bus_message *reply, WorkloadRow *ret_row)
+{
+    WorkloadRow w = {0};
+    int r = next(sd_bus_message_read(
+        reply, "(" MANAGER_WORKLOAD_TYPE ")", &w.uid, &w.fingerprint, &w.version, &w.n, &w.n_failed,
+        &w.n_oom, &w.first_usec, &w.last_usec, &w.estimate_bytes, &w.grant_bytes, &w.peak_bytes,
+        &w.last_peak_bytes, &w.elapsed_usec, &w.cpu_usec, &w.queued_usec));
+    if (r > 0)
+        *ret_row = w;
+    return r;
+}

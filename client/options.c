@@ -18,6 +18,8 @@ enum {
     OPTION_IS_SLOTS,
     OPTION_ONCE,
     OPTION_IS_REASON,
+    OPTION_SINCE,
+    OPTION_FAILED,
 };
 
 static int wrong(const char *verb, const char *usage)
@@ -36,6 +38,9 @@ static void help(const char *verb, const char *usage, unsigned set)
         {"-d, --delay=SECONDS", "time between two pictures, 0.1 to 3600 (default 2)", OPTION_TOP},
         {"--once", "one picture, and no more", OPTION_TOP},
         {"--reason=TEXT", "told to whoever loses the session", OPTION_REASON},
+        {"-n, --lines=N", "at most so many rows, 1 to 10000 (default 50)", OPTION_HISTORY},
+        {"--since=SPAN", "of the last 30s, 20min, 4h or 7d", OPTION_HISTORY},
+        {"--failed", "only what failed", OPTION_HISTORY},
         {"--json", "one JSON document on standard output", 0},
         {"--no-legend", "no headings", 0},
     };
@@ -58,6 +63,35 @@ static bool parse_delay(const char *text, uint64_t *ret_usec)
     return true;
 }
 
+/* "4h"; a number alone is seconds. */
+static bool parse_span(const char *text, uint64_t *ret_usec)
+{
+    static const struct {
+        const char *suffix;
+        uint64_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    double n = strtod(text, &end);
+
+    if (end == text || !isfinite(n) || n <= 0 || n > 1e6)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].suffix) == 0) {
+            *ret_usec = (uint64_t)(n * (double)units[i].seconds * (double)USEC_PER_SEC);
+            return true;
+        }
+    return false;
+}
+
+static bool parse_lines(const char *text, uint32_t *ret_lines)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    *ret_lines = (uint32_t)n;
+    return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= 10000;
+}
+
 int options_parse(int argc, char **argv, unsigned set, const char *usage, int least, int most,
                   Options *ret_options)
 {
@@ -70,6 +104,9 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
         {"delay", required_argument, NULL, 'd'},
         {"once", no_argument, NULL, OPTION_ONCE},
         {"reason", required_argument, NULL, OPTION_IS_REASON},
+        {"lines", required_argument, NULL, 'n'},
+        {"since", required_argument, NULL, OPTION_SINCE},
+        {"failed", no_argument, NULL, OPTION_FAILED},
         {NULL, 0, NULL, 0},
     };
     Options o = {.legend = true, .interval_usec = 2 * USEC_PER_SEC, .reason = ""};
@@ -77,7 +114,7 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
     bool known = true;
 
     optind = 0; /* the GNU way to begin anew */
-    for (int c; (c = getopt_long(argc, argv, "hd:", long_options, NULL)) >= 0;) {
+    for (int c; (c = getopt_long(argc, argv, "hd:n:", long_options, NULL)) >= 0;) {
         if (c == 'h') {
             help(verb, usage, set);
             return EXIT_SUCCESS;
@@ -100,6 +137,23 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
                         optarg);
                 return EXIT_WRONG_USAGE;
             }
+        } else if (c == 'n') {
+            known = set & OPTION_HISTORY;
+            if (known && !parse_lines(optarg, &o.lines)) {
+                fprintf(stderr, "berth %s: --lines takes 1 to 10000, not \"%s\"\n", verb, optarg);
+                return EXIT_WRONG_USAGE;
+            }
+        } else if (c == OPTION_SINCE) {
+            known = set & OPTION_HISTORY;
+            if (known && !parse_span(optarg, &o.since_usec)) {
+                fprintf(stderr,
+                        "berth %s: --since takes a time as in 30s, 20min, 4h or 7d, not \"%s\"\n",
+                        verb, optarg);
+                return EXIT_WRONG_USAGE;
+            }
+        } else if (c == OPTION_FAILED) {
+            o.failed = true;
+            known = set & OPTION_HISTORY;
         } else if (c == OPTION_IS_REASON) {
             o.reason = optarg;
             known = set & OPTION_REASON;

@@ -10,6 +10,9 @@
 typedef struct Options {
     bool json, legend, slots, once;
     uint64_t interval_usec;
+    bool failed;
+    uint32_t lines;      /* 0: as many as the verb thinks best */
+    uint64_t since_usec; /* so long ago; 0: everything */
     const char *reason;
     int n_words; /* what is left after the options */
     char **words;
@@ -19,9 +22,10 @@ typedef struct Options {
  * is no pager). */
 typedef enum OptionSet {
     OPTIONS_NONE = 0,
-    OPTION_SLOTS = 1u << 0,  /* --slots */
-    OPTION_TOP = 1u << 1,    /* -d, --delay=SECONDS, --once */
-    OPTION_REASON = 1u << 2, /* --reason=TEXT */
+    OPTION_SLOTS = 1u << 0,   /* --slots */
+    OPTION_TOP = 1u << 1,     /* -d, --delay=SECONDS, --once */
+    OPTION_REASON = 1u << 2,  /* --reason=TEXT */
+    OPTION_HISTORY = 1u << 3, /* -n, --lines=N, --since=SPAN, --failed */
 } OptionSet;
 
 /**

@@ -161,6 +161,19 @@ void table_since(Table *t, uint64_t usec)
              NULL);
 }
 
+void table_span(Table *t, uint64_t usec)
+{
+    char buf[32];
+    if (json_cell(t))
+        json_u64(&t->json, usec);
+    else if (usec >= 10 * USEC_PER_SEC)
+        cell(t, table_format_span(buf, sizeof(buf), usec), NULL);
+    else {
+        (void)snprintf(buf, sizeof(buf), "%" PRIu64 "ms", usec / USEC_PER_MSEC);
+        cell(t, buf, NULL);
+    }
+}
+
 int table_print(Table *t)
 {
     if (!t->table) {

@@ -42,6 +42,9 @@ void table_bytes(Table *t, uint64_t bytes);
 /* Since 1970; shown as "3min 20s ago". */
 void table_since(Table *t, uint64_t usec);
 
+/* Microseconds; shown as "3min 20s", or "12ms" when short. */
+void table_span(Table *t, uint64_t usec);
+
 /* Prints it to standard output. Return: 0; negative errno: something was lost on the way, told. */
 int table_print(Table *t);
 

@@ -15,6 +15,7 @@
 #include "daemon/bus/bus.h"
 #include "daemon/core_link.h"
 #include "daemon/gateway_link.h"
+#include "daemon/history/records.h"
 #include "daemon/host.h"
 #include "daemon/log.h"
 #include "daemon/session/executor.h"
@@ -327,6 +328,8 @@ static int start(Manager *m)
     }
     if (r >= 0)
         r = bus_new(m);
+    if (r >= 0)
+        r = records_new(m);
     for (unsigned i = 0; r >= 0 && i < m->cgroup.n_unenforced; i++) {
         LogRecord record = log_record(LOG_EVENT_UNENFORCED, LOG_WARNING);
         log_send(&record, "not enforced on this host: %s", m->cgroup.unenforced[i]);
@@ -442,6 +445,7 @@ Manager *manager_free(Manager *m)
     bool clean = list_empty(&m->executors) && list_empty(&m->sessions);
     gateway_unlisten(m);
     gateway_close_all(m);
+    m->records = records_free(m->records);
     m->bus = bus_free(m->bus);
     sd_event_source **const sources[] = {&m->sched_timer,   &m->pressure_source, &m->pressure_timer,
                                          &m->house_timer,   &m->stop_timer,      &m->changed_source,

@@ -32,6 +32,7 @@ typedef struct GatewayPeer GatewayPeer;
 typedef struct Bus Bus;
 
 typedef struct CoreLink CoreLink;
+typedef struct Records Records;
 
 /* Who a client is, as the core had it from the kernel. */
 typedef struct Identity {
@@ -81,7 +82,8 @@ struct Manager {
     ListNode peers; /* GatewayPeer.node */
     unsigned n_peers;
 
-    Bus *bus; /* NULL: without */
+    Bus *bus;         /* NULL: without */
+    Records *records; /* NULL: no history is kept */
     MountWatch mounts;
     int pressure_fd;
     sd_event_source *pressure_source, *pressure_timer, *house_timer, *stop_timer, *changed_source;

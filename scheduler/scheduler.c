@@ -561,6 +561,11 @@ static void dispatch(Sched *s, const SchedEvent *event)
         s->view++;
         s->dirty = true;
         return;
+    case SCHED_EVENT_LEARNED:
+        sched_history_learn(s, event->learned.fingerprint,
+                            MIN(event->learned.peak_bytes, SCHED_BYTES_MAX),
+                            event->learned.elapsed_usec);
+        return;
     case SCHED_EVENT_TIMER:
         s->dirty = true;
         return;

@@ -118,6 +118,7 @@ typedef enum SchedEventType {
     SCHED_EVENT_CONFIG,
     SCHED_EVENT_VIEW_CHANGED, /* what executors see of the host is another for those born from now
                                  on */
+    SCHED_EVENT_LEARNED, /* what a workload has needed, from before this start */
     SCHED_EVENT_TIMER,
     _SCHED_EVENT_MAX,
 } SchedEventType;
@@ -198,6 +199,9 @@ typedef struct SchedEvent {
         struct {
             uint64_t max_bytes; /* 0 takes the limit away */
         } limit;
+        struct {
+            uint64_t fingerprint, peak_bytes, elapsed_usec;
+        } learned;
         const SchedConfig *config; /* borrowed for the call; has passed sched_config_check() */
     };
 } SchedEvent;

@@ -32,7 +32,7 @@
 #define SCHED_OVERTAKE_MAX 16u
 #define SCHED_RESTARTS_MAX 8u
 #define SCHED_SPAWN_TRIES_MAX 3u
-#define SCHED_HISTORY_SETS 256u
+#define SCHED_HISTORY_SETS 2048u
 #define SCHED_HISTORY_WAYS 4u
 /* No sum of bytes below can overflow when every figure from outside is cut to this. */
 #define SCHED_BYTES_MAX (UINT64_C(1) << 50)

@@ -70,5 +70,13 @@ void bus_session_path(const Session *s, char *buf);
 int bus_method_kill(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 int bus_method_set_limit(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 
+int bus_method_list_queue(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+int bus_method_list_history(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+
+/* Calls @list, which shows everything of everybody or of the caller only. */
+int bus_list_for(Manager *m, sd_bus_message *call, AuthContinuation list);
+/* Closes the array and sends; @r: how building it went. Takes @reply. Return: 1, negative errno. */
+int bus_send_list(sd_bus_message *reply, int r);
+
 int bus_find_object(sd_bus *bus, const char *path, const char *interface, void *userdata,
                     void **ret_found, sd_bus_error *ret_error);

@@ -61,7 +61,7 @@ static int append_session(sd_bus_message *reply, Session *s, bool full)
                                  s->n_queries, s->generation, s->started_usec, path);
 }
 
-static int send_reply(sd_bus_message *reply, int r)
+int bus_send_list(sd_bus_message *reply, int r)
 {
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
@@ -88,11 +88,11 @@ static int list_sessions(Manager *m, sd_bus_message *call, uid_t caller, bool al
         if (r >= 0)
             r = append_session(reply, s, all || s->identity.uid == caller);
     }
-    return send_reply(reply, r);
+    return bus_send_list(reply, r);
 }
 
 /* Asks about the caller only where there is something to hide from somebody. */
-static int list_for(Manager *m, sd_bus_message *call, AuthContinuation list)
+int bus_list_for(Manager *m, sd_bus_message *call, AuthContinuation list)
 {
     return list_empty(&m->sessions)
                ? list(m, call, BUS_NOBODY, false)
@@ -101,7 +101,7 @@ static int list_for(Manager *m, sd_bus_message *call, AuthContinuation list)
 
 static int method_list_sessions(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
-    return list_for(userdata, call, list_sessions);
+    return bus_list_for(userdata, call, list_sessions);
 }
 
 static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all)
@@ -124,12 +124,12 @@ static int list_queries(Manager *m, sd_bus_message *call, uid_t caller, bool all
                     q->grant_bytes, q->estimate.rows, q->n_threads, q->started_usec);
         }
     }
-    return send_reply(reply, r);
+    return bus_send_list(reply, r);
 }
 
 static int method_list_queries(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
 {
-    return list_for(userdata, call, list_queries);
+    return bus_list_for(userdata, call, list_queries);
 }
 
 static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
@@ -149,7 +149,7 @@ static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error 
                                   cpus, pool.n_slots, pool.n_leased, pool.memory_bytes,
                                   pool.memory_used_bytes, BERTH_VERSION);
     }
-    return send_reply(reply, r);
+    return bus_send_list(reply, r);
 }
 
 static int method_list_slots(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
@@ -175,7 +175,7 @@ static int method_list_slots(sd_bus_message *call, void *userdata, sd_bus_error 
                                   sched_class_to_string(slot.class), cpus, memory, s ? id : "",
                                   s ? s->identity.uid : UINT32_MAX);
     }
-    return send_reply(reply, r);
+    return bus_send_list(reply, r);
 }
 
 static int add_text(sd_bus_message *reply, const char *key, const char *value)
@@ -307,7 +307,7 @@ static int describe_allowed(Manager *m, sd_bus_message *call, uid_t caller, bool
         r = r < 0 ? r : describe_sandbox(reply, s->executor);
         r = r < 0 ? r : describe_place(m, reply, s, s->executor);
     }
-    return send_reply(reply, r);
+    return bus_send_list(reply, r);
 }
 
 static int method_describe(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
@@ -406,6 +406,14 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("ListQueries", SD_BUS_NO_ARGS,
                             SD_BUS_RESULT("a(stsussuttttut)", queries), method_list_queries,
                             EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListQueue", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(stsusuttts)", queries),
+                            bus_method_list_queue, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListHistory", SD_BUS_ARGS("t", since_usec, "u", max, "b", failed_only),
+                            SD_BUS_RESULT("a(ttttussssttttttttttsu)", queries),
+                            bus_method_list_history, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS(
+        "ListWorkloads", SD_BUS_ARGS("t", since_usec, "u", max, "b", failed_only),
+        SD_BUS_RESULT("a(utstttttttttttt)", workloads), bus_method_list_history, EVERYBODY),
     SD_BUS_METHOD_WITH_ARGS("KillSession", SD_BUS_ARGS("s", session, "s", reason, "t", flags),
                             SD_BUS_NO_RESULT, bus_method_kill, EVERYBODY),
     SD_BUS_METHOD_WITH_ARGS("SetLimit", SD_BUS_ARGS("s", session, "a{sv}", limits),

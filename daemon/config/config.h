@@ -51,8 +51,9 @@ typedef struct Config {
     /* [Data] */
     ConfigPaths read_paths;
     ConfigPaths write_paths;
-    char spill_directory[CONFIG_PATH_MAX]; /* "": no spilling */
-    uint64_t spill_max_bytes;              /* per executor */
+    char spill_directory[CONFIG_PATH_MAX];   /* "": no spilling */
+    uint64_t spill_max_bytes;                /* per executor */
+    char history_directory[CONFIG_PATH_MAX]; /* "": no history of queries */
 
     /* [Memory] */
     ConfigShare budget;      /* of host memory; the sum of all memory.max stays below (D-1) */

@@ -193,6 +193,29 @@ static uint64_t host_bytes(void)
     return at && sscanf(at, "MemTotal: %llu kB", &kib) == 1 ? (uint64_t)kib << 10 : 0;
 }
 
+/* A directory of the manager's own, made here or by an administrator. No trouble with it is a
+ * reason not to start. */
+static void make_history(const Core *core)
+{
+    const char *path = core->config->config.history_directory;
+    struct stat st;
+
+    if (path[0] == 0)
+        return;
+    bool made = mkdir(path, 0700) == 0;
+    _cleanup_close_ int fd = made || errno == EEXIST
+                                 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                                 : -errno;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        log_line(LOG_WARNING, "HistoryDirectory=%s: %m", path);
+    else if (st.st_uid == 0 && fchown(fd, core->manager_uid, core->manager_gid) < 0)
+        log_line(LOG_WARNING, "HistoryDirectory=%s cannot be given to %s: %m", path,
+                 core->config->config.manager_user);
+    else if (st.st_uid != 0 && st.st_uid != core->manager_uid)
+        log_line(LOG_WARNING, "HistoryDirectory=%s does not belong to %s", path,
+                 core->config->config.manager_user);
+}
+
 int core_prepare(Core *core)
 {
     const Config *c = &core->config->config;
@@ -209,6 +232,7 @@ int core_prepare(Core *core)
         r = open_socket(core);
     if (r < 0)
         return r;
+    make_history(core);
     core->memory_bound_bytes = MAX(host_bytes(), config_share_of(c->budget, host_bytes()));
     if (cgroup_pressure_watch(-EBADF, CGROUP_PRESSURE_MEMORY, PRESSURE_STALL_USEC,
                               PRESSURE_WINDOW_USEC, &core->pressure_fd) != 0) {

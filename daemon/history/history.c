@@ -2,6 +2,7 @@
 #include "daemon/history/history.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -144,6 +145,11 @@ static int open_db(History *h)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
+    /* sqlite would make it, and the files beside it, as the umask says. */
+    int fd = open(h->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    (void)close(fd);
     int r = error_of(h, sqlite3_open_v2(h->path, &h->db, flags, NULL));
 
     if (r < 0)

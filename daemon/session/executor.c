@@ -19,6 +19,7 @@
 #include "daemon/session/session.h"
 #include "sandbox/sandbox.h"
 
+#define DRAIN_FRAMES 64u
 #define CLOSED_GRACE_USEC (USEC_PER_SEC)
 #define BIRTH_BACKOFF_USEC (100 * USEC_PER_MSEC)
 #define BIRTH_PAUSE_USEC (5 * USEC_PER_MSEC)
@@ -276,6 +277,12 @@ static bool read_control(Executor *e)
     disable_source(&e->control_source);
     start_deadline(e, CLOSED_GRACE_USEC);
     return false;
+}
+
+void executor_drain(Executor *e)
+{
+    for (unsigned i = 0; i < DRAIN_FRAMES && e->state == EXECUTOR_RUNNING && read_control(e); i++)
+        ;
 }
 
 static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)

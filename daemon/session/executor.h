@@ -77,6 +77,9 @@ void executor_place(Executor *e, Session *session, const SchedAction *action);
 void executor_move(Executor *e, const SchedAction *action);
 void executor_resize(Executor *e, const SchedAction *action);
 
+/* Reads what its executor has sent already; feeds the scheduler, so not from within it. */
+void executor_drain(Executor *e);
+
 /* SIGKILL and all that follows. The first call's cause and reason stay. */
 void executor_kill(Executor *e, SessionCause cause, const char *reason);
 

@@ -11,6 +11,7 @@
 #include "daemon/bus/bus.h"
 #include "daemon/core_link.h"
 #include "daemon/gateway_link.h"
+#include "daemon/history/records.h"
 #include "daemon/log.h"
 #include "daemon/session/executor.h"
 
@@ -70,11 +71,70 @@ static void session_free(Session *s, SessionCause cause, const char *reason)
     manager_changed(m);
 }
 
+/* For the history. @end NULL: its executor died, and @lost says how; or its session was closed. */
+static void record_query(Session *s, const SessionQuery *q, const ControlQueryEnd *end,
+                         const SchedAction *lost)
+{
+    uint64_t now = clock_now_usec();
+    HistoryRecord r = {
+        .start_usec = q->started_usec,
+        .uid = s->identity.uid,
+        .state = end    ? end->state
+                 : lost ? QUERY_STATE_FAILED
+                        : QUERY_STATE_CANCELLED,
+        .cause = lost ? lost->cause : SESSION_CAUSE_NONE,
+        .generation = s->generation,
+        .session = s->id,
+        .query = q->estimate.query,
+        .fingerprint = q->estimate.fingerprint,
+        .rows = end ? end->rows : 0,
+        .scan_bytes = end ? end->scan_bytes : q->estimate.scan_bytes,
+        .estimate_bytes = q->estimate.memory_peak_bytes,
+        .grant_bytes = q->grant_bytes,
+        .peak_bytes = end    ? end->memory_peak_bytes
+                      : lost ? lost->peak_bytes
+                             : 0,
+        .limit_bytes = lost          ? lost->max_bytes
+                       : s->executor ? s->executor->max_bytes
+                                     : 0,
+        .cpu_usec = end ? end->cpu_usec : 0,
+        .queued_usec = (q->granted_usec ? q->granted_usec : now) - q->asked_usec,
+        .elapsed_usec = end ? end->elapsed_usec : now - q->asked_usec,
+    };
+
+    if (lost)
+        text_copy(r.operator_name, sizeof(r.operator_name), lost->operator_name);
+    text_copy(r.version, sizeof(r.version), s->version);
+    text_copy(r.operation, sizeof(r.operation), q->estimate.operation_id);
+    records_add(s->manager->records, &r);
+}
+
+/* Shorter ones may have ended, and the word of it be on its way. */
+#define UNFINISHED_USEC (100 * USEC_PER_MSEC)
+
+/* What still runs or waits when a session is closed was cancelled by that. */
+static void record_unfinished(Session *s)
+{
+    uint64_t now = clock_now_usec();
+
+    for (size_t i = 0; i < SCHED_QUERIES_PER_SESSION; i++)
+        if (s->queries[i].used && now - s->queries[i].asked_usec >= UNFINISHED_USEC)
+            record_query(s, &s->queries[i], NULL, NULL);
+}
+
 void session_close(Session *s, SessionCause cause, const char *reason)
 {
     Manager *m = s->manager;
     SchedEvent event = {
         .type = SCHED_EVENT_SESSION_CLOSED, .session = s->id, .closed = {.cause = cause}};
+
+    /* The gateway's word may come before its executor's that the last query has ended. */
+    if (s->executor)
+        executor_drain(s->executor);
+    s = manager_find_session(m, event.session);
+    if (!s)
+        return;
+    record_unfinished(s);
 
     if (reason[0]) { /* not the client's own wish: the gateway has to be told */
         ControlFrame frame;
@@ -207,6 +267,7 @@ void session_ready(Session *s)
     log_send(&record, "session %" PRIu64 " has executor %" PRIu64 ", generation %u", s->id, e->id,
              s->generation);
     s->state = SESSION_RUNNING;
+    text_copy(s->version, sizeof(s->version), e->hello.executor_version);
     s->announced = true;
     s->active_usec = clock_now_usec();
     send_ready(s, s->serial, TAKE_FD(s->channel_fd));
@@ -253,9 +314,25 @@ static void remember_query(Session *s, const ControlQueryEstimate *estimate)
         }
     if (!q)
         return; /* one too many: the scheduler refuses it */
-    *q = (SessionQuery){.used = true, .estimate = *estimate, .started_usec = clock_realtime_usec()};
+    *q = (SessionQuery){.used = true,
+                        .estimate = *estimate,
+                        .started_usec = clock_realtime_usec(),
+                        .asked_usec = clock_now_usec()};
     bus_session_changed(s->manager, s);
     manager_changed(s->manager);
+}
+
+/* One that failed before its estimate is a query, too. */
+static void record_end(Session *s, const ControlQueryEnd *end)
+{
+    uint64_t now = clock_now_usec(), took = MIN(end->elapsed_usec, now);
+    SessionQuery unknown = {.estimate.query = end->query,
+                            .started_usec = clock_realtime_usec() - took,
+                            .asked_usec = now - took,
+                            .granted_usec = now - took};
+    const SessionQuery *q = find_query(s, end->query);
+
+    record_query(s, q ? q : &unknown, end, NULL);
 }
 
 /* Estimate against use: what an administrator wants to read the day after. */
@@ -308,6 +385,7 @@ void session_executor_frame(Session *s, const ControlFrame *f)
         break;
     case CONTROL_QUERY_END:
         log_query(s, &f->query_end);
+        record_end(s, &f->query_end);
         forget_query(s, f->query_end.query);
         event.type = SCHED_EVENT_QUERY_END;
         event.end.query = f->query_end.query;
@@ -373,7 +451,9 @@ static void answer_query(Session *s, const SchedAction *a, bool refused)
     }
     s->executor->grant_bytes = a->grant_bytes;
     if (q) {
-        q->grant_bytes = a->grant_bytes;
+        if (q->granted_usec == 0)
+            q->granted_usec = clock_now_usec();
+        q->grant_bytes = MAX(q->grant_bytes, a->grant_bytes);
         q->n_threads = a->n_threads;
         q->position = 0;
     }
@@ -392,6 +472,10 @@ static void answer_memory(Session *s, const SchedAction *a)
     s->executor->grant_bytes = a->grant_bytes;
     s->executor->asked_cause = NULL;
     executor_send(s->executor, &frame);
+    /* The grant is the process's: each query that runs in it has as much. */
+    for (size_t i = 0; i < SCHED_QUERIES_PER_SESSION; i++)
+        if (s->queries[i].used && s->queries[i].grant_bytes > 0)
+            s->queries[i].grant_bytes = MAX(s->queries[i].grant_bytes, a->grant_bytes);
 }
 
 static void shrink(Session *s, const SchedAction *a)
@@ -416,6 +500,7 @@ static void notice(Session *s, const SchedAction *a)
     gateway_send(s->peer, &frame, -EBADF);
     if (q && a->type == SCHED_ACTION_QUEUE) {
         q->position = a->position;
+        text_copy(q->reason, sizeof(q->reason), a->reason);
         manager_changed(s->manager);
     }
 }
@@ -447,6 +532,9 @@ static void lost(Session *s, const SchedAction *a)
         bus_out_of_memory(s->manager, s, a->peak_bytes, a->max_bytes,
                           a->may_retry ? "restarting" : "refused");
     }
+    for (size_t i = 0; i < SCHED_QUERIES_PER_SESSION; i++)
+        if (s->queries[i].used)
+            record_query(s, &s->queries[i], NULL, a);
     forget_queries(s);
     s->channel_fd = fd_close(s->channel_fd);
     if (!a->may_retry) {

@@ -20,10 +20,12 @@ typedef enum SessionState {
 typedef struct SessionQuery {
     bool used;
     ControlQueryEstimate estimate;
-    uint64_t grant_bytes; /* 0: not granted yet */
+    uint64_t grant_bytes; /* the largest it had; 0: not granted yet */
     uint32_t n_threads;
     uint32_t position;     /* in the queue; 0: running */
     uint64_t started_usec; /* since 1970 */
+    uint64_t asked_usec, granted_usec; /* monotonic */
+    char reason[CONTROL_REASON_MAX];   /* why it waits */
 } SessionQuery;
 
 struct Session {
@@ -41,6 +43,7 @@ struct Session {
     Executor *executor; /* NULL: none at the moment */
     int channel_fd;     /* the gateway's end, until SESSION_READY carries it */
     uint32_t generation;
+    char version[CONTROL_VERSION_NAME_MAX]; /* of its latest executor */
     SessionQuery queries[SCHED_QUERIES_PER_SESSION];
     unsigned n_queries;
     unsigned n_resizes, n_restarts;

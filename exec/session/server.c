@@ -139,7 +139,13 @@ static void take_piece(Server *s, const DataHeader *header, uint8_t *payload, bo
         channel_payload_free(s->channel, payload, header->n_payload);
 }
 
-/* The client waits for the last frame, nobody for this. */
+/*
+ * The client waits for the last frame, nobody for this, so it comes behind. But a client may close
+ * its session as soon as it has its answer, and berthd then ends this process: what took long or
+ * went wrong, and belongs in the history, is told first.
+ */
+#define TELL_FIRST_USEC 10000u
+
 static void tell_end(Operation *op)
 {
     if (op->ended)
@@ -227,6 +233,8 @@ static int execute(Operation *op, const ServiceOperation *service, QueryError *e
     Server *s = op->server;
     uint16_t flags = 0;
     int r = service_execute(s->session, service, op->payload, op->header.n_payload, &flags, error);
+    if (op->usage.elapsed_usec >= TELL_FIRST_USEC || r != 0)
+        tell_end(op);
     if (r == 0)
         (void)channel_write(s->channel, DATA_COMPLETE, flags, op->header.operation, 0, NULL, 0);
     return r;

@@ -8,7 +8,7 @@ _berth_sessions() {
 
 _berth() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' words='' i n=0
-    local verbs='sql sessions queries pools top status kill limit doctor'
+    local verbs='sql sessions queries queue history advise pools top status kill limit doctor'
     local common='--json --no-legend --no-pager --help'
 
     # Bash makes three words of --format=csv.
@@ -57,6 +57,7 @@ _berth() {
             if ((n == 0)); then words+=" $(_berth_sessions)"; elif ((n == 1)); then words+=' memory= memory=none'; fi
             ;;
         pools) words="$common --slots" ;;
+        history | advise) words="$common --lines= --since= --failed" ;;
         top) words="$common --once --delay=" ;;
         *) words=$common ;;
     esac

@@ -22,6 +22,7 @@ const char *event_name(SchedEventType type)
         [SCHED_EVENT_LIMIT_SET] = "limit-set",
         [SCHED_EVENT_CONFIG] = "config",
         [SCHED_EVENT_VIEW_CHANGED] = "view-changed",
+        [SCHED_EVENT_LEARNED] = "learned",
         [SCHED_EVENT_TIMER] = "timer",
     };
     return type < _SCHED_EVENT_MAX ? names[type] : "unknown";

@@ -128,6 +128,9 @@ static void test_what_was_written_is_there_after_a_restart(void **state)
     assert_int_equal(count(h, &(HistoryFilter){.uid = UINT32_MAX, .fingerprint = 9}), 1);
     assert_int_equal(history_list(h, &everything, out, 1, &n), 0);
     assert_int_equal(n, 1);
+    struct stat st;
+    assert_int_equal(stat(p->file, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
 
     assert_int_equal(history_workloads(h, &(HistoryFilter){.uid = 1000}, work, 4, &n), 0);
     assert_int_equal(n, 1);
@@ -263,7 +266,7 @@ static void test_no_directory(void **state)
     bool damaged;
 
     (void)state;
-    assert_int_equal(history_open("/nonexistent/berth", &roomy, &h, &damaged), -EACCES);
+    assert_int_equal(history_open("/nonexistent/berth", &roomy, &h, &damaged), -ENOENT);
     assert_null(h);
 }
 
