@@ -118,7 +118,7 @@ typedef enum SchedEventType {
     SCHED_EVENT_CONFIG,
     SCHED_EVENT_VIEW_CHANGED, /* what executors see of the host is another for those born from now
                                  on */
-    SCHED_EVENT_LEARNED, /* what a workload has needed, from before this start */
+    SCHED_EVENT_LEARNED,      /* what a workload has needed, from before this start */
     SCHED_EVENT_TIMER,
     _SCHED_EVENT_MAX,
 } SchedEventType;

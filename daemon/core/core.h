@@ -15,7 +15,7 @@
 #include "base/list.h"
 #include "daemon/config/config_ref.h"
 #include "daemon/core/cgroup_root.h"
-#include "daemon/core/worker.h"
+#include "daemon/worker.h"
 
 /* Something whose descriptor is in the epoll set; embedded in what owns it. */
 typedef struct CoreSource CoreSource;

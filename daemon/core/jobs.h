@@ -8,7 +8,7 @@
 
 #include "base/control.h"
 #include "daemon/config/config_ref.h"
-#include "daemon/core/worker.h"
+#include "daemon/worker.h"
 #include "sandbox/cgroup/cgroup.h"
 #include "sandbox/sandbox.h"
 

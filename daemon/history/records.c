@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "daemon/core/worker.h"
+#include "daemon/worker.h"
 #include "daemon/log.h"
 
 #define WAIT_USEC USEC_PER_SEC /* the longest that a record waits to be written */

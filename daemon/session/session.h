@@ -22,8 +22,8 @@ typedef struct SessionQuery {
     ControlQueryEstimate estimate;
     uint64_t grant_bytes; /* the largest it had; 0: not granted yet */
     uint32_t n_threads;
-    uint32_t position;     /* in the queue; 0: running */
-    uint64_t started_usec; /* since 1970 */
+    uint32_t position;                 /* in the queue; 0: running */
+    uint64_t started_usec;             /* since 1970 */
     uint64_t asked_usec, granted_usec; /* monotonic */
     char reason[CONTROL_REASON_MAX];   /* why it waits */
 } SessionQuery;

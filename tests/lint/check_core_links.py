@@ -16,7 +16,7 @@ import check_root_size
 import files
 
 FOLDERS = ("base/", "sandbox/", "daemon/core/")
-SHARED = ["daemon/config/config.c", "daemon/log.c"]
+SHARED = ["daemon/config/config.c", "daemon/log.c", "daemon/worker.c"]
 # Sanitizers of a build for tests, and what they need.
 LIBRARIES = re.compile(r"^(libc\.so|ld-linux|lib(a|ub|t|l)san\.|libgcc_s\.|libm\.so)")
 

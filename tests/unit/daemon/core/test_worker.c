@@ -17,7 +17,7 @@
 
 #include "base/cleanup.h"
 #include "daemon/outbox.h"
-#include "daemon/core/worker.h"
+#include "daemon/worker.h"
 
 #define N_JOBS 1000
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/core/worker.h"
+#include "daemon/worker.h"
 
 #include <assert.h>
 #include <errno.h>
