@@ -482,7 +482,7 @@ static void serve(Sched *s)
         Session *se = container_of(n, Session, in_pressing);
         if (!list_empty(&se->in_touched))
             continue;
-        if (!s->roomier || se->lacking_bytes > spare)
+        if (se->seen_room == s->n_room || se->lacking_bytes > spare)
             scaler_still_lacking(s, se);
         else if (sched_may_emit(s))
             scaler_serve(s, se);
@@ -492,7 +492,9 @@ static void serve(Sched *s)
 static void pump(Sched *s)
 {
     while (s->dirty && !s->adopting && sched_may_emit(s)) {
-        s->dirty = s->memory_short = false;
+        s->n_room += s->roomier;
+        s->n_ceilings += s->recheck;
+        s->dirty = s->memory_short = s->roomier = s->recheck = false;
         s->short_bytes = 0;
         while (!list_empty(&s->short_tenants)) {
             container_of(s->short_tenants.next, Tenant, in_list)->memory_short = false;
@@ -512,7 +514,6 @@ static void pump(Sched *s)
         s->pumping = false;
         if (!sched_may_emit(s))
             return; /* the rest follows when these have been taken */
-        s->roomier = s->recheck = false;
         while (!list_empty(&s->touched)) {
             Session *se = container_of(s->touched.next, Session, in_touched);
             list_remove(&se->in_touched);

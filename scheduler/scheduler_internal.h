@@ -107,6 +107,7 @@ typedef struct Query {
     bool movable; /* its session may take slots elsewhere */
     bool rides;   /* on the lease that its session has */
     uint32_t overtaken;
+    uint64_t seen_room, seen_ceilings; /* of Sched, when it was weighed */
     uint64_t lacking_bytes; /* of the budget, beyond what its session's leaf has; HOLD_MEMORY */
     uint32_t position, told_position;
     uint64_t told_usec;
@@ -142,6 +143,7 @@ typedef struct Session {
     uint64_t idle_usec;       /* without work since */
     uint64_t filed_bytes;     /* what node_used of filed_node counts of it */
     uint32_t filed_node, filed_load;
+    uint64_t seen_room;     /* Sched.n_room, when its requests were looked at */
     Lacks lacks;            /* and how much, when its requests were last looked at */
     uint64_t lacking_bytes; /* of the budget, before its requests are worth another look */
     ListNode queries;
@@ -204,11 +206,12 @@ struct Sched {
     uint32_t node_load[SCHED_NODES_MAX];
     uint32_t pressure;
     bool dirty, pumping;
-    bool adopting;        /* the pump waits until all that survived has been named */
-    bool memory_short;    /* set by the pump: somebody waits for the host's memory */
-    bool roomier;         /* memory has come back, or a bound has changed */
-    bool recheck;         /* other ceilings: what waiting queries want is to be weighed again */
-    uint64_t short_bytes; /* for so much of the budget, at most */
+    bool adopting;     /* the pump waits until all that survived has been named */
+    bool memory_short; /* set by the pump: somebody waits for the host's memory */
+    bool roomier;      /* memory has come back, or a bound has changed */
+    bool recheck;      /* other ceilings: what waiting queries want is to be weighed again */
+    uint64_t n_room, n_ceilings; /* how often; who has seen this number need not look again */
+    uint64_t short_bytes;        /* for so much of the budget, at most */
     uint32_t n_sessions, n_running, n_waiting, n_warm_failures;
     uint32_t n_executors, n_stopping;
     uint32_t n_giving; /* idle sessions that hold more than the floor and were not asked in vain */

@@ -169,6 +169,8 @@ void router_weigh(const Sched *s, Query *q)
     q->movable = router_movable(s, se);
     q->rides = se->n_running > 0;
     q->hold = HOLD_NOT;
+    q->seen_room = s->n_room;
+    q->seen_ceilings = s->n_ceilings;
     if (e->resize_serial != 0 || e->state != EXECUTOR_READY) {
         q->why = "for its session's memory limit to be written";
         q->hold = HOLD_SESSION;
@@ -192,9 +194,11 @@ static bool may_have_changed(const Sched *s, const Query *q, uint64_t spare_byte
     case HOLD_UNKNOWN:
         return true;
     case HOLD_MEMORY:
-        return s->recheck || q->lacking_bytes <= spare_bytes || may_settle(s, q, false);
+        return q->seen_ceilings != s->n_ceilings || q->lacking_bytes <= spare_bytes ||
+               may_settle(s, q, false);
     case HOLD_TENANT:
-        return s->recheck || s->roomier || may_settle(s, q, true);
+        return q->seen_ceilings != s->n_ceilings || q->seen_room != s->n_room ||
+               may_settle(s, q, true);
     default:
         return false; /* HOLD_SESSION: touched when it changes; HOLD_NOT: weighed when chosen */
     }

@@ -372,6 +372,7 @@ void scaler_serve(Sched *s, Session *se)
     sched_touch(s, se);
     se->lacks = LACKS_NOTHING;
     se->lacking_bytes = 0;
+    se->seen_room = s->n_room;
     uint64_t room = se->n_requests > 0 || se->trip_usec != 0 ? running_room(s, se) : 0;
     for (uint32_t i = 0;
          i < se->n_requests && e->state == EXECUTOR_READY && e->resize_serial == 0;) {
