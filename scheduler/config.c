@@ -31,6 +31,7 @@ SchedConfig sched_config_default(uint64_t memory_bytes)
         .open_wait_usec = 20 * USEC_PER_SEC,
         .restart_window_usec = 3600 * USEC_PER_SEC,
         .restarts_max = 4,
+        .warn_usec = 30 * USEC_PER_SEC,
     };
 }
 

@@ -68,14 +68,16 @@ static void file_asked(Sched *s, Session *se, bool settled)
 
 static void file_giving(Sched *s, Session *se, bool giving)
 {
-    Tenant *t = &s->tenants[se->tenant];
     if (giving == se->giving)
         return;
     se->giving = giving;
     s->n_giving += giving ? 1 : UINT32_MAX;
-    t->n_giving += giving ? 1 : UINT32_MAX;
-    if (s->n_giving == 0 || t->n_giving == 0)
-        s->roomier = true; /* who waited for these has nobody to wait for */
+    sched_each_payer(s, se, t)
+    {
+        t->n_giving += giving ? 1 : UINT32_MAX;
+        if (s->n_giving == 0 || t->n_giving == 0)
+            s->roomier = true; /* who waited for these has nobody to wait for */
+    }
 }
 
 static void file_node(Sched *s, Session *se)

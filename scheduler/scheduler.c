@@ -80,48 +80,24 @@ static Query *find_query(Session *session, uint64_t query)
     return NULL;
 }
 
-/* The record of a uid, a fresh one when it has none. There are as many as executors and sessions
- * together. */
-static uint32_t find_tenant(Sched *s, uint32_t uid)
-{
-    uint32_t i = lookup_get(&s->tenant_uids, (uint64_t)uid + 1);
-    if (i != LOOKUP_NONE)
-        return i;
-    assert(!list_empty(&s->free_tenants));
-    Tenant *t = container_of(s->free_tenants.next, Tenant, in_list);
-    list_remove(&t->in_list);
-    *t = (Tenant){.uid = uid};
-    list_init(&t->in_list);
-    list_init(&t->sessions);
-    i = (uint32_t)(t - s->tenants);
-    lookup_put(&s->tenant_uids, (uint64_t)uid + 1, i);
-    return i;
-}
-
-/* After it has lost a session or an executor: the record is free without both (S-10). */
-static void tenant_release(Sched *s, Tenant *t)
-{
-    if (t->n_sessions > 0 || t->n_executors > 0)
-        return;
-    lookup_remove(&s->tenant_uids, (uint64_t)t->uid + 1);
-    list_remove(&t->in_list);
-    list_append(&s->free_tenants, &t->in_list);
-}
-
 void sched_query_drop(Sched *s, Query *q)
 {
     Session *se = &s->sessions[q->session];
-    Tenant *t = &s->tenants[se->tenant];
-    if (q->stage == QUERY_WAITING) {
+    bool waited = q->stage == QUERY_WAITING;
+    if (waited) {
         list_remove(&q->in_queue);
         se->n_queued--;
         s->n_waiting--;
     } else {
         se->n_running--;
         s->n_running--;
-        t->n_running--;
     }
-    t->n_queries--;
+    sched_each_payer(s, se, t)
+    {
+        t->n_queries--;
+        t->n_running -= !waited;
+        s->roomier = s->roomier || t->quota.running_max;
+    }
     list_remove(&q->in_session);
     list_append(&s->free_queries, &q->in_session);
     sched_touch(s, se);
@@ -148,17 +124,20 @@ void sched_session_unplace(Sched *s, Session *session)
 
 void sched_session_drop(Sched *s, Session *session)
 {
-    Tenant *t = &s->tenants[session->tenant];
     uint32_t i = sched_session_index(s, session);
+    sched_usage(s, session, 0, 0);
     sched_session_unplace(s, session);
     lookup_remove(&s->session_ids, session->id);
     session->id = 0;
     sched_refile(s, session);
     list_remove(&session->in_touched);
     list_remove(&session->in_untold);
-    list_remove(&session->in_tenant);
-    t->n_sessions--;
-    tenant_release(s, t);
+    sched_each_payer(s, session, t)
+    {
+        list_remove(&session->in_account[t_k]);
+        t->n_sessions--;
+        sched_account_release(s, t);
+    }
     s->free_sessions[s->config.sessions_max - s->n_sessions--] = i;
     s->recheck = s->roomier = true; /* the others' ceilings are higher */
 }
@@ -173,6 +152,7 @@ Executor *sched_executor_new(Sched *s, uint64_t id)
                     .state = EXECUTOR_SPAWNING,
                     .session = SCHED_NONE,
                     .tenant = SCHED_NONE,
+                    .group = SCHED_NONE,
                     .grant_bytes = s->config.floor_bytes,
                     .view = s->view};
     list_init(&e->in_list);
@@ -197,9 +177,9 @@ void sched_stop(Sched *s, Executor *e, SessionCause cause)
     a->cause = cause;
 }
 
-History *sched_history_find(Sched *s, uint64_t fingerprint)
+const History *sched_history_find(const Sched *s, uint64_t fingerprint)
 {
-    History *set = s->history[fingerprint % SCHED_HISTORY_SETS];
+    const History *set = s->history[fingerprint % SCHED_HISTORY_SETS];
     for (unsigned i = 0; fingerprint != 0 && i < SCHED_HISTORY_WAYS; i++)
         if (set[i].fingerprint == fingerprint)
             return &set[i];
@@ -210,7 +190,7 @@ void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t
 {
     if (fingerprint == 0)
         return;
-    History *h = sched_history_find(s, fingerprint);
+    History *h = (History *)sched_history_find(s, fingerprint);
     if (!h) {
         h = s->history[fingerprint % SCHED_HISTORY_SETS];
         for (unsigned i = 1; i < SCHED_HISTORY_WAYS; i++)
@@ -225,31 +205,49 @@ void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t
     h->used = ++s->last_use;
 }
 
-static Session *new_session(Sched *s, uint64_t id, uint32_t tenant, uint32_t profile, uint32_t mode)
+/* Who opens it, and how. */
+typedef struct Opener {
+    uint32_t tenant, group; /* accounts */
+    uint32_t profile, mode;
+} Opener;
+
+static Opener opener(Sched *s, uint32_t uid, uint32_t gid, uint32_t profile, uint32_t mode)
+{
+    return (Opener){.tenant = sched_account_open(s, false, uid),
+                    .group = gid ? sched_account_open(s, true, gid) : SCHED_NONE,
+                    .profile = profile,
+                    .mode = mode};
+}
+
+static Session *new_session(Sched *s, uint64_t id, const Opener *o)
 {
     uint32_t i = s->free_sessions[s->config.sessions_max - ++s->n_sessions];
-    Tenant *t = &s->tenants[tenant];
     Session *se = &s->sessions[i];
     *se = (Session){.id = id,
                     .state = SCHED_SESSION_OPENING,
-                    .tenant = tenant,
-                    .profile = profile,
-                    .mode = mode,
+                    .tenant = o->tenant,
+                    .group = o->group,
+                    .profile = o->profile,
+                    .mode = o->mode,
                     .generation = 1,
                     .executor = SCHED_NONE,
                     .opened_usec = s->now_usec,
                     .idle_usec = s->now_usec,
-                    .class = profile == LATENCY_PROFILE_BATCH ? SCHED_CLASS_BATCH
-                                                              : SCHED_CLASS_INTERACTIVE};
-    ListNode *const nodes[] = {&se->queries,   &se->in_opening,  &se->in_seeking, &se->in_touched,
-                               &se->in_untold, &se->in_pressing, &se->in_late,    &se->in_short,
-                               &se->in_asked,  &se->in_bucket,   &se->in_tenant};
+                    .class = o->profile == LATENCY_PROFILE_BATCH ? SCHED_CLASS_BATCH
+                                                                 : SCHED_CLASS_INTERACTIVE};
+    ListNode *const nodes[] = {&se->queries,    &se->in_opening,    &se->in_seeking,
+                               &se->in_touched, &se->in_untold,     &se->in_pressing,
+                               &se->in_late,    &se->in_short,      &se->in_asked,
+                               &se->in_bucket,  &se->in_account[0], &se->in_account[1]};
     for (size_t k = 0; k < ARRAY_SIZE(nodes); k++)
         list_init(nodes[k]);
     se->node = router_choose_node(s);
     lookup_put(&s->session_ids, se->id, i);
-    t->n_sessions++;
-    list_append(&t->sessions, &se->in_tenant);
+    sched_each_payer(s, se, t)
+    {
+        t->n_sessions++;
+        list_append(&t->sessions, &se->in_account[t_k]);
+    }
     sched_refile(s, se);
     s->recheck = true; /* the others' ceilings are lower */
     s->dirty = true;
@@ -261,40 +259,29 @@ static void on_opened(Sched *s, const SchedEvent *event)
     assert(event->session != 0);
     if (find_session(s, event->session))
         return;
-    uint64_t floor_max = s->floor_max_bytes;
-    uint32_t tenant = find_tenant(s, event->opened.tenant);
-    Tenant *t = &s->tenants[tenant];
-    const SchedConfig *c = &s->config;
-    const char *why = NULL;
+    Opener o = opener(s, event->opened.tenant, event->opened.group, event->opened.profile,
+                      event->opened.mode);
     uint64_t limit = 0;
-
-    /* Idle sessions must leave a quarter of the budget, or no query could ever be admitted. */
-    uint64_t floors = (c->memory_budget_bytes - c->memory_budget_bytes / 4) / floor_max;
-    if (s->n_sessions >= c->sessions_max) {
-        why = "this host's limit of sessions", limit = c->sessions_max;
-    } else if (t->n_sessions >= c->tenant_sessions_max) {
-        why = "the limit of sessions per user", limit = c->tenant_sessions_max;
-    } else if (s->n_sessions >= floors) {
-        why = "the number of idle sessions that the memory budget carries", limit = floors;
-    } else if (c->tenant_memory_max_bytes &&
-               t->n_sessions >= c->tenant_memory_max_bytes / floor_max) {
-        why = "the number of idle sessions that the user's memory quota carries";
-        limit = c->tenant_memory_max_bytes / floor_max;
-    }
+    const char *why = sched_open_bound(s, o.tenant, o.group, &limit);
     if (why) {
         SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_SESSION, NULL);
         a->session = event->session;
         a->tenant = event->opened.tenant;
-        a->cause = SESSION_CAUSE_QUOTA;
-        sched_reason(
-            a,
-            "Cannot open another session: %s is %ju. Stop a session that is not needed, or ask "
-            "the administrator to raise the limit.",
-            why, (uintmax_t)limit);
-        tenant_release(s, t);
+        a->cause = s->draining ? SESSION_CAUSE_SHUTDOWN : SESSION_CAUSE_QUOTA;
+        if (s->draining)
+            sched_reason(a, "This host takes no new sessions: it is being drained.");
+        else
+            sched_reason(
+                a,
+                "Cannot open another session: %s is %ju. Stop a session that is not needed, or ask "
+                "the administrator to raise the limit.",
+                why, (uintmax_t)limit);
+        for (uint32_t k = 0; k < SCHED_PAYERS; k++)
+            if (sched_payer(s, o.tenant, o.group, k))
+                sched_account_release(s, sched_payer(s, o.tenant, o.group, k));
         return;
     }
-    (void)new_session(s, event->session, tenant, event->opened.profile, event->opened.mode);
+    (void)new_session(s, event->session, &o);
 }
 
 static void on_adopted(Sched *s, const SchedEvent *event)
@@ -311,20 +298,20 @@ static void on_adopted(Sched *s, const SchedEvent *event)
         sched_reason(a, "The limit of sessions has become smaller: there is no place for it.");
         return;
     }
-    uint32_t tenant = find_tenant(s, event->adopted.tenant);
-    Session *se =
-        new_session(s, event->session, tenant, event->adopted.profile, event->adopted.mode);
+    Opener o = opener(s, event->adopted.tenant, event->adopted.group, event->adopted.profile,
+                      event->adopted.mode);
+    Session *se = new_session(s, event->session, &o);
     Executor *e = sched_executor_new(s, event->adopted.executor);
     e->state = EXECUTOR_READY;
     e->session = sched_session_index(s, se);
-    e->tenant = tenant;
+    e->tenant = o.tenant;
+    e->group = o.group;
     e->max_bytes = max;
     e->high_bytes = MIN(event->adopted.high_bytes, max);
     e->grant_bytes = MAX(sched_grant_for_max(max), event->adopted.grant_bytes);
     /* Above the budget, if that has become smaller: nothing is raised until it fits. */
     s->committed_bytes += max;
-    s->tenants[tenant].committed_bytes += max;
-    s->tenants[tenant].n_executors++;
+    sched_charge(s, e, 1, max);
     s->last_executor = MAX(s->last_executor, e->id);
     se->state = SCHED_SESSION_LIVE;
     se->executor = (uint32_t)(e - s->executors);
@@ -407,12 +394,7 @@ static void on_executor_exit(Sched *s, const SchedEvent *event)
     }
     if (se)
         executor_lost(s, se, &dead, (SessionCause)event->exit.cause);
-    if (dead.tenant == SCHED_NONE)
-        return;
-    Tenant *t = &s->tenants[dead.tenant];
-    t->committed_bytes -= sched_executor_committed(&dead);
-    t->n_executors--;
-    tenant_release(s, t);
+    sched_charge(s, &dead, -1, -sched_executor_committed(&dead));
 }
 
 static void on_ready(Sched *s, uint64_t id)
@@ -438,6 +420,7 @@ static void on_query_end(Sched *s, Session *se, const SchedEvent *event)
                             event->end.elapsed_usec);
         se->min_need_bytes = 0;
     }
+    scaler_query_gone(se, q->query);
     sched_query_drop(s, q);
     if (se->n_running == 0)
         router_idle(s, se);
@@ -505,6 +488,7 @@ static void pump(Sched *s)
         router_open(s);
         serve(s);
         router_correct(s);
+        router_end(s);
         router_admit(s);
         list_for_each (n, &s->touched)
             sched_refile(s, container_of(n, Session, in_touched));
@@ -567,6 +551,12 @@ static void dispatch(Sched *s, const SchedEvent *event)
                             MIN(event->learned.peak_bytes, SCHED_BYTES_MAX),
                             event->learned.elapsed_usec);
         return;
+    case SCHED_EVENT_QUOTA_SET:
+        sched_quota_set(s, event->quota.group, event->quota.id, &event->quota.quota);
+        return;
+    case SCHED_EVENT_DRAIN:
+        router_drain(s, event->drain.on, event->drain.deadline_usec);
+        return;
     case SCHED_EVENT_TIMER:
         s->dirty = true;
         return;
@@ -583,6 +573,8 @@ static void dispatch(Sched *s, const SchedEvent *event)
         se->limit_set_bytes = MIN(event->limit.max_bytes, SCHED_BYTES_MAX);
         s->roomier = true;
         sched_touch(s, se);
+    } else if (event->type == SCHED_EVENT_USAGE) {
+        sched_usage(s, se, event->usage.spill_bytes, event->usage.undelivered_bytes);
     } else if (se->state != SCHED_SESSION_LIVE ||
                sched_executor_of(s, se)->state == EXECUTOR_STOPPING) {
         return; /* from an executor that is on its way out */
@@ -634,7 +626,8 @@ uint64_t sched_next_timer(const Sched *s)
     if (s->memory_short && !list_empty(&s->just_asked))
         t = MIN(t, container_of(s->just_asked.next, Session, in_asked)->shrink_usec +
                        SCHED_SQUEEZE_PATIENCE_USEC);
-    uint64_t idle = scaler_idle_deadline(s);
+    uint64_t idle = scaler_idle_deadline(s), drain = router_drain_deadline(s);
+    t = MIN(t, drain);
     t = MIN(t, idle);
     if (s->due.n > 0)
         t = MIN(t, s->due.entries[0].key);
@@ -662,7 +655,7 @@ int sched_new(const SchedConfig *config, const SchedTopology *topology, Sched **
     /* Room for those that are being stopped while their successors start. */
     uint32_t n_sessions = config->sessions_max;
     s->n_executors_max = 2 * n_sessions + config->n_warm;
-    s->n_tenants_max = s->n_executors_max + n_sessions;
+    s->n_tenants_max = SCHED_PAYERS * (s->n_executors_max + n_sessions);
     s->n_queries_max = config->queue_max + n_sessions * SCHED_QUERIES_PER_SESSION;
     s->sessions = calloc(n_sessions, sizeof(*s->sessions));
     s->executors = calloc(s->n_executors_max, sizeof(*s->executors));
@@ -672,7 +665,7 @@ int sched_new(const SchedConfig *config, const SchedTopology *topology, Sched **
     if (!s->sessions || !s->executors || !s->tenants || !s->queries || !s->free_sessions ||
         lookup_init(&s->session_ids, n_sessions) < 0 ||
         lookup_init(&s->executor_ids, s->n_executors_max) < 0 ||
-        lookup_init(&s->tenant_uids, s->n_tenants_max) < 0 || heap_init(&s->due, n_sessions) < 0 ||
+        lookup_init(&s->accounts, s->n_tenants_max) < 0 || heap_init(&s->due, n_sessions) < 0 ||
         heap_init(&s->idle[SCHED_MODE_STANDARD], n_sessions) < 0 ||
         heap_init(&s->idle[SCHED_MODE_PERFORMANCE], n_sessions) < 0 ||
         heap_init(&s->spent, n_sessions) < 0 || heap_init(&s->lower, n_sessions) < 0 ||
@@ -703,7 +696,7 @@ Sched *sched_free(Sched *s)
     slot_table_done(&s->slots);
     lookup_done(&s->session_ids);
     lookup_done(&s->executor_ids);
-    lookup_done(&s->tenant_uids);
+    lookup_done(&s->accounts);
     heap_done(&s->due);
     for (uint32_t mode = 0; mode < _SCHED_MODE_MAX; mode++)
         heap_done(&s->idle[mode]);

@@ -86,6 +86,10 @@ typedef struct SchedConfig {
     uint64_t open_wait_usec;    /* longest wait of a new session for memory or a process */
     uint64_t restart_window_usec;
     uint32_t restarts_max; /* per session in restart_window_usec */
+    /* 0: none. From the question to the last row; without a query. */
+    uint64_t statement_timeout_usec, idle_timeout_usec;
+    uint64_t
+        warn_usec; /* so long before either, and before the end of a drain, the client is told */
 } SchedConfig;
 
 /* Sensible values for a host with @memory_bytes, before the configuration files. */
@@ -97,6 +101,16 @@ SchedConfig sched_config_default(uint64_t memory_bytes);
  * Return: 0, -EINVAL.
  */
 int sched_config_check(const SchedConfig *config, char *reason, size_t reason_size);
+
+/* Bounds of one user or of one group of users. 0: the configuration's bound per user, or none. */
+typedef struct SchedQuota {
+    uint32_t sessions_max;
+    uint32_t running_max, queued_max;
+    uint32_t cpu_weight_percent;    /* of what its sessions would have, 1..1000; 0: 100 */
+    uint64_t memory_max_bytes;      /* sum of memory.max of its sessions */
+    uint64_t spill_max_bytes;       /* beyond it, its queries that spill are cancelled */
+    uint64_t undelivered_max_bytes; /* beyond it, its queries wait until somebody reads */
+} SchedQuota;
 
 typedef enum SchedEventType {
     SCHED_EVENT_SESSION_OPENED,
@@ -115,6 +129,9 @@ typedef enum SchedEventType {
     SCHED_EVENT_PSI,
     SCHED_EVENT_CPU_CHANGED,
     SCHED_EVENT_LIMIT_SET,
+    SCHED_EVENT_QUOTA_SET, /* holds until it is set again, whoever is there */
+    SCHED_EVENT_USAGE,     /* spilled and undelivered bytes of a session, as they are now */
+    SCHED_EVENT_DRAIN,
     SCHED_EVENT_CONFIG,
     SCHED_EVENT_VIEW_CHANGED, /* what executors see of the host is another for those born from now
                                  on */
@@ -130,11 +147,12 @@ typedef struct SchedEvent {
     union {
         struct {
             uint32_t tenant;  /* uid */
+            uint32_t group;   /* the gid whose quota counts; 0: none */
             uint32_t profile; /* LatencyProfile */
             uint32_t mode;    /* SchedMode */
         } opened;
         struct {
-            uint32_t tenant, profile, mode, generation;
+            uint32_t tenant, group, profile, mode, generation;
             uint64_t executor;
             uint64_t grant_bytes;           /* what it was told, as it says */
             uint64_t serial;                /* of the latest answer that it has read */
@@ -202,6 +220,18 @@ typedef struct SchedEvent {
         struct {
             uint64_t fingerprint, peak_bytes, elapsed_usec;
         } learned;
+        struct {
+            bool group; /* @id is a gid, else a uid */
+            uint32_t id;
+            SchedQuota quota; /* all 0 takes it away */
+        } quota;
+        struct {
+            uint64_t spill_bytes, undelivered_bytes;
+        } usage;
+        struct {
+            bool on;                /* no new sessions; false: as usual again */
+            uint64_t deadline_usec; /* when those that are left are ended; 0: never */
+        } drain;
         const SchedConfig *config; /* borrowed for the call; has passed sched_config_check() */
     };
 } SchedEvent;
@@ -218,9 +248,11 @@ typedef enum SchedActionType {
     SCHED_ACTION_REFUSE_SESSION, /* an OPEN or RETRY cannot be served; the scheduler has forgotten
                                     it */
     SCHED_ACTION_MEMORY_REPLY,
-    SCHED_ACTION_SHRINK, /* MEMORY_SHRINK to @grant_bytes */
-    SCHED_ACTION_LOST,   /* SESSION_LOST; with @may_retry the scheduler waits for RETRY or CLOSED,
-                          * otherwise   it has forgotten the session */
+    SCHED_ACTION_SHRINK,  /* MEMORY_SHRINK to @grant_bytes */
+    SCHED_ACTION_LOST,    /* SESSION_LOST; with @may_retry the scheduler waits for RETRY or CLOSED,
+                           * otherwise   it has forgotten the session */
+    SCHED_ACTION_CANCEL,  /* of a running query; QUERY_END answers. @reason is for its client */
+    SCHED_ACTION_DRAINED, /* the last session has gone */
     SCHED_ACTION_NOTICE,
     _SCHED_ACTION_MAX,
 } SchedActionType;
@@ -367,6 +399,34 @@ typedef struct SchedTotals {
     uint32_t n_queued;
     uint32_t pressure; /* SchedPressure */
 } SchedTotals;
+
+/* Would this fit? */
+typedef struct SchedWish {
+    uint64_t session;                                    /* 0: a new one */
+    uint32_t tenant, group, profile, mode;               /* of a new one */
+    uint64_t scan_bytes, memory_peak_bytes, fingerprint; /* as in an estimate */
+    uint32_t parallelism;
+} SchedWish;
+
+typedef enum SchedFit {
+    SCHED_FIT_NOW,     /* it would begin at once */
+    SCHED_FIT_LATER,   /* it would wait, at @position, for @reason */
+    SCHED_FIT_REFUSED, /* it would not be accepted now, for @reason */
+    _SCHED_FIT_MAX,
+} SchedFit;
+
+typedef struct SchedAnswer {
+    uint32_t class, n_threads, position;
+    uint64_t grant_bytes; /* what it would be given */
+    char reason[CONTROL_REASON_MAX];
+} SchedAnswer;
+
+/**
+ * sched_would_fit() - what would become of a query, or of a new session with it
+ * Nothing changes. Of an estimate that came next, SCHED_FIT_NOW says that it is granted in the same
+ * event or after its RESIZE; @grant_bytes is then the least that it gets.
+ */
+SchedFit sched_would_fit(const Sched *s, const SchedWish *wish, SchedAnswer *ret_answer);
 
 void sched_totals(const Sched *s, SchedTotals *ret_totals);
 /* Each returns false past the end; indices are dense only for pools and slots, so walk with *index.

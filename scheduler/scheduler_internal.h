@@ -33,6 +33,10 @@
 #define SCHED_RESTARTS_MAX 8u
 #define SCHED_SPAWN_TRIES_MAX 3u
 #define SCHED_HISTORY_SETS 2048u
+#define SCHED_PAYERS 2u /* a user, and perhaps a group */
+#define SCHED_QUOTAS_MAX 1024u
+/* A query that was cancelled and goes on for so long takes its executor along. */
+#define SCHED_CANCEL_GRACE_USEC (10 * USEC_PER_SEC)
 #define SCHED_HISTORY_WAYS 4u
 /* No sum of bytes below can overflow when every figure from outside is cut to this. */
 #define SCHED_BYTES_MAX (UINT64_C(1) << 50)
@@ -60,9 +64,9 @@ typedef enum ExecutorState {
 typedef struct Executor {
     uint64_t id;
     ExecutorState state;
-    uint32_t session; /* SCHED_NONE: warm, or its session is gone */
-    uint32_t tenant;  /* index; pays until the leaf is gone */
-    bool restart;     /* stopped by us so that the session starts again larger */
+    uint32_t session;       /* SCHED_NONE: warm, or its session is gone */
+    uint32_t tenant, group; /* indices; pay until the leaf is gone */
+    bool restart;           /* stopped by us so that the session starts again larger */
     SessionCause stop_cause;
     uint64_t high_bytes, max_bytes, grant_bytes; /* limits in force, and the grant they carry */
     uint64_t next_high_bytes, next_max_bytes, next_grant_bytes;
@@ -73,7 +77,7 @@ typedef struct Executor {
 } Executor;
 
 typedef struct Request {
-    uint64_t serial, total_bytes, minimum_bytes, since_usec;
+    uint64_t serial, query, total_bytes, minimum_bytes, since_usec;
 } Request;
 
 typedef enum QueryStage {
@@ -96,6 +100,7 @@ typedef enum QueryHold {
     HOLD_NOT,     /* at most for a slot */
     HOLD_SESSION, /* until its session is touched */
     HOLD_TENANT,  /* until its tenant has more room */
+    HOLD_QUOTA,   /* the same, but no memory of others would help */
     HOLD_MEMORY,  /* until the host has more room */
 } QueryHold;
 
@@ -113,9 +118,11 @@ typedef struct Query {
     uint64_t told_usec;
     ListNode in_session; /* or in Sched.free_queries */
     uint64_t query, serial, fingerprint, scan_bytes, memory_bytes, since_usec;
-    uint64_t useful_bytes; /* for the whole process */
-    uint64_t admitted;     /* Sched.n_admitted when it was its turn */
-    bool proven;           /* memory_bytes has been seen, not guessed */
+    uint64_t useful_bytes;               /* for the whole process */
+    uint64_t admitted;                   /* Sched.n_admitted when it was its turn */
+    uint64_t asked_usec, cancelled_usec; /* 0: not yet */
+    bool warned;                         /* its time is nearly over */
+    bool proven;                         /* memory_bytes has been seen, not guessed */
     QueryStage stage;
     uint32_t n_slots_wanted, n_threads_max;
     const char *why; /* static text: what it waits for */
@@ -124,7 +131,7 @@ typedef struct Query {
 typedef struct Session {
     uint64_t id; /* 0: free */
     SchedSessionState state;
-    uint32_t tenant, executor;
+    uint32_t tenant, group, executor;
     uint32_t node, class;
     uint32_t n_slots, n_slots_wanted;
     uint32_t n_running, n_queued, n_requests;
@@ -151,7 +158,10 @@ typedef struct Session {
     ListNode in_seeking; /* Sched.seeking: without an executor */
     ListNode in_touched, in_untold, in_pressing, in_late, in_short, in_asked;
     ListNode in_bucket; /* of its pool, by the number of its slots */
-    ListNode in_tenant;
+    ListNode in_account[SCHED_PAYERS];
+    uint64_t spill_bytes, undelivered_bytes;
+    bool warned;              /* that it will be ended */
+    const char *why_ended;    /* static text; NULL: by itself */
     uint64_t limit_set_bytes; /* by the administrator */
     uint64_t min_need_bytes; /* after an out-of-memory restart: the next query gets at least this */
     uint64_t trip_seen_usec, trip_first_bytes,
@@ -167,8 +177,13 @@ typedef struct Session {
     Request requests[SCHED_REQUESTS_PER_SESSION];
 } Session;
 
+/* A user's or a group's account. A session is on both, an executor until its leaf is gone. */
 typedef struct Tenant {
-    uint32_t uid;
+    uint64_t key; /* sched_account_key() */
+    uint32_t uid; /* or gid */
+    bool is_group;
+    SchedQuota quota;
+    uint64_t spill_bytes, undelivered_bytes;
     uint32_t n_sessions, n_queries, n_running;
     uint32_t n_executors;     /* the record is free when both are 0 */
     uint32_t n_giving;        /* of Sched.n_giving */
@@ -177,6 +192,11 @@ typedef struct Tenant {
     ListNode sessions;
     ListNode in_list; /* Sched.free_tenants, .short_tenants or none */
 } Tenant;
+
+typedef struct QuotaSet {
+    uint64_t key;
+    SchedQuota quota;
+} QuotaSet;
 
 typedef struct History {
     uint64_t fingerprint, peak_bytes, elapsed_usec, used;
@@ -217,6 +237,10 @@ struct Sched {
     uint32_t n_giving; /* idle sessions that hold more than the floor and were not asked in vain */
     uint64_t warm_after_usec, tell_usec;
     uint64_t view; /* counts VIEW_CHANGED */
+    bool draining, drained_told;
+    uint64_t drain_deadline_usec; /* 0: none */
+    uint32_t n_quotas;
+    QuotaSet quotas[SCHED_QUOTAS_MAX];
     uint32_t n_executors_max, n_queries_max, n_tenants_max;
     Session *sessions;
     Executor *executors;
@@ -225,7 +249,7 @@ struct Sched {
     Lessees *lessees; /* by pool */
     ListNode *buckets;
     uint32_t *free_sessions; /* a stack */
-    Lookup session_ids, executor_ids, tenant_uids;
+    Lookup session_ids, executor_ids, accounts;
     ListNode waiting, free_queries, free_executors, free_tenants, short_tenants;
     ListNode warm; /* executors without a tenant that are not being stopped */
     ListNode opening, seeking;
@@ -267,6 +291,49 @@ void sched_query_drop(Sched *s, Query *q);
 /* Into a list where it is not yet; out is list_remove(). */
 void sched_list_keep(ListNode *list, ListNode *node, bool in);
 
+/* account.c */
+
+static inline uint64_t sched_account_key(bool group, uint32_t id)
+{
+    return ((uint64_t)group << 32 | id) + 1;
+}
+
+/* The index of the account, a fresh one when there is none. */
+uint32_t sched_account_open(Sched *s, bool group, uint32_t id);
+/* After it has lost a session or an executor: the record is free without both (S-10). */
+void sched_account_release(Sched *s, Tenant *t);
+void sched_quota_set(Sched *s, bool group, uint32_t id, const SchedQuota *quota);
+/* Its bounds: of the quota, or of the configuration, which knows users only. 0: none. */
+uint64_t sched_memory_max(const Sched *s, const Tenant *t);
+/* What forbids another session, with the bound; NULL: nothing. */
+const char *sched_open_bound(const Sched *s, uint32_t tenant, uint32_t group, uint64_t *ret_limit);
+/* What forbids another waiting query. */
+const char *sched_queries_bound(const Sched *s, uint32_t tenant, uint32_t group,
+                                uint64_t *ret_limit);
+/* What keeps every query of the session from its turn. NULL: nothing. */
+const char *sched_turn_bound(const Sched *s, const Session *session);
+/* An executor begins or ceases to count, or counts otherwise. */
+void sched_charge(Sched *s, const Executor *e, int executors, uint64_t more_bytes);
+void sched_usage(Sched *s, Session *session, uint64_t spill_bytes, uint64_t undelivered_bytes);
+
+static inline Tenant *sched_payer(const Sched *s, uint32_t tenant, uint32_t group, uint32_t k)
+{
+    uint32_t i = k == 0 ? tenant : group;
+    return i == SCHED_NONE ? NULL : &s->tenants[i];
+}
+
+/* For the user, and for the group if there is one. @x: a session or an executor. */
+#define sched_each_payer(s, x, t)                                                                  \
+    for (uint32_t t##_k = 0; t##_k < SCHED_PAYERS; t##_k++)                                        \
+        for (Tenant *t = sched_payer(s, (x)->tenant, (x)->group, t##_k); t; t = NULL)
+
+/* @node: of Tenant.sessions. */
+static inline Session *sched_session_in(const Tenant *t, ListNode *node)
+{
+    ListNode *first = t->is_group ? node - 1 : node;
+    return container_of(first, Session, in_account);
+}
+
 /* filing.c */
 
 /* Something about it has changed: the pump serves it and files it anew. */
@@ -280,7 +347,7 @@ void sched_refile(Sched *s, Session *session);
 void sched_recount(Sched *s, Executor *e);
 /* Those whose time has come are touched; what was asked for long ago no longer counts as coming. */
 void sched_take_due(Sched *s);
-History *sched_history_find(Sched *s, uint64_t fingerprint);
+const History *sched_history_find(const Sched *s, uint64_t fingerprint);
 void sched_history_learn(Sched *s, uint64_t fingerprint, uint64_t peak, uint64_t elapsed_usec);
 
 #define sched_each_live(s, se)                                                                     \

@@ -43,31 +43,34 @@ static uint32_t choose_class(const Sched *s, const Session *se, const SchedEvent
     return SCHED_CLASS_INTERACTIVE;
 }
 
+const char *router_refused(const Sched *s, const Session *se, uint64_t *ret_limit)
+{
+    *ret_limit = SCHED_QUERIES_PER_SESSION;
+    if (se->n_running + se->n_queued >= SCHED_QUERIES_PER_SESSION)
+        return "queries in one session";
+    *ret_limit = s->config.queue_max;
+    if (s->n_waiting >= s->config.queue_max)
+        return "waiting queries on this host";
+    return sched_queries_bound(s, se->tenant, se->group, ret_limit);
+}
+
 static bool refuse_estimate(Sched *s, Session *se, const SchedEvent *event)
 {
-    const Tenant *t = &s->tenants[se->tenant];
-    const char *what = NULL;
-    uint32_t limit = 0;
-    if (se->n_running + se->n_queued >= SCHED_QUERIES_PER_SESSION)
-        what = "queries in one session", limit = SCHED_QUERIES_PER_SESSION;
-    else if (t->n_queries >= s->config.tenant_queries_max)
-        what = "queries of one user", limit = s->config.tenant_queries_max;
-    else if (s->n_waiting >= s->config.queue_max)
-        what = "waiting queries on this host", limit = s->config.queue_max;
+    uint64_t limit;
+    const char *what = router_refused(s, se, &limit);
     if (!what)
         return false;
     SchedAction *a = sched_emit(s, SCHED_ACTION_REFUSE_QUERY, se);
     a->query = event->estimate.query;
     a->serial = se->answered_serial = event->estimate.serial;
     a->cause = SESSION_CAUSE_QUOTA;
-    sched_reason(a, "Not accepted: the limit of %s is %u. Wait for one to end, then run it again.",
-                 what, limit);
+    sched_reason(a, "Not accepted: the limit of %s is %ju. Wait for one to end, then run it again.",
+                 what, (uintmax_t)limit);
     return true;
 }
 
-static Query *new_query(Sched *s, Session *se, const SchedEvent *event)
+Query router_make_query(const Sched *s, const Session *se, const SchedEvent *event)
 {
-    Query *q = container_of(s->free_queries.next, Query, in_session);
     const History *h = sched_history_find(s, event->estimate.fingerprint);
     uint64_t guess = MIN(event->estimate.memory_peak_bytes, SCHED_BYTES_MAX);
     /* A guess may not claim more than a quarter of the host; what has been seen may. */
@@ -78,33 +81,41 @@ static Query *new_query(Sched *s, Session *se, const SchedEvent *event)
     if (se->mode == SCHED_MODE_STANDARD)
         threads = (uint32_t)MIN((uint64_t)threads, useful);
 
+    return (Query){.query = event->estimate.query,
+                   .serial = event->estimate.serial,
+                   .fingerprint = event->estimate.fingerprint,
+                   .scan_bytes = event->estimate.scan_bytes,
+                   .memory_bytes = seen ? seen : guess,
+                   .useful_bytes = event->estimate.memory_useful_bytes,
+                   .proven = seen != 0,
+                   .since_usec = s->now_usec,
+                   .asked_usec = s->now_usec,
+                   .session = sched_session_index(s, se),
+                   .tenant = se->tenant,
+                   .class = choose_class(s, se, event, h),
+                   .n_threads_max = threads,
+                   .why = "for its turn",
+                   .n_slots_wanted = (threads + s->config.slot_cpus - 1) / s->config.slot_cpus};
+}
+
+static Query *new_query(Sched *s, Session *se, const SchedEvent *event)
+{
+    Query *q = container_of(s->free_queries.next, Query, in_session);
     list_remove(&q->in_session);
-    *q = (Query){.query = event->estimate.query,
-                 .serial = event->estimate.serial,
-                 .fingerprint = event->estimate.fingerprint,
-                 .scan_bytes = event->estimate.scan_bytes,
-                 .memory_bytes = seen ? seen : guess,
-                 .useful_bytes = event->estimate.memory_useful_bytes,
-                 .proven = seen != 0,
-                 .since_usec = s->now_usec,
-                 .session = sched_session_index(s, se),
-                 .tenant = se->tenant,
-                 .class = choose_class(s, se, event, h),
-                 .n_threads_max = threads,
-                 .why = "for its turn",
-                 .n_slots_wanted = (threads + s->config.slot_cpus - 1) / s->config.slot_cpus};
+    *q = router_make_query(s, se, event);
     list_append(&se->queries, &q->in_session);
     list_append(&s->waiting, &q->in_queue);
     se->n_queued++;
     s->n_waiting++;
-    s->tenants[se->tenant].n_queries++;
+    se->warned = false;
+    sched_each_payer(s, se, t) t->n_queries++;
     q->position = s->n_waiting;
     sched_touch(s, se);
     return q;
 }
 
 /* What the process may use in all when @q runs beside the session's other queries. */
-static uint64_t total_with(const Sched *s, const Session *se, const Query *q)
+uint64_t router_total(const Sched *s, const Session *se, const Query *q)
 {
     uint64_t total = s->config.floor_bytes + q->memory_bytes;
     list_for_each (n, &se->queries) {
@@ -133,7 +144,7 @@ static void begin(Sched *s, Session *se, Query *q)
     s->n_waiting--;
     se->n_running++;
     s->n_running++;
-    s->tenants[se->tenant].n_running++;
+    sched_each_payer(s, se, t) t->n_running++;
     q->stage = QUERY_RAISING;
     q->admitted = ++s->n_admitted;
     sched_touch(s, se);
@@ -176,7 +187,13 @@ void router_weigh(const Sched *s, Query *q)
         q->hold = HOLD_SESSION;
         return;
     }
-    uint64_t total = total_with(s, se, q);
+    const char *bound = sched_turn_bound(s, se);
+    if (bound) {
+        q->why = bound;
+        q->hold = HOLD_QUOTA;
+        return;
+    }
+    uint64_t total = router_total(s, se, q);
     if (total <= e->grant_bytes || total <= scaler_room(s, se, true))
         return;
     bool own = scaler_own_limit(s, se, total);
@@ -196,37 +213,14 @@ static bool may_have_changed(const Sched *s, const Query *q, uint64_t spare_byte
     case HOLD_MEMORY:
         return q->seen_ceilings != s->n_ceilings || q->lacking_bytes <= spare_bytes ||
                may_settle(s, q, false);
+    case HOLD_QUOTA:
+        return q->seen_room != s->n_room;
     case HOLD_TENANT:
         return q->seen_ceilings != s->n_ceilings || q->seen_room != s->n_room ||
                may_settle(s, q, true);
     default:
         return false; /* HOLD_SESSION: touched when it changes; HOLD_NOT: weighed when chosen */
     }
-}
-
-static Blocked blocked_by(Sched *s, Query *q, const OpenPools *pools, uint64_t spare_bytes)
-{
-    if (may_have_changed(s, q, spare_bytes))
-        router_weigh(s, q);
-    if (s->pressure == SCHED_PRESSURE_FULL && q->class == SCHED_CLASS_BATCH && s->n_running > 0) {
-        q->why = "because the host is short of memory";
-        return BLOCKED_OWN;
-    }
-    if (q->hold == HOLD_SESSION)
-        return BLOCKED_OWN;
-    if (q->hold == HOLD_TENANT) {
-        scaler_tenant_short(s, q->tenant);
-        return BLOCKED_OWN;
-    }
-    if (q->hold == HOLD_MEMORY) {
-        scaler_host_short(s, q->lacking_bytes);
-        return BLOCKED_HOST;
-    }
-    if (q->rides || pools->open[q->node][q->class] || (q->movable && pools->any[q->class]))
-        return BLOCKED_NOT;
-    q->why = q->class == SCHED_CLASS_BATCH ? "for a slot of the batch pool"
-                                           : "for a slot of the interactive pool";
-    return BLOCKED_HOST;
 }
 
 static void find_open_pools(const Sched *s, OpenPools *ret_pools)
@@ -238,6 +232,38 @@ static void find_open_pools(const Sched *s, OpenPools *ret_pools)
         ret_pools->open[p->node][p->class] = open;
         ret_pools->any[p->class] = ret_pools->any[p->class] || open;
     }
+}
+
+bool router_slot_for(const Sched *s, const Query *q)
+{
+    OpenPools pools;
+    find_open_pools(s, &pools);
+    return q->rides || pools.open[q->node][q->class] || (q->movable && pools.any[q->class]);
+}
+
+static Blocked blocked_by(Sched *s, Query *q, const OpenPools *pools, uint64_t spare_bytes)
+{
+    if (may_have_changed(s, q, spare_bytes))
+        router_weigh(s, q);
+    if (s->pressure == SCHED_PRESSURE_FULL && q->class == SCHED_CLASS_BATCH && s->n_running > 0) {
+        q->why = "because the host is short of memory";
+        return BLOCKED_OWN;
+    }
+    if (q->hold == HOLD_SESSION || q->hold == HOLD_QUOTA)
+        return BLOCKED_OWN;
+    if (q->hold == HOLD_TENANT) {
+        scaler_tenant_short(s, &s->sessions[q->session]);
+        return BLOCKED_OWN;
+    }
+    if (q->hold == HOLD_MEMORY) {
+        scaler_host_short(s, q->lacking_bytes);
+        return BLOCKED_HOST;
+    }
+    if (q->rides || pools->open[q->node][q->class] || (q->movable && pools->any[q->class]))
+        return BLOCKED_NOT;
+    q->why = q->class == SCHED_CLASS_BATCH ? "for a slot of the batch pool"
+                                           : "for a slot of the interactive pool";
+    return BLOCKED_HOST;
 }
 
 /* Before @best in the queue: who only the host kept back has been overtaken. */
@@ -333,7 +359,7 @@ static void admit(Sched *s, Query *q)
 {
     Session *se = &s->sessions[q->session];
     const Executor *e = sched_executor_of(s, se);
-    uint64_t total = total_with(s, se, q);
+    uint64_t total = router_total(s, se, q);
     if (total > e->grant_bytes)
         total = MIN(total, scaler_room(s, se, true));
     total = scaler_plenty(s, se, total, q->useful_bytes);

@@ -60,7 +60,12 @@ void router_fill_place(const Sched *s, const Session *se, SchedAction *a)
                                       : c->cpu_weight[SCHED_CLASS_INTERACTIVE];
     if (se->mode == SCHED_MODE_PERFORMANCE)
         weight *= 2;
-    a->cpu_weight = MIN(weight, 10000u);
+    sched_each_payer(s, se, t)
+    {
+        uint32_t percent = t->quota.cpu_weight_percent;
+        weight = percent ? MIN(weight, 10000u) * MIN(percent, 1000u) / 100 : weight;
+    }
+    a->cpu_weight = MAX(MIN(weight, 10000u), 1u);
     bool home = !se->spread && s->topology.nodes[se->node].memory_bytes > 0;
     for (uint32_t n = 0; n < SCHED_NODES_MAX; n++)
         if (home ? n == se->node : s->topology.nodes[n].memory_bytes > 0)
@@ -252,14 +257,13 @@ static void refuse_open(Sched *s, Session *se)
  * not keep others waiting. */
 static Session *next_seeking(Sched *s)
 {
-    uint64_t quota = s->config.tenant_memory_max_bytes;
     list_for_each (n, &s->seeking) {
         Session *se = container_of(n, Session, in_seeking);
         if (se->spawn_after_usec > s->now_usec)
             continue;
-        if (!quota || s->tenants[se->tenant].committed_bytes + s->floor_max_bytes <= quota)
+        if (s->floor_max_bytes <= scaler_quota_room(s, se))
             return se;
-        scaler_tenant_short(s, se->tenant);
+        scaler_tenant_short(s, se);
     }
     return NULL;
 }
@@ -306,12 +310,11 @@ void router_open(Sched *s)
             e = scaler_may_spawn(s) ? scaler_spawn(s, se) : NULL;
         if (!e)
             break;
-        Tenant *t = &s->tenants[se->tenant];
         list_remove(&e->in_list);
         e->session = sched_session_index(s, se);
         e->tenant = se->tenant;
-        t->n_executors++;
-        t->committed_bytes += sched_executor_committed(e);
+        e->group = se->group;
+        sched_charge(s, e, 1, sched_executor_committed(e));
         se->executor = (uint32_t)(e - s->executors);
         list_remove(&se->in_seeking);
         sched_touch(s, se);
@@ -399,6 +402,7 @@ void router_correct(Sched *s)
         Session *se = container_of(n, Session, in_touched);
         if (se->state != SCHED_SESSION_LIVE)
             continue;
+        router_file(s, se); /* it may have lost its slots just now */
         sched_list_keep(&s->late[se->node], &se->in_late, runs_long(s, se));
         if (se->n_slots == 0 && s->node_online[se->node] == 0) {
             se->node = router_choose_node(s);
@@ -423,7 +427,7 @@ void router_correct(Sched *s)
 
 uint64_t router_deadline(const Sched *s, const Session *se)
 {
-    uint64_t t = SCHED_NEVER;
+    uint64_t t = router_end_deadline(s, se);
     if (se->state == SCHED_SESSION_OPENING) {
         t = se->opened_usec + s->config.open_wait_usec;
         if (se->executor == SCHED_NONE && se->spawn_after_usec > s->now_usec)

@@ -29,6 +29,14 @@ void router_fill_place(const Sched *s, const Session *session, SchedAction *acti
 void router_tell_cpus(Sched *s, Session *session);
 /* Up to @want slots, at home if possible. Return: false when not even one can be had. */
 bool router_lease(Sched *s, Session *session, uint32_t class, uint32_t want);
+/* What forbids it another query, with the bound; NULL: nothing. */
+const char *router_refused(const Sched *s, const Session *session, uint64_t *ret_limit);
+/* The query of an estimate, in no list yet. */
+Query router_make_query(const Sched *s, const Session *session, const SchedEvent *event);
+/* What the process may use in all when @q runs beside the session's other queries. */
+uint64_t router_total(const Sched *s, const Session *session, const Query *q);
+/* Could it have one? After router_weigh(). */
+bool router_slot_for(const Sched *s, const Query *q);
 /* What keeps a waiting query back, but for slots; the answer is in @q. */
 void router_weigh(const Sched *s, Query *q);
 /* A part of sched_refile(). */
@@ -49,6 +57,11 @@ void router_open(Sched *s);  /* executors for sessions that wait for one */
 void router_admit(Sched *s); /* queries, in turn */
 void router_correct(
     Sched *s); /* long queries leave the interactive pool; freed slots go to who was cut short */
+void router_end(Sched *s);  /* what has had its time; what is left at the end of a drain */
 void router_tell(Sched *s); /* MOVE and QUEUE for what has changed */
 
+void router_drain(Sched *s, bool on, uint64_t deadline_usec);
+uint64_t router_drain_deadline(const Sched *s);
+/* Of its time-outs. */
+uint64_t router_end_deadline(const Sched *s, const Session *session);
 uint64_t router_deadline(const Sched *s, const Session *session);

@@ -55,8 +55,18 @@ uint64_t scaler_personal_max(const Sched *s, const Session *se)
 
 static uint64_t tenant_room_max(const Sched *s, const Session *se, uint64_t own)
 {
-    uint64_t quota = s->config.tenant_memory_max_bytes;
-    return quota ? minus(quota, s->tenants[se->tenant].committed_bytes - own) : SCHED_BYTES_MAX;
+    uint64_t room = SCHED_BYTES_MAX;
+    sched_each_payer(s, se, t)
+    {
+        uint64_t quota = sched_memory_max(s, t), left = minus(quota, t->committed_bytes - own);
+        room = quota ? MIN(room, left) : room;
+    }
+    return room;
+}
+
+uint64_t scaler_quota_room(const Sched *s, const Session *se)
+{
+    return tenant_room_max(s, se, 0);
 }
 
 uint64_t scaler_room(const Sched *s, const Session *se, bool admission)
@@ -78,13 +88,17 @@ uint64_t scaler_room(const Sched *s, const Session *se, bool admission)
 
 uint64_t scaler_ceiling(const Sched *s, const Session *se, bool admission)
 {
-    uint64_t budget = s->config.memory_budget_bytes, quota = s->config.tenant_memory_max_bytes;
+    uint64_t budget = s->config.memory_budget_bytes;
     if (admission)
         budget = minus(budget, s->config.memory_reserve_bytes);
     uint64_t max = minus(budget, (s->n_sessions - 1) * s->floor_max_bytes);
     max = MIN(max, scaler_personal_max(s, se));
-    if (quota)
-        max = MIN(max, minus(quota, (s->tenants[se->tenant].n_sessions - 1) * s->floor_max_bytes));
+    sched_each_payer(s, se, t)
+    {
+        uint64_t quota = sched_memory_max(s, t);
+        uint64_t left = minus(quota, (t->n_sessions - 1) * s->floor_max_bytes);
+        max = quota ? MIN(max, left) : max;
+    }
     return sched_grant_for_max(max);
 }
 
@@ -102,9 +116,25 @@ void scaler_host_short(Sched *s, uint64_t lacking_bytes)
     s->short_bytes = MAX(s->short_bytes, minus(lacking_bytes, minus(budget, s->committed_bytes)));
 }
 
-void scaler_tenant_short(Sched *s, uint32_t tenant)
+/* The account whose quota leaves least: the one that matters. */
+static Tenant *tightest(const Sched *s, const Session *se)
 {
-    Tenant *t = &s->tenants[tenant];
+    Tenant *tight = &s->tenants[se->tenant];
+    uint64_t least = UINT64_MAX;
+    sched_each_payer(s, se, t)
+    {
+        uint64_t quota = sched_memory_max(s, t);
+        if (!quota || minus(quota, t->committed_bytes) >= least)
+            continue;
+        least = minus(quota, t->committed_bytes);
+        tight = t;
+    }
+    return tight;
+}
+
+void scaler_tenant_short(Sched *s, const Session *se)
+{
+    Tenant *t = tightest(s, se);
     t->memory_short = true;
     sched_list_keep(&s->short_tenants, &t->in_list, true);
 }
@@ -135,7 +165,7 @@ static void lack(Sched *s, Session *se, uint64_t grant_bytes)
 void scaler_still_lacking(Sched *s, const Session *se)
 {
     if (se->lacks == LACKS_QUOTA)
-        scaler_tenant_short(s, se->tenant);
+        scaler_tenant_short(s, se);
     else if (se->lacks == LACKS_MEMORY)
         scaler_host_short(s, se->lacking_bytes);
 }
@@ -148,10 +178,11 @@ static const char *bound_name(const Sched *s, const Session *se, const char **re
         *ret_remedy = "raise it with `berth limit`";
         return "the limit set for this session";
     }
-    uint64_t quota = s->config.tenant_memory_max_bytes;
+    const Tenant *t = tightest(s, se);
+    uint64_t quota = sched_memory_max(s, t);
     if (quota && quota < MIN(personal, budget)) {
         *ret_remedy = "stop the user's other sessions, or ask the administrator for a larger quota";
-        return "the user's memory quota";
+        return t->is_group ? "the memory quota of the user's group" : "the user's memory quota";
     }
     if (personal < budget) {
         *ret_remedy = "ask the administrator to raise the session memory limit";
@@ -170,8 +201,7 @@ static void commit(Sched *s, Executor *e, uint64_t before)
     sched_recount(s, e);
     if (e->session != SCHED_NONE)
         sched_touch(s, &s->sessions[e->session]);
-    if (e->tenant != SCHED_NONE)
-        s->tenants[e->tenant].committed_bytes += after - before;
+    sched_charge(s, e, 0, after - before);
 #ifndef BERTH_MUTATION_OVERCOMMIT
     assert(after <= before || s->committed_bytes <= s->config.memory_budget_bytes);
 #endif
@@ -280,7 +310,7 @@ static bool restart_larger(Sched *s, Session *se, uint64_t need_bytes)
  * that is the bound. */
 static bool others_idle(const Sched *s, const Session *se, bool same_tenant)
 {
-    uint32_t n = same_tenant ? s->tenants[se->tenant].n_giving : s->n_giving;
+    uint32_t n = same_tenant ? tightest(s, se)->n_giving : s->n_giving;
     return n > se->giving;
 }
 
@@ -397,6 +427,7 @@ void scaler_serve(Sched *s, Session *se)
 void scaler_request(Sched *s, Session *se, const SchedEvent *event)
 {
     Request rq = {.serial = event->request.serial,
+                  .query = event->request.query,
                   .since_usec = s->now_usec,
                   .total_bytes = MIN(event->request.total_bytes, SCHED_BYTES_MAX)};
     rq.minimum_bytes = MIN(event->request.minimum_bytes, rq.total_bytes);
@@ -407,6 +438,15 @@ void scaler_request(Sched *s, Session *se, const SchedEvent *event)
     }
     se->requests[se->n_requests++] = rq;
     sched_touch(s, se);
+}
+
+void scaler_query_gone(Session *se, uint64_t query)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < se->n_requests; i++)
+        if (se->requests[i].query != query)
+            se->requests[n++] = se->requests[i];
+    se->n_requests = n;
 }
 
 void scaler_returned(Sched *s, Session *se, uint64_t serial, uint64_t total_bytes)
@@ -511,6 +551,8 @@ void scaler_lost(Sched *s, Session *se, SessionCause cause, bool restart, uint64
         sched_reason(
             a, "Out of memory: peak %s, limit %s, operator %s%s; the bound is %s. To mend it, %s.",
             peak, limit, op, often ? ", restarted too often" : "", bound, remedy);
+    else if (se->why_ended)
+        sched_reason(a, "The session was ended: %s.", se->why_ended);
     else
         sched_reason(a, "The executor ended: %s%s.", session_cause_to_string(cause),
                      often ? ", and was restarted too often before" : "");

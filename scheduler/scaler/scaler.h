@@ -16,13 +16,15 @@ uint64_t scaler_ceiling(const Sched *s, const Session *session, bool admission);
  * host? */
 bool scaler_own_limit(const Sched *s, const Session *session, uint64_t grant_bytes);
 
+/* What the quotas of its user and group leave, in bytes of memory.max. */
+uint64_t scaler_quota_room(const Sched *s, const Session *session);
 /* By its own limits alone. */
 uint64_t scaler_personal_max(const Sched *s, const Session *session);
 
 /* Somebody lacks so much of the budget beyond what its leaf has: others are squeezed. */
 void scaler_host_short(Sched *s, uint64_t lacking_bytes);
-/* Somebody lacks its user's quota: that user's other sessions are squeezed. */
-void scaler_tenant_short(Sched *s, uint32_t tenant);
+/* The session lacks its user's or group's quota: the others on that account are squeezed. */
+void scaler_tenant_short(Sched *s, const Session *session);
 /* How much of the budget a leaf for @grant_bytes lacks. */
 uint64_t scaler_lacking(const Sched *s, const Session *session, uint64_t grant_bytes);
 /* What the session waits for has not come yet, and it is not worth looking again. */
@@ -54,6 +56,8 @@ void scaler_resize(Sched *s, Session *session, uint64_t grant_bytes);
 
 /* Events. */
 void scaler_request(Sched *s, Session *session, const SchedEvent *event);
+/* Nobody waits for what it asked for. */
+void scaler_query_gone(Session *session, uint64_t query);
 void scaler_returned(Sched *s, Session *session, uint64_t serial, uint64_t total_bytes);
 void scaler_trip(Sched *s, Session *session, uint64_t current_bytes, uint64_t high_bytes);
 void scaler_resized(Sched *s, Executor *e, const SchedEvent *event);

@@ -157,16 +157,16 @@ static void spill_largest(Sched *s)
                  scaler_is_idle(se) ? s->config.floor_bytes : capped(s, se, e->grant_bytes / 2));
 }
 
-/* The user's quota is the bound: its idle sessions give all, and the largest that runs spills.
- * Walks over that user's sessions alone. */
+/* A user's or group's quota is the bound: its idle sessions give all, and the largest that runs
+ * spills. Walks over that user's sessions alone. */
 static void squeeze_tenant(Sched *s, const Tenant *t)
 {
-    uint64_t share = s->config.tenant_memory_max_bytes / MAX(t->n_sessions, 1u);
+    uint64_t share = sched_memory_max(s, t) / MAX(t->n_sessions, 1u);
     uint64_t least = sched_grant_for_max(share);
     Session *largest = NULL;
     bool idle_holds = false;
     list_for_each (n, &t->sessions) {
-        Session *se = container_of(n, Session, in_tenant);
+        Session *se = sched_session_in(t, n);
         const Executor *e = sched_executor_of(s, se);
         if (se->state != SCHED_SESSION_LIVE || e->state != EXECUTOR_READY)
             continue;
@@ -205,7 +205,7 @@ void scaler_warm(Sched *s)
     list_for_each_safe (n, &s->warm) {
         Executor *e = container_of(n, Executor, in_list);
         bool ready = e->state == EXECUTOR_READY;
-        if (e->view != s->view) {
+        if (e->view != s->view || s->draining) {
             if (ready && sched_may_emit(s))
                 sched_stop(s, e, SESSION_CAUSE_SHUTDOWN);
             continue; /* not counted: its successor need not wait for it */
@@ -216,7 +216,8 @@ void scaler_warm(Sched *s)
             stopped = true; /* one at a time: its memory may be enough */
         }
     }
-    if (s->memory_short || s->pressure != SCHED_PRESSURE_NONE || s->now_usec < s->warm_after_usec)
+    if (s->memory_short || s->draining || s->pressure != SCHED_PRESSURE_NONE ||
+        s->now_usec < s->warm_after_usec)
         return;
     uint64_t budget = minus(s->config.memory_budget_bytes, s->config.memory_reserve_bytes);
     while (n_warm < s->config.n_warm && s->committed_bytes + s->floor_max_bytes <= budget &&

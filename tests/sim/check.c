@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scheduler/router/router.h"
 #include "scheduler/scheduler_internal.h"
@@ -113,8 +114,7 @@ void check_sched(const Sched *s)
     sched_each_executor(s, e)
     {
         committed += sched_executor_committed(e);
-        if (e->tenant != SCHED_NONE)
-            tenant_sums[e->tenant] += sched_executor_committed(e);
+        sched_each_payer(s, e, t) tenant_sums[t - s->tenants] += sched_executor_committed(e);
     }
     assert(committed == s->committed_bytes);
     sched_each_live(s, se)
@@ -133,11 +133,30 @@ void check_sched(const Sched *s)
         assert(used ||
                (t->committed_bytes == 0 && t->n_queries == 0 && t->n_running == 0)); /* D-12 */
         assert(!used || t->committed_bytes == tenant_sums[i]);
-        assert(!used || !s->config.tenant_memory_max_bytes ||
-               t->committed_bytes <= s->config.tenant_memory_max_bytes);
+        assert(used || (t->spill_bytes == 0 && t->undelivered_bytes == 0 && t->n_giving == 0));
     }
     free(n_slots);
     free(tenant_sums);
+}
+
+static void digest(uint64_t *hash, const void *data, size_t size)
+{
+    for (size_t i = 0; i + 8 <= size; i += 8) {
+        uint64_t word;
+        memcpy(&word, (const char *)data + i, 8);
+        *hash = (*hash ^ word) * UINT64_C(0x100000001b3);
+    }
+}
+
+uint64_t check_digest(const Sched *s)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    digest(&hash, s, sizeof(*s));
+    digest(&hash, s->sessions, s->config.sessions_max * sizeof(*s->sessions));
+    digest(&hash, s->executors, s->n_executors_max * sizeof(*s->executors));
+    digest(&hash, s->tenants, s->n_tenants_max * sizeof(*s->tenants));
+    digest(&hash, s->queries, s->n_queries_max * sizeof(*s->queries));
+    return hash;
 }
 
 uint64_t check_before(const Sched *s, uint32_t *ran)
@@ -152,7 +171,7 @@ static bool began_by_turn(const Sched *s, uint32_t tenant, uint32_t class, uint6
 {
     bool any = false;
     list_for_each (n, &s->tenants[tenant].sessions) {
-        const Session *se = container_of(n, Session, in_tenant);
+        const Session *se = sched_session_in(&s->tenants[tenant], n);
         list_for_each (m, &se->queries) {
             const Query *q = container_of(m, Query, in_session);
             if (q->stage == QUERY_WAITING || q->admitted <= n_before)
@@ -168,7 +187,12 @@ static bool began_by_turn(const Sched *s, uint32_t tenant, uint32_t class, uint6
 void check_fairness(const Sched *s, const uint32_t *ran_before, uint64_t n_admitted_before)
 {
     uint32_t least[_SCHED_CLASS_MAX] = {UINT32_MAX, UINT32_MAX};
-    if (s->n_admitted == n_admitted_before || s->n_waiting == 0)
+    for (uint32_t i = 0; i < s->n_tenants_max && !s->adopting; i++) {
+        const Tenant *t = &s->tenants[i];
+        assert(t->n_running <= ran_before[i] || !t->quota.running_max ||
+               t->n_running <= t->quota.running_max);
+    }
+    if (s->adopting || s->n_admitted == n_admitted_before || s->n_waiting == 0)
         return;
     list_for_each (n, &s->waiting) {
         Query q = *container_of(n, Query, in_queue);
@@ -179,7 +203,7 @@ void check_fairness(const Sched *s, const uint32_t *ran_before, uint64_t n_admit
     }
     for (uint32_t i = 0; i < s->n_tenants_max; i++)
         for (uint32_t class = 0; class < _SCHED_CLASS_MAX; class ++)
-            assert(s->tenants[i].n_running <= ran_before[i] || least[class] == UINT32_MAX ||
-                   s->tenants[i].n_running <= least[class] + 1 ||
+            assert(s->tenants[i].is_group || s->tenants[i].n_running <= ran_before[i] ||
+                   least[class] == UINT32_MAX || s->tenants[i].n_running <= least[class] + 1 ||
                    !began_by_turn(s, i, class, n_admitted_before));
 }

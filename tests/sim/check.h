@@ -7,6 +7,9 @@
  * owners. */
 void check_sched(const Sched *s);
 
+/* Of everything that the scheduler knows: the same as long as nothing changes. */
+uint64_t check_digest(const Sched *s);
+
 /*
  * Fairness: no tenant has begun a query with a slot of its own while another one, which runs two or
  * more fewer, had one waiting that nothing but the lack of this slot kept back; but for queries

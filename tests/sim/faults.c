@@ -1,13 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to the host: pressure, CPUs that go and come, limits and budgets that change, and
  * berthd killed and started again. */
+#include <string.h>
+
 #include "tests/sim/world.h"
+
+/* Somebody's quota is set, changed or taken away. */
+static void set_quota(World *w, SchedEvent *event)
+{
+    uint32_t tenant = (uint32_t)(rnd(w) % w->n_tenants);
+    SchedQuota q = {0};
+    event->type = SCHED_EVENT_QUOTA_SET;
+    event->quota.group = chance(w, 300);
+    event->quota.id = event->quota.group ? (uint32_t)between(w, 1, 3) : 1000 + tenant;
+    if (chance(w, 700)) {
+        q.sessions_max = (uint32_t)between(w, 0, 10);
+        q.running_max = (uint32_t)between(w, 0, 4);
+        q.queued_max = (uint32_t)between(w, 0, 4);
+        q.cpu_weight_percent = (uint32_t)between(w, 0, 300);
+        if (chance(w, 500))
+            q.memory_max_bytes = between(w, 512 * MIB, w->config.memory_budget_bytes);
+        if (chance(w, 500))
+            q.spill_max_bytes = between(w, MIB, 1024 * MIB);
+        if (chance(w, 300))
+            q.undelivered_max_bytes = between(w, MIB, 1024 * MIB);
+    }
+    event->quota.quota = q;
+    if (!event->quota.group)
+        w->tenants[tenant].quota = q;
+}
+
+/* What one session has spilled and not delivered; at the end nothing is left. */
+static void set_usage(World *w, SchedEvent *event, SimSession *c)
+{
+    event->type = SCHED_EVENT_USAGE;
+    event->session = c->id;
+    c->spilled = w->draining ? 0 : skewed(w, 2048 * MIB);
+    event->usage.spill_bytes = c->spilled;
+    event->usage.undelivered_bytes = w->draining || chance(w, 700) ? 0 : skewed(w, 2048 * MIB);
+}
 
 static void adopt(World *w, SimSession *c)
 {
     SimExecutor *e = executor_of(w, c);
     SchedEvent event = {.type = SCHED_EVENT_SESSION_ADOPTED, .session = c->id};
     event.adopted.tenant = 1000 + c->tenant;
+    event.adopted.group = c->tenant % 4;
     event.adopted.profile = c->profile;
     event.adopted.mode = c->mode;
     event.adopted.generation = c->generation;
@@ -16,9 +54,13 @@ static void adopt(World *w, SimSession *c)
     event.adopted.high_bytes = e->high;
     event.adopted.max_bytes = e->max;
     event.adopted.serial = c->answered;
+    c->idle_at = w->now;
+    c->spilled = 0;
     send(w, &event);
     for (uint32_t i = 0; i < LANES; i++) {
-        const SimLane *l = &c->lanes[i];
+        SimLane *l = &c->lanes[i];
+        l->asked_at = w->now; /* its time begins anew */
+        l->warned = false;
         if (l->state != SIM_RUNNING)
             continue;
         event = (SchedEvent){.type = SCHED_EVENT_QUERY_ADOPTED, .session = c->id};
@@ -76,9 +118,20 @@ static void take_over(World *w)
     (void)sched_free(w->sched);
     CHECK(sched_new(&w->config, &topology, &w->sched) == 0);
     w->timer_at = 0;
+    w->drained = false;
     for (uint32_t i = 0; i < w->n_sessions; i++)
         if (w->sessions[i].open)
             adopt(w, &w->sessions[i]);
+    for (uint32_t i = 0; i < w->n_tenants; i++) {
+        static const SchedQuota none;
+        SchedEvent quota = {.type = SCHED_EVENT_QUOTA_SET};
+        quota.quota.id = 1000 + i;
+        quota.quota.quota = w->tenants[i].quota;
+        if (memcmp(&quota.quota.quota, &none, sizeof(none)) != 0)
+            send(w, &quota);
+    }
+    if (w->drains)
+        send(w, &w->drain); /* what was ordered is berthd's to remember, as quotas are */
     send(w, &timer);
     for (uint32_t i = 0; i < w->n_sessions; i++) {
         SimSession *c = &w->sessions[i];
@@ -94,14 +147,21 @@ static void take_over(World *w)
 void fault(World *w)
 {
     SchedEvent event = {0};
-    uint64_t what = rnd(w) % 8;
+    uint64_t what = rnd(w) % 11;
     if (!w->draining)
         push(w, between(w, 100 * MSEC, 20 * USEC_PER_SEC), KIND_FAULT, 0, 0, 0, 0);
     if (what == 7) {
         take_over(w);
         return;
     }
-    if (what == 0 && !w->draining) {
+    SimSession *somebody = &w->sessions[rnd(w) % w->n_sessions];
+    if (what == 8) {
+        set_quota(w, &event);
+    } else if (what >= 9) {
+        if (!somebody->open)
+            return;
+        set_usage(w, &event, somebody);
+    } else if (what == 0 && !w->draining) {
         event.type = SCHED_EVENT_PSI;
         event.psi.level = chance(w, 500) ? SCHED_PRESSURE_NONE : (uint32_t)between(w, 0, 2);
     } else if (what <= 3) {

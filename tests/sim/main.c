@@ -40,11 +40,27 @@ static void drain(World *w)
     uint64_t deadline = w->now + 20000 * USEC_PER_SEC;
     w->draining = true;
     send(w, &calm);
-    while (w->n_heap > 0 && (w->n_open > 0 || w->now < deadline - 19000 * USEC_PER_SEC)) {
+    for (uint32_t i = 0; i < w->n_sessions; i++) {
+        /* Results are read, spilled files go. */
+        SchedEvent usage = {.type = SCHED_EVENT_USAGE, .session = w->sessions[i].id};
+        if (w->sessions[i].open)
+            send(w, &usage);
+    }
+    w->drains = chance(w, 500);
+    if (w->drains) {
+        w->drain = (SchedEvent){.type = SCHED_EVENT_DRAIN};
+        w->drain.drain.on = true;
+        w->drain.drain.deadline_usec = chance(w, 500) ? 0 : w->now + skewed(w, 600 * USEC_PER_SEC);
+        send(w, &w->drain);
+    }
+    /* What is being stopped or started when the last one leaves has its time, too. */
+    for (uint64_t until = deadline; w->n_heap > 0 && (w->n_open > 0 || w->now < until);) {
         Pending p = pop(w);
         CHECK(p.at < deadline);
         w->now = p.at;
         happen(w, &p);
+        if (w->n_open > 0)
+            until = w->now + 200 * USEC_PER_SEC;
     }
     watch_end(w);
 }
@@ -80,10 +96,10 @@ static uint64_t run(uint64_t seed, uint64_t n_events, bool trace, bool verbose)
                " s, %u sessions, %" PRIu64 " queries: %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " refused, %" PRIu64 " lost, %" PRIu64 " cancelled; %" PRIu64
                " raises, %" PRIu64 " oom kills, %" PRIu64 " restarts, %" PRIu64
-               " takeovers; longest wait %" PRIu64 " ms\n",
+               " takeovers, %" PRIu64 " time-outs; longest wait %" PRIu64 " ms\n",
                seed, w->hash, w->n_events, w->now / USEC_PER_SEC, w->n_sessions, w->n_queries,
                w->n_done, w->n_failed, w->n_refused, w->n_lost, w->n_cancelled, w->n_raised,
-               w->n_oom, w->n_restarts, w->n_takeovers, w->wait_max / MSEC);
+               w->n_oom, w->n_restarts, w->n_takeovers, w->n_timed_out, w->wait_max / MSEC);
     uint64_t hash = w->hash;
     (void)sched_free(w->sched);
     lookup_done(&w->executor_ids);
@@ -91,6 +107,7 @@ static uint64_t run(uint64_t seed, uint64_t n_events, bool trace, bool verbose)
     free(w->sessions);
     free(w->executors);
     free(w->ran_before);
+    free(w->tenants);
     free(w);
     return hash;
 }

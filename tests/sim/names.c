@@ -20,6 +20,9 @@ const char *event_name(SchedEventType type)
         [SCHED_EVENT_PSI] = "psi",
         [SCHED_EVENT_CPU_CHANGED] = "cpu-changed",
         [SCHED_EVENT_LIMIT_SET] = "limit-set",
+        [SCHED_EVENT_QUOTA_SET] = "quota-set",
+        [SCHED_EVENT_USAGE] = "usage",
+        [SCHED_EVENT_DRAIN] = "drain",
         [SCHED_EVENT_CONFIG] = "config",
         [SCHED_EVENT_VIEW_CHANGED] = "view-changed",
         [SCHED_EVENT_LEARNED] = "learned",
@@ -43,6 +46,8 @@ const char *action_name(SchedActionType type)
         [SCHED_ACTION_MEMORY_REPLY] = "memory-reply",
         [SCHED_ACTION_SHRINK] = "shrink",
         [SCHED_ACTION_LOST] = "lost",
+        [SCHED_ACTION_CANCEL] = "cancel",
+        [SCHED_ACTION_DRAINED] = "drained",
         [SCHED_ACTION_NOTICE] = "notice",
     };
     return type < _SCHED_ACTION_MAX ? names[type] : "unknown";

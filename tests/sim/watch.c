@@ -47,6 +47,38 @@ static void check_fully(World *w)
     check_fairness(w->sched, w->ran_before, w->n_admitted_before);
 }
 
+/* By user: no more memory than the quota, but for what was there when it became smaller. And nobody
+ * is left whose time is over. */
+static void check_clients(World *w)
+{
+    const SchedConfig *c = &w->config;
+    for (uint32_t i = 0; i < w->n_tenants; i++)
+        w->tenants[i].sum = 0;
+    for (uint32_t i = 0; i < w->n_used; i++)
+        if (w->executors[i].alive && w->executors[i].session != NOBODY)
+            w->tenants[w->sessions[w->executors[i].session].tenant].sum +=
+                committed(&w->executors[i]);
+    for (uint32_t i = 0; i < w->n_tenants; i++) {
+        SimTenant *t = &w->tenants[i];
+        uint64_t quota =
+            t->quota.memory_max_bytes ? t->quota.memory_max_bytes : c->tenant_memory_max_bytes;
+        CHECK(!quota || t->sum <= quota || t->sum <= t->sum_before || w->check_every > 1);
+        t->sum_before = t->sum;
+    }
+    for (uint32_t i = 0; i < w->n_sessions; i++) {
+        SimSession *s = &w->sessions[i];
+        const SimExecutor *e = executor_of(w, s);
+        uint64_t slack = 12 * USEC_PER_SEC; /* a CANCEL is given ten */
+        if (!s->open || !e || e->stopping)
+            continue;
+        CHECK(any_query(s) || !c->idle_timeout_usec ||
+              w->now - s->idle_at <= c->idle_timeout_usec + slack);
+        for (uint32_t k = 0; k < LANES; k++)
+            CHECK(s->lanes[k].state == SIM_NONE || !c->statement_timeout_usec ||
+                  w->now - s->lanes[k].asked_at <= c->statement_timeout_usec + slack);
+    }
+}
+
 void watch_after(World *w)
 {
     uint64_t budget = w->config.memory_budget_bytes;
@@ -54,8 +86,10 @@ void watch_after(World *w)
         w->budget_lowered = false;
     CHECK(w->sum <= budget || (w->budget_lowered && w->sum <= w->sum_before)); /* D-1 */
     w->sum_before = w->sum;
-    if (is_due(w))
+    if (is_due(w)) {
         check_fully(w);
+        check_clients(w);
+    }
 }
 
 /* Everything has been drained: nothing is left of anybody. */
@@ -69,7 +103,8 @@ void watch_end(World *w)
           w->n_done + w->n_failed + w->n_refused + w->n_lost + w->n_cancelled); /* D-8 */
     sched_totals(w->sched, &t);
     CHECK(t.n_sessions == 0 && t.n_running == 0 && t.n_queued == 0 &&
-          t.n_executors <= w->config.n_warm); /* D-12 */
+          t.n_executors <= (w->drains ? 0 : w->config.n_warm)); /* D-12 */
+    CHECK(w->drained == w->drains);
     sched_limits(w->config.floor_bytes, &high, &max);
     CHECK(t.committed_bytes == t.n_executors * max);
     CHECK(w->wait_max <= WAIT_BOUND_USEC);

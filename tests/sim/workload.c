@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "tests/sim/check.h"
+
 static void make_topology(World *w)
 {
     static const uint32_t gib[] = {16, 256, 4096};
@@ -49,6 +51,11 @@ static void make_config(World *w)
             between(w, c.memory_budget_bytes / 8 + 512 * MIB, c.memory_budget_bytes * 2);
     if (chance(w, 300))
         c.session_memory_max_bytes = between(w, 256 * MIB, c.memory_budget_bytes);
+    if (chance(w, 250)) {
+        c.statement_timeout_usec = between(w, 5 * USEC_PER_SEC, 120 * USEC_PER_SEC);
+        c.idle_timeout_usec = between(w, 10 * USEC_PER_SEC, 200 * USEC_PER_SEC);
+        c.warn_usec = between(w, 0, 10 * USEC_PER_SEC);
+    }
     CHECK(sched_config_check(&c, reason, sizeof(reason)) == 0);
     w->config = c;
 }
@@ -87,9 +94,11 @@ void make_world(World *w)
     make_clients(w);
     w->n_executors_max = 2 * w->config.sessions_max + w->config.n_warm;
     w->executors = calloc(w->n_executors_max, sizeof(*w->executors));
-    w->ran_before = calloc(w->n_executors_max + w->config.sessions_max, sizeof(*w->ran_before));
+    w->ran_before =
+        calloc(2 * (w->n_executors_max + w->config.sessions_max), sizeof(*w->ran_before));
+    w->tenants = calloc(w->n_tenants, sizeof(*w->tenants));
     int r2 = lookup_init(&w->executor_ids, w->n_executors_max);
-    assert(w->executors && w->ran_before && r2 == 0);
+    assert(w->executors && w->ran_before && w->tenants && r2 == 0);
     static const uint32_t every[] = {1, 16, 2048};
     w->check_every = every[w->shape];
 }
@@ -110,6 +119,7 @@ void client_open(World *w, SimSession *c)
     c->generation = 1;
     c->opened_at = w->now;
     event.opened.tenant = 1000 + c->tenant;
+    event.opened.group = c->tenant % 4; /* one in four has none */
     event.opened.profile = c->profile;
     event.opened.mode = c->mode;
     send(w, &event);
@@ -141,10 +151,32 @@ void send_estimate(World *w, SimSession *c, SimLane *l)
     event.estimate.memory_peak_bytes = l->guess;
     event.estimate.memory_useful_bytes = chance(w, 10) ? UINT64_MAX : skewed(w, 4 * 1024 * MIB);
     event.estimate.scan_bytes = l->scan;
-    event.estimate.parallelism = (uint32_t)between(w, 0, 64);
+    event.estimate.parallelism = l->promised < _SCHED_FIT_MAX ? 4 : (uint32_t)between(w, 0, 64);
     event.estimate.fingerprint = l->fingerprint;
-    event.estimate.profile = (uint32_t)between(w, 0, 2);
+    event.estimate.profile = l->promised < _SCHED_FIT_MAX ? 0 : (uint32_t)between(w, 0, 2);
+    uint64_t query = l->query;
     send(w, &event);
+    CHECK((l->promised == SCHED_FIT_REFUSED) <= (l->state == SIM_NONE));
+    CHECK((l->promised == SCHED_FIT_NOW) <=
+          (l->query == query && (l->state == SIM_RUNNING || executor_of(w, c)->writing)));
+}
+
+/* Would it fit? The answer changes nothing, and holds. */
+static void ask_first(World *w, SimSession *c, SimLane *l)
+{
+    SchedWish wish = {.session = c->id,
+                      .scan_bytes = l->scan,
+                      .memory_peak_bytes = l->guess,
+                      .fingerprint = l->fingerprint,
+                      .parallelism = 4};
+    SchedAnswer answer;
+    uint64_t before = w->shape == SHAPE_SMALL ? check_digest(w->sched) : 0;
+    SchedFit fit = sched_would_fit(w->sched, &wish, &answer);
+    CHECK(w->shape != SHAPE_SMALL || check_digest(w->sched) == before);
+    CHECK(fit == SCHED_FIT_NOW || answer.reason[0]);
+    l->promised = fit;
+    send_estimate(w, c, l);
+    l->promised = _SCHED_FIT_MAX;
 }
 
 void ask_query(World *w, SimSession *c, SimLane *l)
@@ -171,8 +203,15 @@ void ask_query(World *w, SimSession *c, SimLane *l)
     l->step = 0;
     l->held = 0;
     l->run++;
+    l->warned = false;
+    l->stubborn = chance(w, 50);
+    l->promised = _SCHED_FIT_MAX;
+    c->idle_at = w->now;
     w->n_queries++;
-    send_estimate(w, c, l);
+    if (chance(w, 100))
+        ask_first(w, c, l);
+    else
+        send_estimate(w, c, l);
 }
 
 void end_query(World *w, SimSession *c, SimLane *l, QueryState state, uint64_t *counter)
@@ -186,6 +225,7 @@ void end_query(World *w, SimSession *c, SimLane *l, QueryState state, uint64_t *
     if (c->leaks && e->base < l->held / 2)
         e->base = MIN(l->held / 2, e->current);
     finish(l, counter);
+    c->idle_at = w->now;
     set_current(e, MIN(e->current, e->base + held_beside(c, NULL)));
     client_next(w, l);
     send(w, &event);

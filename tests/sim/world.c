@@ -235,6 +235,8 @@ static void do_action(World *w, const SchedAction *a)
         e->placed = true;
         e->session = ci;
         c->executor = ei;
+        c->idle_at = w->now;
+        c->spilled = 0;
         c->grant = a->grant_bytes;
         CHECK(w->now - c->opened_at <= w->config.open_wait_usec + 2 * USEC_PER_SEC);
         for (uint32_t i = 0; i < c->n_lanes; i++)
@@ -329,8 +331,25 @@ static void do_action(World *w, const SchedAction *a)
             gone(w, c);
         }
         break;
+    case SCHED_ACTION_CANCEL:
+        CHECK(l && l->state == SIM_RUNNING && a->reason[0]);
+        if (!strstr(a->reason, "spilled")) {
+            uint64_t timeout = w->config.statement_timeout_usec;
+            w->n_timed_out++;
+            CHECK(timeout && w->now - l->asked_at >= timeout);
+            CHECK(l->warned || timeout <= w->config.warn_usec);
+        }
+        if (!l->stubborn)
+            push(w, between(w, MSEC, 300 * MSEC), KIND_OBEY, l->number, c->id, l->query, 0);
+        break;
+    case SCHED_ACTION_DRAINED:
+        CHECK(w->draining && w->n_open == 0 && !w->drained);
+        w->drained = true;
+        break;
     case SCHED_ACTION_NOTICE:
         CHECK(a->reason[0]);
+        if (l)
+            l->warned = true;
         break;
     default:
         CHECK(false);
@@ -385,7 +404,7 @@ void happen(World *w, const Pending *p)
 {
     SchedEvent event = {.session = p->a};
     bool lane = p->kind == KIND_THINK || p->kind == KIND_STEP || p->kind == KIND_CANCEL ||
-                p->kind == KIND_FAIL;
+                p->kind == KIND_FAIL || p->kind == KIND_OBEY;
     uint32_t number = lane ? p->who / LANES : p->who;
     SimSession *c = &w->sessions[number < w->n_sessions ? number : 0];
     SimLane *l = &c->lanes[lane ? p->who % LANES : 0];
@@ -466,6 +485,10 @@ void happen(World *w, const Pending *p)
         break;
     case KIND_FAIL:
         if (current && l->run == p->b && l->state == SIM_RUNNING && !executor_of(w, c)->stopping)
+            end_query(w, c, l, QUERY_STATE_FAILED, &w->n_failed);
+        break;
+    case KIND_OBEY:
+        if (current && l->query == p->b && l->state == SIM_RUNNING && !executor_of(w, c)->stopping)
             end_query(w, c, l, QUERY_STATE_FAILED, &w->n_failed);
         break;
     case KIND_FAULT:

@@ -56,6 +56,7 @@ typedef enum Kind {
     KIND_DELIVER, /* a MEMORY_RETURN reaches berthd */
     KIND_FAULT,
     KIND_BURST,
+    KIND_OBEY,    /* a query that was cancelled ends */
     KIND_NOTHING, /* it was about a berthd that is no more */
     KIND_TIMER,
 } Kind;
@@ -88,7 +89,9 @@ typedef struct SimLane {
     uint64_t step_usec;
     bool again; /* the query was lost and will be run again */
     bool requesting, sly, runaway;
-    uint64_t least; /* the minimum of its request */
+    bool warned, stubborn; /* told that its time is nearly over; does not heed a CANCEL */
+    uint32_t promised;     /* SchedFit */
+    uint64_t least;        /* the minimum of its request */
     uint64_t scan, guess, wants;
     uint32_t number; /* of the lane in the world */
     uint64_t request_serial, requested_at;
@@ -103,8 +106,15 @@ typedef struct SimSession {
     uint32_t n_lanes;
     SimLane lanes[LANES];
     bool leaks;
-    uint64_t grant, shrink_to, opened_at, answered;
+    uint64_t grant, shrink_to, opened_at, answered, idle_at;
+    uint64_t spilled;
 } SimSession;
+
+/* One user's quota and what is on its account. */
+typedef struct SimTenant {
+    SchedQuota quota;
+    uint64_t sum, sum_before; /* of memory.max */
+} SimTenant;
 
 typedef struct World {
     uint64_t rng, now, order, hash, last_session, last_serial, last_query;
@@ -128,6 +138,10 @@ typedef struct World {
     bool draining, trace, budget_lowered;
     uint64_t sum, sum_before; /* of memory.max that may be in force */
     uint64_t n_admitted_before;
+    SimTenant *tenants;
+    bool drains, drained;
+    SchedEvent drain;
+    uint64_t n_timed_out;
     uint32_t *ran_before; /* by tenant of the scheduler: what it ran before the event */
 } World;
 
