@@ -34,7 +34,7 @@ static void end_session(Sched *s, Session *se, SessionCause cause, const char *w
 
 static void cancel(Sched *s, Session *se, Query *q, const char *what, uint64_t amount)
 {
-    bool waits = q->stage == QUERY_WAITING;
+    bool waits = q->stage != QUERY_RUNNING; /* for its turn, or for its raise */
     SchedAction *a = sched_emit(s, waits ? SCHED_ACTION_REFUSE_QUERY : SCHED_ACTION_CANCEL, se);
     a->query = q->query;
     a->serial = q->serial;
@@ -45,6 +45,8 @@ static void cancel(Sched *s, Session *se, Query *q, const char *what, uint64_t a
         return;
     se->answered_serial = q->serial;
     sched_query_drop(s, q);
+    if (se->n_running == 0)
+        router_idle(s, se);
 }
 
 static void time_out_query(Sched *s, Session *se, Query *q)

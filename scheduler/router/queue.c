@@ -212,7 +212,7 @@ static bool may_have_changed(const Sched *s, const Query *q, uint64_t spare_byte
         return true;
     case HOLD_MEMORY:
         return q->seen_ceilings != s->n_ceilings || q->lacking_bytes <= spare_bytes ||
-               may_settle(s, q, false);
+               may_settle(s, q, true);
     case HOLD_QUOTA:
         return q->seen_room != s->n_room;
     case HOLD_TENANT:

@@ -237,6 +237,7 @@ static void do_action(World *w, const SchedAction *a)
         c->executor = ei;
         c->idle_at = w->now;
         c->spilled = 0;
+        w->tenants[c->tenant].sum_before += a->max_bytes; /* it has been on the account before */
         c->grant = a->grant_bytes;
         CHECK(w->now - c->opened_at <= w->config.open_wait_usec + 2 * USEC_PER_SEC);
         for (uint32_t i = 0; i < c->n_lanes; i++)
@@ -259,6 +260,7 @@ static void do_action(World *w, const SchedAction *a)
         e->next_max = a->max_bytes;
         recount(w, e, before);
         w->n_raised += a->max_bytes > e->max;
+        w->raised_other = w->raised_other || (a->max_bytes > e->max && c && c != w->asking);
         push(w, chance(w, 5) ? between(w, 100 * MSEC, USEC_PER_SEC) : between(w, 20, 2 * MSEC),
              KIND_WRITTEN, ei, a->executor, a->serial, chance(w, w->fault_permille / 4));
         break;
@@ -280,6 +282,7 @@ static void do_action(World *w, const SchedAction *a)
     case SCHED_ACTION_REFUSE_QUERY:
         CHECK(l && l->state == SIM_ASKED && l->serial == a->serial && a->reason[0]);
         c->answered = a->serial;
+        c->idle_at = w->now;
         finish(l, &w->n_refused);
         client_next(w, l);
         break;

@@ -142,7 +142,9 @@ typedef struct World {
     bool drains, drained;
     SchedEvent drain;
     uint64_t n_timed_out;
-    uint32_t *ran_before; /* by tenant of the scheduler: what it ran before the event */
+    const SimSession *asking; /* whether its query would fit */
+    bool raised_other;        /* and somebody's time had come in between */
+    uint32_t *ran_before;     /* by tenant of the scheduler: what it ran before the event */
 } World;
 
 /* world.c: chance, time, and the host that does what the scheduler says */
