@@ -16,18 +16,19 @@ typedef char ByteText[32];
 
 void sched_limits(uint64_t grant_bytes, uint64_t *ret_high_bytes, uint64_t *ret_max_bytes)
 {
-    uint64_t high = grant_bytes + MAX(grant_bytes / 8, 32 * MIB);
+    uint64_t high = grant_bytes + MAX(grant_bytes / 16, 24 * MIB);
     high = ALIGN_UP(high, LIMIT_UNIT);
-    uint64_t max = high + MAX(high / 4, 64 * MIB);
+    uint64_t max = high + MAX(high / 8, 32 * MIB);
     *ret_high_bytes = high;
     *ret_max_bytes = ALIGN_UP(max, LIMIT_UNIT);
 }
 
 uint64_t sched_grant_for_max(uint64_t max_bytes)
 {
-    uint64_t high = max_bytes >= 320 * MIB ? max_bytes / 5 * 4
-                                           : (max_bytes > 64 * MIB ? max_bytes - 64 * MIB : 0);
-    uint64_t grant = high >= 288 * MIB ? high / 9 * 8 : (high > 32 * MIB ? high - 32 * MIB : 0);
+    uint64_t high = max_bytes >= 288 * MIB ? max_bytes / 9 * 8 + 8
+                                           : (max_bytes > 32 * MIB ? max_bytes - 32 * MIB : 0);
+    uint64_t grant =
+        high >= 408 * MIB ? high / 17 * 16 + 16 : (high > 24 * MIB ? high - 24 * MIB : 0);
     uint64_t max;
     /* Rounding up in sched_limits() can cost two units. */
     for (;; grant -= MIN(grant, LIMIT_UNIT)) {
@@ -361,7 +362,8 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
 {
     Executor *e = sched_executor_of(s, se);
     uint64_t want = MAX(e->grant_bytes, se->trip_current_bytes), high, max;
-    want = ALIGN_UP(want + want / 2, MIB);
+    /* A raise takes a millisecond or two, room that is not used is denied to others: small steps. */
+    want = ALIGN_UP(want + MAX(want / 8, 16 * MIB), MIB);
     sched_limits(MIN(want, room), &high, &max);
     if (room > e->grant_bytes && high > se->trip_current_bytes) {
         se->n_raises++;

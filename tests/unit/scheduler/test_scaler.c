@@ -18,7 +18,7 @@ static void limits_and_grants_agree(void **state)
     uint64_t high, max;
     for (uint64_t g = MIB; g < 64 * GIB; g += g / 3 + 12345) {
         sched_limits(g, &high, &max);
-        assert_true(g + 32 * MIB <= high && high + 64 * MIB <= max);
+        assert_true(g + 24 * MIB <= high && high + 32 * MIB <= max);
         uint64_t back = sched_grant_for_max(max);
         assert_true(back <= g + g / 1000 + MIB && back + MIB >= g);
         sched_limits(back, &high, &max);
@@ -270,7 +270,7 @@ static uint32_t count_shrinks(const Bed *b)
 /* What idle sessions keep is dear to them: no more of it is taken than somebody waits for. */
 static void no_more_idle_are_squeezed_than_needed(void **state)
 {
-    Bed *b = bed_new(1, 4, 8 * GIB);
+    Bed *b = bed_new(1, 4, 27 * GIB / 4);
     bed_start(b);
     for (uint64_t i = 1; i <= 4; i++) {
         bed_open(b, i, 1000 + (uint32_t)i);
