@@ -178,7 +178,7 @@ def main():
     p.add_argument("--bed", choices=["qemu", "uml"], default="qemu")
     p.add_argument("--queries", type=int, default=200)
     p.add_argument("--seed", type=int, default=5)
-    p.add_argument("--first-grant", type=int, default=32, help="MiB that a session has at first (default: %(default)s)")
+    p.add_argument("--first-grant", type=int, default=64, help="MiB that a session has at first (default: %(default)s)")
     p.add_argument("--bed-memory", default="4G")
     p.add_argument("--inside", action="store_true", help="this is the bed")
     args = p.parse_args()
