@@ -317,8 +317,8 @@ bool sched_next_action(Sched *s, SchedAction *ret_action);
 /* When a TIMER event is wanted, in the time of the events; SCHED_NEVER: not at all. */
 uint64_t sched_next_timer(const Sched *s);
 
-/* memory.high and memory.max for a grant: high = grant + max(1/16, 24 MiB), max = high + max(1/8, 32
- * MiB). */
+/* memory.high and memory.max for a grant: high = grant + max(1/16, 24 MiB), max = high + max(1/8,
+ * 32 MiB). */
 void sched_limits(uint64_t grant_bytes, uint64_t *ret_high_bytes, uint64_t *ret_max_bytes);
 /* The largest grant whose memory.max is at most @max_bytes; 0 when there is none. */
 uint64_t sched_grant_for_max(uint64_t max_bytes);

@@ -362,7 +362,8 @@ static void serve_trip(Sched *s, Session *se, uint64_t room)
 {
     Executor *e = sched_executor_of(s, se);
     uint64_t want = MAX(e->grant_bytes, se->trip_current_bytes), high, max;
-    /* A raise takes a millisecond or two, room that is not used is denied to others: small steps. */
+    /* A raise takes a millisecond or two, room that is not used is denied to others: small steps.
+     */
     want = ALIGN_UP(want + MAX(want / 8, 16 * MIB), MIB);
     sched_limits(MIN(want, room), &high, &max);
     if (room > e->grant_bytes && high > se->trip_current_bytes) {
