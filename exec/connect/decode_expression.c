@@ -221,7 +221,9 @@ static UExpr *make_call(Decoder *d, const char *name, DecodeList *args, bool dis
     if ((strcmp(name, "and") == 0 || strcmp(name, "or") == 0) && args->n >= 2)
         return uexpr_chain(d->b, name, items, args->n);
     /* from_json(x, schema): DDL, or JSON text. */
-    const UExpr *schema = args->n > 1 && strcmp(name, "from_json") == 0 ? items[1] : NULL;
+    const UExpr *schema =
+        args->n > 1 && (strcmp(name, "from_json") == 0 || strcmp(name, "from_csv") == 0) ? items[1]
+                                                                                         : NULL;
     if (schema && schema->kind == UEXPR_LITERAL && schema->type.kind == TYPE_STRING &&
         !schema->literal.is_null) {
         const char *text = vec_string_data(&schema->literal.s);

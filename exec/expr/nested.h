@@ -36,6 +36,10 @@ static inline NestedItem *nested_items(NestedCall *c, uint64_t n)
     return mem_arena_alloc(c->arena, sizeof(NestedItem) * (n + 1), 16);
 }
 
+/* nested_csv.c */
+int nested_from_csv(NestedCall *c, const NestedItem *args, NestedItem *ret);
+/* nested_json.c: the zone that the second argument names, if there is one. Return: as a row's. */
+int nested_take_zone(NestedCall *c, const NestedItem *args);
 /* nested_best.c */
 int nested_best(NestedCall *c, const NestedItem *args, NestedItem *ret);
 /* nested_sentences.c */

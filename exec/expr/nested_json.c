@@ -344,7 +344,7 @@ static int empty_record(NestedCall *c, Type type, NestedItem *ret)
 }
 
 /* Where timestamps are at stake the session's zone is the second argument. */
-static int take_zone(NestedCall *c, const NestedItem *args)
+int nested_take_zone(NestedCall *c, const NestedItem *args)
 {
     RowMemo *memo;
     if (c->step->n_args < 2)
@@ -357,7 +357,7 @@ static int take_zone(NestedCall *c, const NestedItem *args)
                                : r;
 }
 
-/* The record with its own text in the field for that. */
+/* The record with its own text in the field for that; NULL: with none, whatever it says itself. */
 static int put_corrupt(NestedCall *c, Type type, const char *name, const VecString *text,
                        NestedItem *ret)
 {
@@ -367,7 +367,7 @@ static int put_corrupt(NestedCall *c, Type type, const char *name, const VecStri
     for (uint32_t i = 0; i < type.n_children; i++) {
         nested_field(type, &ret->value.s, i, &fields[i]);
         if (strcmp(type.children[i].name, name) == 0)
-            fields[i] = (NestedItem){.value.s = *text};
+            fields[i] = text ? (NestedItem){.value.s = *text} : (NestedItem){.is_null = true};
     }
     return nested_record(c->arena, type, fields, &ret->value.s);
 }
@@ -381,7 +381,7 @@ static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
     JsonReadOptions options = {0};
     if (c->step->n_args == 3)
         memcpy(&options, vec_string_data(&args[2].value.s), sizeof(options));
-    int r = take_zone(c, args);
+    int r = nested_take_zone(c, args);
     if (r == 0)
         r = parse(c, &args[0].value.s, true, &j);
     ret->is_null = true;
@@ -403,8 +403,8 @@ static int do_from(NestedCall *c, const NestedItem *args, NestedItem *ret)
                                  "setting the option 'mode' as 'PERMISSIVE'.");
     if (ret->is_null && type.kind == TYPE_STRUCT)
         r = empty_record(c, type, ret);
-    if (r == 0 && bad && options.corrupt[0])
-        r = put_corrupt(c, type, options.corrupt, &args[0].value.s, ret);
+    if (r == 0 && options.corrupt[0])
+        r = put_corrupt(c, type, options.corrupt, bad ? &args[0].value.s : NULL, ret);
     return r;
 }
 
@@ -535,7 +535,7 @@ static void put_value(JsonOut *out, Type type, const NestedValue *value)
 
 static int do_to(NestedCall *c, const NestedItem *args, NestedItem *ret)
 {
-    JsonOut out = {.c = c, .result = take_zone(c, args)};
+    JsonOut out = {.c = c, .result = nested_take_zone(c, args)};
     if (out.result == 0)
         put_value(&out, c->types[0], &args[0].value);
     if (out.result == 0)
@@ -559,6 +559,8 @@ NestedRowFunction nested_json_function(FunctionId id, bool *ret_nulls)
         return do_from;
     case FN_TO_JSON:
         return do_to;
+    case FN_FROM_CSV:
+        return nested_from_csv;
     default:
         return NULL;
     }

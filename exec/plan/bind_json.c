@@ -238,6 +238,17 @@ static size_t put_ddl(char *buf, size_t size, size_t at, Type type)
     return at + (size_t)snprintf(buf + MIN(at, size), size - MIN(at, size), ">");
 }
 
+Expr *bind_type_as_ddl(Binder *b, Type type)
+{
+    size_t size = put_ddl((char[1]){0}, 0, 0, type) + 1;
+    char *text = bind_alloc(b, 1, size);
+    if (!text)
+        return NULL;
+    put_ddl(text, size, 0, type);
+    return bind_check(b, expr_literal(b->arena, TYPE(STRING),
+                                      (Literal){.s = vec_string(text, (uint32_t)size - 1)}));
+}
+
 static Expr *bind_schema_of(Binder *b, const UExpr *e, const NestedRow *row, Expr **args,
                             uint32_t n)
 {
@@ -246,13 +257,7 @@ static Expr *bind_schema_of(Binder *b, const UExpr *e, const NestedRow *row, Exp
         return bind_unsupported(b, e->position, e->stop, "options of schema_of_json");
     if (!schema_of(b, e, args[0], &type))
         return NULL;
-    size_t size = put_ddl((char[1]){0}, 0, 0, type) + 1;
-    char *text = bind_alloc(b, 1, size);
-    if (!text)
-        return NULL;
-    put_ddl(text, size, 0, type);
-    return bind_check(b, expr_literal(b->arena, TYPE(STRING),
-                                      (Literal){.s = vec_string(text, (uint32_t)size - 1)}));
+    return bind_type_as_ddl(b, type);
 }
 
 /* ---- from_json, to_json ---- */
@@ -268,7 +273,7 @@ static bool supported(Type type)
 }
 
 /* All that is read may be missing. */
-static bool as_nullable(Binder *b, Type type, Type *ret)
+bool bind_as_nullable(Binder *b, Type type, Type *ret)
 {
     *ret = type;
     if (type.n_children == 0)
@@ -279,7 +284,7 @@ static bool as_nullable(Binder *b, Type type, Type *ret)
     for (uint32_t i = 0; i < type.n_children; i++) {
         fields[i] = type.children[i];
         fields[i].nullable = !(type.kind == TYPE_MAP && i == 0);
-        if (!as_nullable(b, type.children[i].type, &fields[i].type))
+        if (!bind_as_nullable(b, type.children[i].type, &fields[i].type))
             return false;
     }
     ret->children = fields;
@@ -295,12 +300,12 @@ static uint32_t with_zone(Binder *b, Type type, Expr **args)
     return needed ? 2 : 1;
 }
 
-static bool text_is(const VecString *s, const char *text)
+bool bind_option_is(const VecString *s, const char *text)
 {
     return s->length == strlen(text) && strncasecmp(vec_string_data(s), text, s->length) == 0;
 }
 
-static bool take_pattern(const VecString *value, TextPattern *ret, bool *ret_has)
+bool bind_option_pattern(const VecString *value, TextPattern *ret, bool *ret_has)
 {
     char text[TEXT_PATTERN_MAX + 1];
     *ret_has = value->length <= TEXT_PATTERN_MAX;
@@ -314,8 +319,9 @@ static bool take_pattern(const VecString *value, TextPattern *ret, bool *ret_has
 
 /* Return: false: it changes how records are read, which is not done. Names that Spark does not know
  * say nothing. */
-static bool take_option(const VecString *key, const VecString *value, JsonReadOptions *o)
+static bool take_option(const VecString *key, const VecString *value, void *userdata)
 {
+    JsonReadOptions *o = userdata;
     static const struct {
         const char *key, *value; /* as it is without it */
     } others[] = {
@@ -326,15 +332,15 @@ static bool take_option(const VecString *key, const VecString *value, JsonReadOp
         {"allowNonNumericNumbers", "true"}, {"timeZone", ""},
         {"timestampNTZFormat", ""},         {"locale", "en-US"},
     };
-    if (text_is(key, "mode")) {
-        o->fail_fast = text_is(value, "FAILFAST");
-        return o->fail_fast || text_is(value, "PERMISSIVE");
+    if (bind_option_is(key, "mode")) {
+        o->fail_fast = bind_option_is(value, "FAILFAST");
+        return o->fail_fast || bind_option_is(value, "PERMISSIVE");
     }
-    if (text_is(key, "dateFormat"))
-        return take_pattern(value, &o->date, &o->has_date);
-    if (text_is(key, "timestampFormat"))
-        return take_pattern(value, &o->timestamp, &o->has_timestamp);
-    if (text_is(key, "columnNameOfCorruptRecord")) {
+    if (bind_option_is(key, "dateFormat"))
+        return bind_option_pattern(value, &o->date, &o->has_date);
+    if (bind_option_is(key, "timestampFormat"))
+        return bind_option_pattern(value, &o->timestamp, &o->has_timestamp);
+    if (bind_option_is(key, "columnNameOfCorruptRecord")) {
         if (value->length > JSON_CORRUPT_MAX)
             return false;
         memset(o->corrupt, 0, sizeof(o->corrupt));
@@ -342,13 +348,12 @@ static bool take_option(const VecString *key, const VecString *value, JsonReadOp
         return true;
     }
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-        if (text_is(key, others[i].key))
-            return text_is(value, others[i].value);
+        if (bind_option_is(key, others[i].key))
+            return bind_option_is(value, others[i].value);
     return true;
 }
 
-/* map('mode', 'FAILFAST', ...) as what it says. */
-static bool read_options(Binder *b, const UExpr *e, Expr *map, JsonReadOptions *o)
+bool bind_options(Binder *b, const UExpr *e, Expr *map, BindTakeOption take, void *userdata)
 {
     Literal literal = map->literal;
     VecString keys, values;
@@ -369,9 +374,9 @@ static bool read_options(Binder *b, const UExpr *e, Expr *map, JsonReadOptions *
         NestedItem key, value;
         nested_element(TYPE(STRING), &keys, i, &key);
         nested_element(TYPE(STRING), &values, i, &value);
-        if (value.is_null || !take_option(&key.value.s, &value.value.s, o)) {
-            char what[100];
-            (void)snprintf(what, sizeof(what), "from_json with this value of the option %.*s",
+        if (value.is_null || !take(&key.value.s, &value.value.s, userdata)) {
+            char what[120];
+            (void)snprintf(what, sizeof(what), "%.20s with this value of the option %.*s", e->name,
                            (int)MIN(key.value.s.length, 60u), vec_string_data(&key.value.s));
             (void)bind_unsupported(b, e->position, e->stop, what);
             return false;
@@ -398,7 +403,7 @@ static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
     Type type = args[1]->type;
     const UExpr *schema = e->args[1];
     JsonReadOptions options = {.corrupt = "_corrupt_record"};
-    if (n == 3 && !read_options(b, e, args[2], &options))
+    if (n == 3 && !bind_options(b, e, args[2], take_option, &options))
         return NULL;
     if (schema->kind == UEXPR_CALL && strcmp(schema->name, "schema_of_json") == 0 &&
         schema->n_args == 1 && schema->args[0]->kind == UEXPR_LITERAL) {
@@ -416,7 +421,7 @@ static Expr *bind_from(Binder *b, const UExpr *e, const NestedRow *row, Expr **a
         return bind_unsupported(b, e->position, e->stop,
                                 "from_json with maps whose keys are no "
                                 "strings");
-    if (!strings(b, e, args, 1) || !as_nullable(b, type, &type))
+    if (!strings(b, e, args, 1) || !bind_as_nullable(b, type, &type))
         return NULL;
     bool corrupt = false;
     for (uint32_t i = 0; type.kind == TYPE_STRUCT && i < type.n_children; i++)
@@ -455,8 +460,10 @@ static const NestedRow rows[] = {
     {"get_json_object", FN_GET_JSON_OBJECT, 2, 2, false, bind_text},
     {"json_array_length", FN_JSON_ARRAY_LENGTH, 1, 1, false, bind_text},
     {"json_object_keys", FN_JSON_OBJECT_KEYS, 1, 1, false, bind_text},
+    {"from_csv", FN_FROM_CSV, 2, 3, false, bind_from_csv},
     {"from_json", FN_FROM_JSON, 2, 3, false, bind_from},
     {"to_json", FN_TO_JSON, 1, 2, false, bind_to},
+    {"schema_of_csv", FN_INVALID, 1, 2, false, bind_schema_of_csv},
     {"schema_of_json", FN_INVALID, 1, 2, false, bind_schema_of},
 };
 

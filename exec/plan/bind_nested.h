@@ -5,6 +5,7 @@
 
 #include "exec/plan/bind_internal.h"
 #include "exec/vec/nested.h"
+#include "exec/text/value.h"
 
 /* Nested types. Return: false after an error: nested too deeply, or no memory. */
 bool bind_array_type(Binder *b, Type element, bool contains_null, Type *ret);
@@ -57,6 +58,19 @@ struct NestedRow {
 
 /* bind_json.c: those on JSON text; NULL: none of them. */
 const NestedRow *bind_json_row(const char *name);
+/* A type all of whose parts may be missing. */
+bool bind_as_nullable(Binder *b, Type type, Type *ret);
+/* Options of from_json() and from_csv(): map('key', 'value', ...), a constant. @take: false for
+ * what cannot be done, which is then refused. Return: false after an error. */
+typedef bool (*BindTakeOption)(const VecString *key, const VecString *value, void *userdata);
+bool bind_options(Binder *b, const UExpr *e, Expr *map, BindTakeOption take, void *userdata);
+bool bind_option_is(const VecString *s, const char *text);
+bool bind_option_pattern(const VecString *value, TextPattern *ret, bool *ret_has);
+/* A constant: the type as DDL, names in their case. */
+Expr *bind_type_as_ddl(Binder *b, Type type);
+/* bind_csv.c */
+Expr *bind_schema_of_csv(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n);
+Expr *bind_from_csv(Binder *b, const UExpr *e, const NestedRow *row, Expr **args, uint32_t n);
 /* json_tuple: its array, for the generator. */
 Expr *bind_json_tuple(Binder *b, const UExpr *e, Expr **args, uint32_t n);
 

@@ -148,6 +148,7 @@ typedef enum FunctionId {
     FN_JSON_ARRAY_LENGTH,
     FN_JSON_OBJECT_KEYS,
     FN_JSON_TUPLE, /* text, names: an array of one struct */
+    FN_FROM_CSV,   /* text, zone, options: the call's type */
     FN_FROM_JSON,  /* text: the call's type */
     FN_TO_JSON,
     FN_SKETCH,    /* what (plan/sketch.h), ... */

@@ -653,8 +653,10 @@ static void put_call(Name *name, const UExpr *e)
                e->args[1]->kind == UEXPR_LITERAL && e->args[1]->type.kind == TYPE_STRING &&
                !e->args[1]->literal.is_null) {
         put_update(name, e);
-    } else if (strcmp(e->name, "from_json") == 0 && e->n_args > 1) {
-        put(name, "from_json(");
+    } else if ((strcmp(e->name, "from_json") == 0 || strcmp(e->name, "from_csv") == 0) &&
+               e->n_args > 1) {
+        put(name, e->name);
+        put(name, "(");
         put_expr(name, e->args[0]);
         put(name, ")");
     } else if (trim_side(e)) {

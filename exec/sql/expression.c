@@ -575,7 +575,10 @@ static UExpr *parse_call(Parser *p, const char *name)
     }
     if (!expect_op(p, OP_RPAREN))
         return NULL;
-    const UExpr *schema = list.n > 1 && strcasecmp(name, "from_json") == 0 ? list.items[1] : NULL;
+    const UExpr *schema =
+        list.n > 1 && (strcasecmp(name, "from_json") == 0 || strcasecmp(name, "from_csv") == 0)
+            ? list.items[1]
+            : NULL;
     if (schema && schema->kind == UEXPR_LITERAL && schema->type.kind == TYPE_STRING &&
         !schema->literal.is_null) {
         const VecString *text = &schema->literal.s;
