@@ -562,6 +562,13 @@ static bool put_date_sum(Name *name, const UExpr *e)
     return true;
 }
 
+/* Their schemas and options are not shown. */
+static bool shows_text_only(const char *name)
+{
+    return strcmp(name, "from_json") == 0 || strcmp(name, "from_csv") == 0 ||
+           strcmp(name, "schema_of_json") == 0 || strcmp(name, "schema_of_csv") == 0;
+}
+
 static void put_call(Name *name, const UExpr *e)
 {
     if (put_like_or_trim(name, e) || put_date_sum(name, e))
@@ -653,8 +660,7 @@ static void put_call(Name *name, const UExpr *e)
                e->args[1]->kind == UEXPR_LITERAL && e->args[1]->type.kind == TYPE_STRING &&
                !e->args[1]->literal.is_null) {
         put_update(name, e);
-    } else if ((strcmp(e->name, "from_json") == 0 || strcmp(e->name, "from_csv") == 0) &&
-               e->n_args > 1) {
+    } else if (e->n_args > 1 && shows_text_only(e->name)) {
         put(name, e->name);
         put(name, "(");
         put_expr(name, e->args[0]);
