@@ -73,6 +73,9 @@ static uint32_t newest(const Versions *v)
 /* The floor never takes the last one away. */
 static bool may_serve(const Versions *v, uint32_t number)
 {
+#ifdef BERTH_MUTATION_NO_FLOOR
+    return true;
+#endif
     return number >= v->floor || number == newest(v);
 }
 
@@ -371,6 +374,10 @@ static VersionVerdict on_done(Versions *v, Workload *w, const VersionRun *run)
 /* Could the version be at fault, by the cause alone? */
 static bool may_blame(const Workload *w, const VersionRun *run)
 {
+#ifdef BERTH_MUTATION_BLAME
+    if (run->outcome == VERSION_OUTCOME_STRANGE)
+        return true;
+#endif
     if (run->outcome == VERSION_OUTCOME_CRASH || run->outcome == VERSION_OUTCOME_INTERNAL)
         return true;
     /* Most errors are the query's. One that did well before may have met a wrong one. */
@@ -431,8 +438,12 @@ static VersionVerdict on_failed(Versions *v, Workload *w, const VersionRun *run)
 VersionVerdict versions_outcome(Versions *v, const VersionRun *run)
 {
     const VersionQuery *q = &run->query;
-    if (q->fingerprint == 0 || run->outcome == VERSION_OUTCOME_STRANGE)
+    if (q->fingerprint == 0)
         return (VersionVerdict){0};
+#ifndef BERTH_MUTATION_BLAME
+    if (run->outcome == VERSION_OUTCOME_STRANGE)
+        return (VersionVerdict){0};
+#endif
     Workload *w = book_open(&v->book, q->uid, q->fingerprint);
     w->r.used_usec = q->now_usec;
     drop_stale_pin(v, w, q->now_usec);

@@ -17,9 +17,9 @@
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/sim/caught.h"
 #include "tests/sim/world.h"
 
 uint64_t current_seed;
@@ -112,26 +112,11 @@ static uint64_t run(uint64_t seed, uint64_t n_events, bool trace, bool verbose)
     return hash;
 }
 
-/* Each seed in a process of its own, as it ends by a signal. */
-static bool is_caught(uint64_t from, uint64_t to, uint64_t n_events)
+static uint64_t caught_events;
+
+static void run_to_be_caught(uint64_t seed)
 {
-    for (uint64_t seed = from; seed <= to; seed++) {
-        int status = 0;
-        (void)fflush(stdout);
-        pid_t pid = fork();
-        if (pid == 0) {
-            (void)run(seed, n_events, false, false);
-            _exit(0);
-        }
-        if (pid < 0 || waitpid(pid, &status, 0) != pid)
-            return false;
-        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) {
-            printf("the fault was noticed with seed %" PRIu64 "\n", seed);
-            return true;
-        }
-    }
-    printf("nobody noticed the fault in %" PRIu64 " seeds\n", to - from + 1);
-    return false;
+    (void)run(seed, caught_events, false, false);
 }
 
 int main(int argc, char **argv)
@@ -164,8 +149,9 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    caught_events = n_events;
     if (caught)
-        return is_caught(from, to, n_events) ? 0 : 1;
+        return is_caught(from, to, run_to_be_caught) ? 0 : 1;
     for (uint64_t seed = from; seed <= to; seed++) {
         uint64_t hash = run(seed, n_events, trace, !many);
         if (many && seed % 10 == 0 && run(seed, n_events, false, false) != hash) {

@@ -4,7 +4,7 @@
  * version 2, in which a crash, a wrong error and a fivefold slowdown are planted for some of them,
  * then version 3, which mends all. One more user crashes on purpose, on whatever it gets.
  *
- *     sim_versions --seeds FROM-TO
+ *     sim_versions [--caught] --seeds FROM-TO
  *
  * Checked: no client of the hundred sees a failure; on 2 exactly those with a planted fault are
  * pinned to 1, and 3 frees them all; nobody ever runs below the floor; the one who crashes does
@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "scheduler/version/version.h"
+#include "tests/sim/caught.h"
 
 #define N_WORKLOADS 100u
 #define CRASHER 4242u
@@ -175,11 +176,14 @@ static void run(uint64_t seed)
     start_again(&u, &c, 2);
     versions_accept(u.v, 2);
     one_round(&u);
+    if (between(&u, 0, 1)) {
+        /* 1 turns out to be unsafe: nobody gets it any more, failures or not. */
+        u.floor = 2;
+        versions_set_floor(u.v, u.floor);
+        for (uint32_t i = 0; i < N_WORKLOADS; i++)
+            (void)query(&u, &u.loads[i], false);
+    }
     CHECK(versions_install(u.v, 3) == 0);
-    u.floor = 2; /* 1 is known to be unsafe: pins to it are gone, failures or not */
-    if (between(&u, 0, 1))
-        u.floor = 1;
-    versions_set_floor(u.v, u.floor);
     versions_accept(u.v, 3);
     for (int i = 0; i < 12; i++)
         one_round(&u);
@@ -190,10 +194,13 @@ static void run(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    uint64_t from = 1, to = 1;
-    if (argc == 3 && strcmp(argv[1], "--seeds") == 0 &&
-        sscanf(argv[2], "%" SCNu64 "-%" SCNu64, &from, &to) != 2)
+    uint64_t from, to;
+    bool caught = argc == 4 && strcmp(argv[1], "--caught") == 0;
+    if (argc != 3 + caught || strcmp(argv[argc - 2], "--seeds") != 0 ||
+        sscanf(argv[argc - 1], "%" SCNu64 "-%" SCNu64, &from, &to) != 2)
         return 2;
+    if (caught)
+        return is_caught(from, to, run) ? 0 : 1;
     for (uint64_t seed = from; seed <= to; seed++)
         run(seed);
     printf("%" PRIu64 " upgrades of %u workloads: nobody noticed\n", to - from + 1, N_WORKLOADS);

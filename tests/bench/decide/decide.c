@@ -279,7 +279,7 @@ static void run(const Host *h, bool is_short, uint64_t n_events, bool json, uint
     sched_totals(b.sched, &t);
     size_t n = b.n_samples;
     double mean = (double)sum / (double)n / 1e3, p50 = b.samples[n / 2] / 1e3,
-           p99 = b.samples[n / 100 * 99] / 1e3, p999 = b.samples[n / 1000 * 999] / 1e3;
+           p99 = b.samples[n * 99 / 100] / 1e3, p999 = b.samples[n * 999 / 1000] / 1e3;
     if (json)
         printf("%s{\"host\": \"%s\", \"memory_short\": %s, \"sessions\": %u, \"mean_usec\": %.2f, "
                "\"p50_usec\": %.2f, \"p99_usec\": %.2f, \"p999_usec\": %.2f}",
