@@ -410,6 +410,7 @@ int query_insert(Query *q, const SqlStatement *s, const InsertOptions *options)
     int r = find_target(q, &in, s->target);
     if (r == 0)
         r = query_bind(q, in.files, &in.target);
+    plan_context_release(&q->context); /* only its columns were wanted */
     if (r == 0)
         r = query_bind(q, s->query, &in.data);
     if (r != 0)

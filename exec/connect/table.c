@@ -298,7 +298,7 @@ int table_remove_folder(Query *q, const char *path)
         return -ENOMEM;
     _cleanup_close_ int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
-        tree_dispose(fd, slash + 1); /* the name is gone, whatever remains of the files */
+        tree_dispose(fd, slash + 1, -EBADF); /* the name is gone, whatever remains of the files */
     return 0;
 }
 

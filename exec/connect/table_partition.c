@@ -209,7 +209,7 @@ static void drop_folder(int table_fd, const char *path, const char *keep_id)
                    slash ? path : ".");
     _cleanup_close_ int in = openat(table_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (in >= 0)
-        tree_dispose(in, slash ? slash + 1 : path);
+        tree_dispose(in, slash ? slash + 1 : path, table_fd);
 }
 
 static int no_partition(Query *q, const TableRef *t)

@@ -74,6 +74,7 @@ static int run_write(Query *q, const WriteCommand *c, WriteSpec *spec, PlanNode 
         (void)snprintf(c->ret_id, sizeof(run.id), "%s", commit_id(commit));
     PlanNode *optimised = NULL;
     r = query_run_sink(q, plan, write_sink_new, &run, &optimised);
+    plan_context_release(&q->context); /* all that was to be read has been */
     if (r == 0)
         r = commit_end(commit, q->error);
     if (r == 0)

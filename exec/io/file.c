@@ -50,14 +50,21 @@ static IoFile *file_new(IoContext *io, const char *path)
     return file;
 }
 
-/* Return: a descriptor or negative errno; -ENOTSUP when it is not a regular file. */
-static int open_regular(const char *path, IoIdentity *ret_identity)
+/* Return: a descriptor or negative errno; -ENOTSUP when it is not a regular file. @aside: look only
+ * where its folder may have been set aside. */
+static int open_regular(const char *path, bool aside, IoIdentity *ret_identity)
 {
     _cleanup_close_ int fd = -EBADF;
     struct stat st;
 
     /* Non-blocking, so that a FIFO in the way does not hang us before fstat() tells what it is. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (!aside)
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (aside || (fd < 0 && errno == ENOENT)) {
+        int err = aside ? ENOENT : errno;
+        fd = io_open_aside(path);
+        errno = err;
+    }
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
@@ -100,7 +107,14 @@ int io_file_pin(IoFile *file)
         int fd;
 
         park_locked(io);
-        fd = open_regular(file->path, &now);
+        fd = open_regular(file->path, false, &now);
+        if (fd >= 0 && memcmp(&now, &file->identity, sizeof(now)) != 0) {
+            /* Another of that name: ours has been set aside, or is gone. */
+            int other = open_regular(file->path, true, &now);
+
+            (void)fd_close(fd);
+            fd = other < 0 ? -ESTALE : other;
+        }
         if (fd < 0) {
             r = fd;
         } else if (memcmp(&now, &file->identity, sizeof(now)) != 0) {
@@ -141,7 +155,7 @@ int io_file_open(IoContext *io, const char *path, IoFile **ret_file, QueryError 
         return -ENOMEM;
     pthread_mutex_lock(&io->files_lock);
     park_locked(io);
-    fd = open_regular(path, &identity);
+    fd = open_regular(path, false, &identity);
     if (fd >= 0) {
         file->fd = fd;
         file->identity = identity;

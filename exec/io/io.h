@@ -20,6 +20,16 @@
 #include "exec/memory/memory.h"
 #include "exec/memory/query_error.h"
 
+/**
+ * io_hold() - keeps what is in a folder now, whoever replaces the folder meanwhile
+ * As long as the descriptor is open, a writer of ours sets it aside instead of removing it, and its
+ * files are found where they are then. Return: a descriptor; negative errno, also where @path is no
+ * folder or another keeps the lock: then it is read without.
+ */
+int io_hold(const char *path);
+/* Is @path still the folder that is held? */
+bool io_hold_is_of(int fd, const char *path);
+
 typedef struct IoContext IoContext;
 typedef struct IoFile IoFile;
 typedef struct IoFetch IoFetch;

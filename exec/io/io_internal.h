@@ -61,3 +61,7 @@ void io_slot_release(IoContext *io, int slot);
 /* Keeps the file open while it is read. Return: 0; -ESTALE when it is another one by now; errno. */
 int io_file_pin(IoFile *file);
 void io_file_unpin(IoFile *file);
+
+/* hold.c: a file of a folder that has been set aside since it was listed. Return: a descriptor, or
+ * negative errno. */
+int io_open_aside(const char *path);

@@ -57,12 +57,17 @@ typedef struct PlanContext {
     /* Views that the plan reads: one reference each, given back by plan_context_done(). */
     const PlanView **views;
     uint32_t n_views, views_capacity;
+    /* Folders that the plan reads (io_hold()), until plan_context_release(). */
+    int *holds;
+    uint32_t n_holds, holds_capacity;
 } PlanContext;
 
 /* Settings and zone from @session (nullable: defaults), the clock from the system. */
 void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *session,
                        SessionFiles *files, QueryError *error);
 void plan_context_done(PlanContext *context);
+/* Nothing of what has been bound is read any more. */
+void plan_context_release(PlanContext *context);
 
 /**
  * plan_bind() - resolve a tree

@@ -928,8 +928,15 @@ void plan_context_init(PlanContext *context, MemArena *arena, PlanSession *sessi
         context->random = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+void plan_context_release(PlanContext *context)
+{
+    while (context->n_holds > 0)
+        (void)fd_close(context->holds[--context->n_holds]);
+}
+
 void plan_context_done(PlanContext *context)
 {
+    plan_context_release(context);
     for (uint32_t i = 0; i < context->n_views; i++)
         plan_view_unref(context->views[i]);
     context->n_views = 0;

@@ -40,6 +40,9 @@ static Bound *with_qualifier(Bound *bound, const char *qualifier)
     return bound;
 }
 
+/* Folders of one query; each is a descriptor. */
+#define BIND_HOLDS_MAX 128u
+
 static bool may_expand(Binder *b, const URel *rel);
 
 static Bound *bind_view(Binder *b, const URel *rel, const PlanView *view)
@@ -289,6 +292,38 @@ static bool source_request(Binder *b, const URel *rel, SourceRequest *ret)
     return true;
 }
 
+/* Holds the folders of @request, as far as there is room; more are read without. */
+static bool hold_folders(Binder *b, const SourceRequest *request)
+{
+    PlanContext *c = b->context;
+    for (uint32_t i = 0; i < request->n_paths && c->n_holds < BIND_HOLDS_MAX; i++) {
+        if (c->n_holds == c->holds_capacity) {
+            uint32_t capacity = c->holds_capacity ? c->holds_capacity * 2 : 4;
+            int *grown = bind_alloc(b, capacity, sizeof(*grown));
+            if (!grown)
+                return false;
+            if (c->n_holds > 0)
+                memcpy(grown, c->holds, c->n_holds * sizeof(*grown));
+            c->holds = grown;
+            c->holds_capacity = capacity;
+        }
+        int fd = request->paths[i][0] == '/' ? io_hold(request->paths[i]) : -EINVAL;
+        if (fd >= 0)
+            c->holds[c->n_holds++] = fd;
+    }
+    return true;
+}
+
+/* Were the folders that were listed those that are held? */
+static bool holds_are_of(const PlanContext *c, uint32_t from, const SourceRequest *request)
+{
+    for (uint32_t i = 0; i < request->n_paths; i++)
+        for (uint32_t k = from; k < c->n_holds && request->n_paths == 1; k++)
+            if (!io_hold_is_of(c->holds[k], request->paths[i]))
+                return false;
+    return true;
+}
+
 Bound *bind_files(Binder *b, const URel *rel)
 {
     PlanContext *c = b->context;
@@ -298,7 +333,17 @@ Bound *bind_files(Binder *b, const URel *rel)
         return bind_unsupported(b, rel->position, rel->stop, "reading files here");
     if (!source_request(b, rel, &request))
         return NULL;
-    int r = source_open(c->files, &request, b->arena, &source, c->error);
+    int r = 0;
+    for (uint32_t tries = 0; tries < 3; tries++) {
+        uint32_t from = c->n_holds;
+        if (!hold_folders(b, &request))
+            return NULL;
+        r = source_open(c->files, &request, b->arena, &source, c->error);
+        if (r != 0 || holds_are_of(c, from, &request))
+            break;
+        while (c->n_holds > from) /* replaced in between */
+            (void)fd_close(c->holds[--c->n_holds]);
+    }
     if (r != 0)
         return bind_fail(b, r);
     PlanNode *node = scan_node(b, rel, source);

@@ -226,16 +226,6 @@ static bool parse_create(Parser *p, SqlStatement *s)
         return false;
     s->columns = (const char **)columns.items;
     s->n_columns = columns.n;
-    if (columns.n > 0) {
-        URel *alias = urel_new(p->b, UREL_ALIAS);
-        if (!alias)
-            return false;
-        alias->input = s->query;
-        alias->name = s->name;
-        alias->names = (const char **)columns.items;
-        alias->n_names = columns.n;
-        s->query = urel_seal(p->b, alias);
-    }
     return s->query != NULL;
 }
 

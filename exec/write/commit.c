@@ -224,7 +224,8 @@ static int end_whole(Commit *c)
     c->ended = true;
     (void)step(c, COMMIT_STEP_VISIBLE);
     (void)fsync(c->parent_fd);
-    (void)tree_remove(c->parent_fd, c->staging); /* what was there before */
+    c->staging_fd = fd_close(c->staging_fd); /* it is the target now, which others want to hold */
+    tree_discard(c->parent_fd, c->staging, -EBADF); /* what was there before */
     return 0;
 }
 
@@ -278,7 +279,7 @@ static int end_replace(Commit *c)
         return r;
     c->ended = true;
     (void)renameat2(c->staging_fd, "_SUCCESS", c->target_fd, "_SUCCESS", RENAME_NOREPLACE);
-    (void)tree_remove(c->target_fd, c->staging); /* what was there before */
+    tree_discard(c->target_fd, c->staging, c->target_fd); /* what was there before */
     return 0;
 }
 

@@ -123,18 +123,40 @@ int tree_remove(int parent_fd, const char *name)
     return r;
 }
 
-void tree_dispose(int parent_fd, const char *name)
+/* The lock that says that nobody reads below @fd, of an open file of its own. Return: negative
+ * errno, -EWOULDBLOCK somebody does. */
+static int lock_out_readers(int fd)
+{
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = own < 0 ? -errno : tree_lock(own);
+    if (r == 0)
+        return own;
+    (void)fd_close(own);
+    return r;
+}
+
+void tree_discard(int parent_fd, const char *name, int guard_fd)
+{
+    _cleanup_close_ int fd = guard_fd < 0 ? tree_open(parent_fd, name) : -EBADF;
+    bool is_file = fd == -ENOTDIR;
+    _cleanup_close_ int lock = is_file ? -EBADF : lock_out_readers(guard_fd < 0 ? fd : guard_fd);
+    if (lock >= 0 || is_file)
+        (void)tree_remove(parent_fd, name);
+}
+
+void tree_dispose(int parent_fd, const char *name, int guard_fd)
 {
     uint64_t id[2];
     char aside[TREE_NAME_BYTES];
+    int to_fd = guard_fd < 0 ? parent_fd : guard_fd;
     if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
         return;
     (void)snprintf(aside, sizeof(aside), TREE_STAGING "%016llx%016llx", (unsigned long long)id[0],
                    (unsigned long long)id[1]);
-    if (renameat2(parent_fd, name, parent_fd, aside, RENAME_NOREPLACE) < 0)
+    if (renameat2(parent_fd, name, to_fd, aside, RENAME_NOREPLACE) < 0)
         return;
     (void)fsync(parent_fd);
-    (void)tree_remove(parent_fd, aside);
+    tree_discard(to_fd, aside, guard_fd);
 }
 
 static int unlink_one(int fd, const char *name)
@@ -219,6 +241,10 @@ static void sweep_one(int fd, const char *name, uid_t own)
 {
     _cleanup_close_ int below = tree_open(fd, name);
     if (below < 0 || tree_lock(below) < 0)
+        return;
+    /* What was replaced in @fd is still read by who holds it. */
+    _cleanup_close_ int lock = tree_is_named(name, TREE_COMMITTED) ? -EBADF : lock_out_readers(fd);
+    if (lock == -EWOULDBLOCK)
         return;
     if (tree_is_named(name, TREE_REPLACING))
         sweep_replacing(fd, below, name, own);

@@ -29,9 +29,15 @@ int tree_sync(int fd, uint32_t depth, uint64_t *n_files);
 /* Everything below @fd and, with @name, the directory itself. Goes on after failures. Return: the
  * first failure, or 0. */
 int tree_remove(int parent_fd, const char *name);
-/* A folder that nothing names any more, or nothing should: first its name goes, at once, then what
- * is in it. */
-void tree_dispose(int parent_fd, const char *name);
+/**
+ * tree_discard() - removes a folder unless somebody reads it
+ * @guard_fd: the folder that its readers hold (io_hold()); below 0: it is the one
+ * What stays goes with the next tree_sweep().
+ */
+void tree_discard(int parent_fd, const char *name, int guard_fd);
+/* A folder that nothing names any more, or nothing should: its name goes, at once, and then it is
+ * discarded. With @guard_fd, a folder above, it is set aside there. */
+void tree_dispose(int parent_fd, const char *name, int guard_fd);
 /**
  * tree_move_up() - files below @from_fd to the same places below @to_fd
  * Directories are made there as needed and removed here. A name that is taken stays where it is:

@@ -401,6 +401,91 @@ static void test_side_by_side(void **state)
     assert_int_equal(left_over("."), 0);
 }
 
+static void all_can_be_opened(IoContext *io, const IoList *list)
+{
+    for (size_t i = 0; i < list->n_paths; i++) {
+        QueryError error = {0};
+        IoFile *file = NULL;
+        assert_int_equal(io_file_open(io, list->files[i].path, &file, &error), 0);
+        (void)io_file_unref(file);
+    }
+}
+
+/* W-10: who holds a folder finds its files, whatever becomes of it; then they go. */
+static void read_while(CommitMode mode, bool folders, bool drop)
+{
+    static const uint32_t places[] = {0, 1, 2};
+    char path[128];
+    IoContext *io = NULL;
+    IoList list = {0};
+    QueryError error = {0};
+    Plan old = {.mode = COMMIT_ERROR,
+                .prefix = "old",
+                .n_files = 3,
+                .folders = folders,
+                .places = folders ? places : NULL,
+                .die_at = -1,
+                .refuse_at = -1};
+    Plan new = old, other = old;
+    new.mode = mode;
+    new.prefix = "new";
+    other.mode = COMMIT_OVERWRITE;
+    other.folders = false;
+    other.places = NULL;
+    empty_root();
+    assert_int_equal(io_context_new_pread(&io), 0);
+    assert_int_equal(commit("t", &old, &error), 0);
+    (void)snprintf(path, sizeof(path), "%s/t", root);
+    int held = io_hold(path);
+    assert_true(held >= 0);
+    assert_int_equal(io_list(path, 1000, &list, &error), 0);
+    assert_int_equal(list.n_paths, 3);
+    assert_true(io_hold_is_of(held, path));
+    if (drop) {
+        int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        tree_dispose(fd, "t", -EBADF);
+        (void)close(fd);
+    } else
+        assert_int_equal(commit("t", &new, &error), 0);
+    assert_int_equal(io_hold_is_of(held, path), mode == COMMIT_REPLACE);
+    all_can_be_opened(io, &list);
+    /* Other writers leave it alone as long as it is held. */
+    assert_int_equal(commit("x", &other, &error), 0);
+    if (!drop)
+        assert_int_equal(commit("t",
+                                &(Plan){.mode = COMMIT_APPEND,
+                                        .prefix = "more",
+                                        .n_files = 1,
+                                        .die_at = -1,
+                                        .refuse_at = -1},
+                                &error),
+                         0);
+    all_can_be_opened(io, &list);
+    assert_int_equal(left_over(".") + left_over("t"), 1);
+    (void)close(held);
+    assert_int_equal(commit("x", &other, &error), 0);
+    if (!drop)
+        assert_int_equal(commit("t",
+                                &(Plan){.mode = COMMIT_APPEND,
+                                        .prefix = "last",
+                                        .n_files = 1,
+                                        .die_at = -1,
+                                        .refuse_at = -1},
+                                &error),
+                         0);
+    assert_int_equal(left_over(".") + left_over("t"), 0);
+    io_list_done(&list);
+    io_context_free(io);
+}
+
+static void test_held(void **state)
+{
+    read_while(COMMIT_OVERWRITE, false, false);
+    read_while(COMMIT_OVERWRITE, true, false);
+    read_while(COMMIT_REPLACE, true, false);
+    read_while(COMMIT_OVERWRITE, true, true);
+}
+
 static int make_root(void **state)
 {
     (void)snprintf(root, sizeof(root), "/tmp/berth-commit-XXXXXX");
@@ -417,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_side_by_side),
         cmocka_unit_test(test_refused_at_each_step),
         cmocka_unit_test(test_killed_while_creating),
