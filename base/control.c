@@ -25,7 +25,7 @@ typedef struct FrameRow {
     uint8_t sender;
     uint8_t n_fds_min, n_fds_max;
     TextField text[2];
-    EnumField range[2];
+    EnumField range[3];
 } FrameRow;
 
 #define TEXT(type, field)                                                                          \
@@ -40,11 +40,13 @@ typedef struct FrameRow {
 static const FrameRow frame_table[_CONTROL_TYPE_MAX] = {
     [CONTROL_GATEWAY_HELLO] = {"gateway-hello", sizeof(ControlGatewayHello), CONTROL_SENDER_GATEWAY,
                                0, 0},
-    [CONTROL_IDENTIFY] = {"identify", sizeof(ControlIdentify), CONTROL_SENDER_GATEWAY, 1, 1},
+    [CONTROL_IDENTIFY] = {"identify", sizeof(ControlIdentify), CONTROL_SENDER_GATEWAY, 1, 1,
+                          .range = {RANGE(ControlIdentify, token.is_given, 2)}},
     [CONTROL_SESSION_OPEN] = {"session-open", sizeof(ControlSessionOpen), CONTROL_SENDER_GATEWAY, 1,
                               1, .text = {TEXT(ControlSessionOpen, session_id)},
                               .range = {RANGE(ControlSessionOpen, profile, _LATENCY_PROFILE_MAX),
-                                        RANGE(ControlSessionOpen, performance, 2)}},
+                                        RANGE(ControlSessionOpen, performance, 2),
+                                        RANGE(ControlSessionOpen, token.is_given, 2)}},
     [CONTROL_SESSION_CLOSE] = {"session-close", sizeof(ControlSessionClose), CONTROL_SENDER_GATEWAY,
                                0, 0},
     [CONTROL_SESSION_RETRY] = {"session-retry", sizeof(ControlSessionRetry), CONTROL_SENDER_GATEWAY,

@@ -139,9 +139,17 @@ typedef struct ControlGatewayHello {
     ControlHeader header;
 } ControlGatewayHello;
 
-/* Whose socket is this? Answer: IDENTITY. One question per accepted connection. */
+/* What a client has shown to say who it is: base/token.h. */
+typedef struct ControlToken {
+    uint32_t is_given, reserved;
+    uint8_t id[8], secret[32];
+} ControlToken;
+
+/* Whose socket is this, or, with a token, whose token? Answer: IDENTITY. One question per
+ * connection. */
 typedef struct ControlIdentify {
     ControlHeader header;
+    ControlToken token;
 } ControlIdentify;
 
 typedef struct ControlIdentity {
@@ -152,15 +160,16 @@ typedef struct ControlIdentity {
 } ControlIdentity;
 
 /*
- * Give me the executor of this session; the uid is what the kernel says of the attached socket,
- * never what the gateway says. A session is (uid, session_id): a second OPEN of a live pair answers
- * with the same handle and no descriptor.
+ * Give me the executor of this session; the uid is what the kernel says of the attached socket, or
+ * whose the token is, never what the gateway says. A session is (uid, session_id): a second OPEN of
+ * a live pair answers with the same handle and no descriptor.
  */
 typedef struct ControlSessionOpen {
     ControlHeader header;
     char session_id[CONTROL_SESSION_ID_MAX];
     uint32_t profile;     /* LatencyProfile */
     uint32_t performance; /* 1: performance mode, 0: standard */
+    ControlToken token;
 } ControlSessionOpen;
 
 typedef struct ControlSessionReady {

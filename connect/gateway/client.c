@@ -2,7 +2,8 @@
 /*
  * A client's connection: accepted, named by berthd (which asks the kernel), then served. Nothing is
  * read before it has a name, so whatever it sends is charged to the right tenant from the first
- * byte.
+ * byte. With TLS the name comes from a token in the first call's headers (login.c), and nothing
+ * behind them is read before the answer.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -49,18 +50,35 @@ void tenant_release_if_empty(Gateway *g, Tenant *t)
 
 /* The uid under which unnamed connections are counted, while there is no berthd to name them. */
 #define UID_NOBODY UINT32_MAX
+/* After a bad login: time for its client to read the answer and close. */
+#define CLOSING_USEC (UINT64_C(1) * USEC_PER_SEC)
+
+/* Return: whether TLS is through its handshake. */
+static bool client_shake_hands(Client *c)
+{
+    bool wants_write;
+    if (!c->tls || tls_is_ready(c->tls))
+        return true;
+    int r = tls_handshake(c->tls, &wants_write);
+    if (r == -EAGAIN)
+        (void)loop_modify(&c->gateway->loop, &c->source, wants_write ? EPOLLOUT : EPOLLIN);
+    else if (r < 0)
+        c->dead = true;
+    return r == 0;
+}
 
 static void client_pump(Client *c, bool can_read)
 {
     bool wants_write = false;
-    if (c->dead || !c->connection)
+    if (c->dead || !c->connection || !client_shake_hands(c))
         return;
     int r = grpc_connection_pump(c->connection, c->fd, can_read, &wants_write);
     if (r < 0 || grpc_connection_is_finished(c->connection)) {
         c->dead = true;
         return;
     }
-    bool wants_read = !grpc_connection_is_congested(c->connection);
+    bool wants_read = !grpc_connection_is_congested(c->connection) &&
+                      !(c->tls && c->identity == IDENTITY_STATE_ASKED);
     (void)loop_modify(&c->gateway->loop, &c->source,
                       (wants_read ? EPOLLIN : 0) | (wants_write ? EPOLLOUT : 0));
 }
@@ -91,17 +109,48 @@ static int client_serve(Client *c, uint32_t uid, const char *user)
                                 &c->connection);
     if (r < 0)
         return r;
+    if (c->tls)
+        grpc_connection_set_transport(c->connection, &tls_transport, c->tls);
     r = loop_modify(&g->loop, &c->source, EPOLLIN);
     client_pump(c, false);
     return r;
 }
 
+int client_adopt(Client *c, uint32_t uid, const char *user)
+{
+    Gateway *g = c->gateway;
+    Tenant *t = tenant_acquire(g, uid, user), *before = c->tenant;
+    if (!t)
+        return -ENOMEM;
+    if (t->n_clients >= CLIENTS_PER_TENANT_MAX)
+        return -EMFILE;
+    t->n_clients++;
+    c->tenant = t;
+    before->n_clients--;
+    tenant_release_if_empty(g, before);
+    grpc_connection_set_account(c->connection, &t->inbound);
+    g->n_unproven--;
+    penalty_forgive(&g->penalties, c->penalty_key);
+    return 0;
+}
+
+void client_put_token(const Client *c, ControlToken *token)
+{
+    if (!c->tls)
+        return;
+    token->is_given = 1;
+    memcpy(token->id, c->token.id, sizeof(token->id));
+    memcpy(token->secret, c->token.secret, sizeof(token->secret));
+}
+
 void client_ask_identity(Client *c)
 {
     ControlFrame frame;
-    if (c->identity == IDENTITY_STATE_KNOWN || c->identity == IDENTITY_STATE_REFUSED || c->dead)
+    if (c->identity == IDENTITY_STATE_UNPROVEN || c->identity == IDENTITY_STATE_KNOWN ||
+        c->identity == IDENTITY_STATE_REFUSED || c->dead)
         return;
     control_init(&frame, CONTROL_IDENTIFY, c->id);
+    client_put_token(c, &frame.identify.token);
     if (control_link_send(c->gateway, &frame, c->fd) == 0) {
         c->identity = IDENTITY_STATE_ASKED;
         return;
@@ -121,6 +170,10 @@ void client_set_identity(Gateway *g, const ControlIdentity *identity)
     }
     if (!c || c->dead || c->identity != IDENTITY_STATE_ASKED)
         return; /* it has gone in the meantime */
+    if (c->tls) {
+        login_answer(c, identity);
+        return;
+    }
     if (c->connection) {
         /* Served without a name while berthd was away: its bytes are on the wrong account. Start
          * afresh. */
@@ -151,10 +204,37 @@ void client_accept_resume(Gateway *g)
         (void)loop_modify(&g->loop, &g->listeners[i].source, EPOLLIN);
 }
 
-void client_accept(Gateway *g, int listen_fd)
+/* Half of what an unproven connection may cost is known here: its address pays for a bad login, and
+ * gets that back for a good one. */
+static bool admit(Gateway *g, const struct sockaddr_storage *address, uint64_t *ret_key)
+{
+    uint64_t now = clock_now_usec();
+    *ret_key = penalty_key(&g->penalties, address);
+    if (g->n_unproven >= g->max_clients / 4 || !penalty_is_served(&g->penalties, *ret_key, now))
+        return false;
+    penalty_add(&g->penalties, *ret_key, now);
+    return true;
+}
+
+/* Nobody's until a token has been shown. */
+static int begin_tls(Client *c)
+{
+    int r = tls_new(c->gateway->tls, c->fd, &c->tls);
+    if (r < 0)
+        return r;
+    c->identity = IDENTITY_STATE_UNPROVEN;
+    c->gateway->n_unproven++;
+    return client_serve(c, UID_NOBODY, "nobody");
+}
+
+void client_accept(Gateway *g, int listen_fd, bool with_tls)
 {
     for (unsigned i = 0; i < 16; i++) { /* then the others get a turn */
-        _cleanup_close_ int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct sockaddr_storage address = {0};
+        socklen_t n_address = sizeof(address);
+        uint64_t key = 0;
+        _cleanup_close_ int fd = accept4(listen_fd, (struct sockaddr *)&address, &n_address,
+                                         SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
             continue;
         if (fd < 0) {
@@ -163,6 +243,8 @@ void client_accept(Gateway *g, int listen_fd)
             return;
         }
         if (g->n_clients >= g->max_clients || g->stopping)
+            continue;
+        if (with_tls && !admit(g, &address, &key))
             continue;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
                          sizeof(int)); /* fails on AF_UNIX */
@@ -180,7 +262,11 @@ void client_accept(Gateway *g, int listen_fd)
         c->fd = TAKE_FD(fd);
         list_append(&g->clients, &c->node);
         g->n_clients++;
-        client_ask_identity(c);
+        c->penalty_key = key;
+        if (!with_tls)
+            client_ask_identity(c);
+        else if (begin_tls(c) < 0)
+            c->dead = true;
     }
 }
 
@@ -201,7 +287,10 @@ void client_tick(Client *c, uint64_t now)
         (void)grpc_connection_expire(c->connection, now);
     /* Half-open: connected and then silent. After its first call a client may be idle as long as it
      * likes. */
-    bool started = c->connection && grpc_connection_calls_started(c->connection) > 0;
+    bool started = c->connection && grpc_connection_calls_started(c->connection) > 0 &&
+                   (!c->tls || c->identity == IDENTITY_STATE_KNOWN);
+    if (c->closing && now - c->closing_usec > CLOSING_USEC)
+        c->dead = true;
     if (!started && now - c->accepted_usec > HEADERS_TIMEOUT_USEC)
         c->dead = true;
 }
@@ -212,6 +301,10 @@ void client_free(Client *c)
     c->dead = true;
     loop_remove(&g->loop, &c->source);
     c->connection = grpc_connection_free(c->connection);
+    if (c->tls && c->identity != IDENTITY_STATE_KNOWN)
+        g->n_unproven--;
+    c->tls = tls_free(c->tls);
+    explicit_bzero(&c->token, sizeof(c->token));
     list_remove(&c->dirty);
     list_remove(&c->node);
     c->fd = fd_close(c->fd);

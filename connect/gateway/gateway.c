@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 
 #include "base/cleanup.h"
@@ -31,7 +32,7 @@ void gateway_log(const char *format, ...)
 static void on_listener(void *userdata, uint32_t events)
 {
     struct Listener *l = userdata;
-    client_accept(l->gateway, l->source.fd);
+    client_accept(l->gateway, l->source.fd, l->with_tls);
 }
 
 static void begin_stop(Gateway *g)
@@ -63,12 +64,13 @@ static void on_signal(void *userdata, uint32_t events)
         begin_stop(g);
 }
 
-int gateway_add_listener(Gateway *g, int fd)
+int gateway_add_listener(Gateway *g, int fd, bool with_tls)
 {
     if (g->n_listeners == LISTEN_MAX)
         return -E2BIG;
     struct Listener *l = &g->listeners[g->n_listeners];
     l->gateway = g;
+    l->with_tls = with_tls;
     int r = loop_add(&g->loop, &l->source, fd, EPOLLIN, on_listener, l);
     if (r < 0)
         return r;
@@ -96,6 +98,8 @@ int gateway_init(Gateway *g, const char *control_path)
     list_init(&g->tenants);
     for (unsigned i = 0; i < SESSION_BUCKETS; i++)
         list_init(&g->buckets[i]);
+    if (getrandom(&g->penalties.seed, sizeof(g->penalties.seed), 0) < 0)
+        return -errno;
     g->tombstones = calloc(TOMBSTONES_MAX, sizeof(*g->tombstones));
     if (!g->tombstones)
         return -ENOMEM;
@@ -148,6 +152,7 @@ void gateway_done(Gateway *g)
     loop_remove(&g->loop, &g->signals);
     fd_close(fd);
     loop_done(&g->loop);
+    g->tls = tls_server_free(g->tls);
     free(g->tombstones);
 }
 

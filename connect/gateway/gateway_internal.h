@@ -24,8 +24,11 @@
 #include "base/control.h"
 #include "base/data_frame.h"
 #include "base/list.h"
+#include "base/token.h"
 #include "connect/gateway/config.h"
 #include "connect/gateway/loop.h"
+#include "connect/gateway/penalty.h"
+#include "connect/gateway/tls.h"
 #include "connect/grpc/grpc.h"
 #include "connect/proto/proto.h"
 
@@ -135,7 +138,8 @@ typedef enum IdentityState {
     IDENTITY_STATE_NONE,  /* no berthd to ask: calls get UNAVAILABLE */
     IDENTITY_STATE_ASKED, /* nothing is read until the answer */
     IDENTITY_STATE_KNOWN,
-    IDENTITY_STATE_REFUSED, /* the kernel cannot name the owner: calls get UNAUTHENTICATED */
+    IDENTITY_STATE_REFUSED,  /* the kernel cannot name the owner: calls get UNAUTHENTICATED */
+    IDENTITY_STATE_UNPROVEN, /* TLS, before the first token */
 } IdentityState;
 
 struct Client {
@@ -148,10 +152,25 @@ struct Client {
     Tenant *tenant;
     IdentityState identity;
     uint64_t accepted_usec;
+    Tls *tls;             /* NULL: a socket whose owner the kernel names */
+    Token token;          /* of all calls of a TLS connection */
+    uint64_t penalty_key; /* its address, when it counts for bad logins */
+    uint64_t closing_usec;
+    bool closing; /* a bad login: it ends when its client has read that, or soon */
     bool dead;
 };
 
-void client_accept(Gateway *g, int listen_fd);
+void client_accept(Gateway *g, int listen_fd, bool with_tls);
+/* The connection is @uid's from here on. Return: 0; -EMFILE; -ENOMEM. */
+int client_adopt(Client *c, uint32_t uid, const char *user);
+/* What berthd needs to know whose it is. */
+void client_put_token(const Client *c, ControlToken *token);
+
+/* login.c: a header of a call; may it go on; berthd's answer about a TLS connection. */
+void login_header(Rpc *rpc, const char *name, const char *value);
+bool login_open(Rpc *rpc);
+void login_answer(Client *c, const ControlIdentity *identity);
+
 void client_accept_resume(Gateway *g);
 void client_ask_identity(Client *c);
 void client_set_identity(Gateway *g, const ControlIdentity *identity);
@@ -174,6 +193,8 @@ struct Rpc {
     const RpcRow *row;
     GrpcBuffer *request;
     uint32_t profile, performance; /* hints from metadata: berth-profile, berth-performance */
+    bool has_token;
+    Token token;
     Operation *operation;          /* whose messages this call shows */
     Upload *upload;                /* AddArtifacts: what has come so far */
 };
@@ -446,6 +467,7 @@ struct Gateway {
     struct Listener {
         Gateway *gateway;
         LoopSource source;
+        bool with_tls;
     } listeners[LISTEN_MAX];
     unsigned n_listeners;
     LoopSource signals;
@@ -453,6 +475,9 @@ struct Gateway {
     ListNode clients, dirty, sessions, tenants;
     ListNode buckets[SESSION_BUCKETS];
     unsigned n_clients, n_sessions;
+    unsigned n_unproven; /* TLS connections that have not shown a good token */
+    TlsServer *tls;      /* NULL: there is no certificate */
+    PenaltyTable penalties;
     unsigned max_clients, max_sessions;
     bool accept_paused; /* no descriptor or memory was left: until something is freed, or a tick */
     uint64_t last_serial;
@@ -464,7 +489,7 @@ struct Gateway {
 
 int gateway_init(Gateway *g, const char *control_path);
 void gateway_done(Gateway *g);
-int gateway_add_listener(Gateway *g, int fd);
+int gateway_add_listener(Gateway *g, int fd, bool with_tls);
 /* Divides @n_fds descriptors between connections and data channels, so that neither can leave
  * berthd's SESSION_READY without the one that it brings. */
 void gateway_set_limits(Gateway *g, uint64_t n_fds);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,6 +35,11 @@ static void usage(FILE *out)
           "\n"
           "  --listen unix:PATH          listen on a unix socket, may be repeated\n"
           "  --listen tcp:ADDRESS:PORT   listen on a loopback address, may be repeated\n"
+          "  --listen tls:ADDRESS:PORT   listen with TLS on any address; clients show a token\n"
+          "  --certificate PATH, --key PATH\n"
+          "                              PEM files for TLS (default: the credentials "
+          "tls.certificate\n"
+          "                              and tls.key of the service)\n"
           "  --control PATH              socket of berthd (default " CONTROL_PATH_DEFAULT ")\n"
           "  --version, --help\n"
           "\n"
@@ -63,9 +69,8 @@ static int listen_unix(const char *path, int *ret_fd)
     return 0;
 }
 
-/* Only loopback: there is no TLS, and beyond this host the kernel cannot name the owner of a
- * socket. */
-static int listen_tcp(const char *host_port, int *ret_fd)
+/* Without TLS only loopback: beyond this host the kernel cannot name the owner of a socket. */
+static int listen_tcp(const char *host_port, bool with_tls, int *ret_fd)
 {
     char host[64];
     uint64_t port;
@@ -81,10 +86,12 @@ static int listen_tcp(const char *host_port, int *ret_fd)
     bool is_v6 = strcmp(host, "[::1]") == 0 || strcmp(host, "::1") == 0;
     if (is_v6)
         v6.sin6_addr = in6addr_loopback;
+    else if (with_tls && strcmp(host, "[::]") == 0)
+        is_v6 = true;
     else if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
                        &v4.sin_addr) != 1)
         return -EINVAL;
-    else if (ntohl(v4.sin_addr.s_addr) >> 24 != 127)
+    else if (!with_tls && ntohl(v4.sin_addr.s_addr) >> 24 != 127)
         return -EACCES;
 
     _cleanup_close_ int fd =
@@ -103,17 +110,21 @@ static int listen_tcp(const char *host_port, int *ret_fd)
 static int add_listener(Gateway *g, const char *where)
 {
     int fd = -EBADF, r;
+    bool with_tls = strncmp(where, "tls:", 4) == 0;
     if (strncmp(where, "unix:", 5) == 0)
         r = listen_unix(where + 5, &fd);
     else if (strncmp(where, "tcp:", 4) == 0)
-        r = listen_tcp(where + 4, &fd);
+        r = listen_tcp(where + 4, false, &fd);
+    else if (with_tls)
+        r = g->tls ? listen_tcp(where + 4, true, &fd) : -ENOKEY;
     else
         r = -EINVAL;
     if (r == 0)
-        r = gateway_add_listener(g, fd);
+        r = gateway_add_listener(g, fd, with_tls);
     if (r < 0)
         fprintf(stderr, "berth-gateway: cannot listen on %s: %s\n", where,
-                r == -EACCES && where[0] == 't' ? "only loopback addresses are allowed"
+                r == -EACCES && where[0] == 't' ? "only loopback addresses are allowed without TLS"
+                : r == -ENOKEY                  ? "there is no certificate"
                                                 : strerror(-r));
     return r;
 }
@@ -139,7 +150,16 @@ static int add_activated(Gateway *g)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || flags < 0 ||
             fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
             return -errno;
-        int r = gateway_add_listener(g, fd);
+        /* FileDescriptorName=tls in the socket's unit. */
+        size_t n_name = names ? strcspn(names, ":") : 0;
+        bool with_tls = n_name == 3 && memcmp(names, "tls", 3) == 0;
+        names = names && names[n_name] ? names + n_name + 1 : NULL;
+        if (with_tls && !g->tls) {
+            fputs("berth-gateway: a socket for TLS was passed, and there is no certificate\n",
+                  stderr);
+            return -EINVAL;
+        }
+        int r = gateway_add_listener(g, fd, with_tls);
         if (r < 0)
             return r;
     }
@@ -147,6 +167,31 @@ static int add_activated(Gateway *g)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     return 0;
+}
+
+/* From the options, or from systemd's LoadCredential=. */
+static int load_tls(Gateway *g, const char *certificate, const char *key)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char own_certificate[PATH_MAX], own_key[PATH_MAX], why[256];
+    if (!certificate && !key && folder) {
+        snprintf(own_certificate, sizeof(own_certificate), "%s/tls.certificate", folder);
+        snprintf(own_key, sizeof(own_key), "%s/tls.key", folder);
+        if (access(own_certificate, R_OK) == 0) {
+            certificate = own_certificate;
+            key = own_key;
+        }
+    }
+    if (!certificate && !key)
+        return 0;
+    if (!certificate || !key) {
+        fputs("berth-gateway: --certificate and --key belong together\n", stderr);
+        return -EINVAL;
+    }
+    int r = tls_server_new(certificate, key, &g->tls, why, sizeof(why));
+    if (r == -EINVAL)
+        fprintf(stderr, "berth-gateway: %s\n", why);
+    return r;
 }
 
 /* The protocol of sd_notify(3): one datagram to the socket that the manager names. */
@@ -194,11 +239,13 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"listen", required_argument, NULL, 'l'},
         {"control", required_argument, NULL, 'c'},
+        {"certificate", required_argument, NULL, 'C'},
+        {"key", required_argument, NULL, 'k'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *control_path = CONTROL_PATH_DEFAULT;
+    const char *control_path = CONTROL_PATH_DEFAULT, *certificate = NULL, *key = NULL;
     const char *listen_on[LISTEN_MAX];
     unsigned n_listen = 0;
     static Gateway gateway;
@@ -214,6 +261,12 @@ int main(int argc, char **argv)
             break;
         case 'c':
             control_path = optarg;
+            break;
+        case 'C':
+            certificate = optarg;
+            break;
+        case 'k':
+            key = optarg;
             break;
         case 'V':
             puts("berth-gateway " BERTH_VERSION);
@@ -232,6 +285,8 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     int r = gateway_init(&gateway, control_path);
+    if (r == 0)
+        r = load_tls(&gateway, certificate, key);
     if (r == 0)
         r = add_activated(&gateway);
     for (unsigned i = 0; i < n_listen && r == 0; i++)

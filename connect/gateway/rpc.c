@@ -109,11 +109,14 @@ static Rpc *rpc_of(GrpcCall *call, Client *c)
 /* Hints that any client can give in its URL: sc://host/;berth-profile=batch */
 static void on_header(void *userdata, GrpcCall *call, const char *name, const char *value)
 {
-    if (strncmp(name, "berth-", 6) != 0)
+    bool is_login = name[0] == 'a' && ((Client *)userdata)->tls;
+    if (!is_login && strncmp(name, "berth-", 6) != 0)
         return;
     Rpc *rpc = rpc_of(call, userdata);
     if (!rpc)
         return;
+    if (is_login)
+        login_header(rpc, name, value);
     if (strcmp(name, "berth-profile") == 0) {
         for (uint32_t i = 0; i < _LATENCY_PROFILE_MAX; i++)
             if (strcmp(value, latency_profile_to_string((LatencyProfile)i)) == 0)
@@ -132,17 +135,8 @@ static void on_open(void *userdata, GrpcCall *call)
             call, &(GrpcStatus){.code = GRPC_RESOURCE_EXHAUSTED, .message = "out of memory"});
         return;
     }
-    if (c->identity == IDENTITY_STATE_REFUSED) {
-        rpc_fail_plain(rpc, GRPC_UNAUTHENTICATED, "the kernel cannot say whose connection this is");
+    if (!login_open(rpc))
         return;
-    }
-    /* Also while berthd is being asked about a connection that was accepted without it (GW-1). */
-    if (c->identity != IDENTITY_STATE_KNOWN || c->gateway->stopping) {
-        rpc_fail_plain(rpc, GRPC_UNAVAILABLE,
-                       c->gateway->stopping ? "the gateway is shutting down"
-                                            : "berthd is not running");
-        return;
-    }
     const char *path = grpc_call_path(call);
     const char *name = strncmp(path, SERVICE, strlen(SERVICE)) == 0 ? path + strlen(SERVICE) : "";
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

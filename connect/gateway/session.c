@@ -280,6 +280,7 @@ void session_want_executor(Session *s, Client *client)
     text_copy(frame.session_open.session_id, sizeof(frame.session_open.session_id), s->id);
     frame.session_open.profile = s->profile;
     frame.session_open.performance = s->performance;
+    client_put_token(client, &frame.session_open.token);
     if (control_link_send(s->gateway, &frame, client->fd) < 0)
         return; /* session_on_daemon_back() comes here again */
     s->serial = frame.header.serial;

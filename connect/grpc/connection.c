@@ -83,7 +83,16 @@ struct GrpcConnection {
     void *userdata;
     GrpcAccount *account;
     uint32_t max_message_bytes;
+    const GrpcTransport *transport; /* NULL: the socket itself */
+    void *transport_data;
     bool is_server, pumping;
+    bool held;      /* see grpc_connection_hold(): what came behind the headers waits here */
+    bool broken;    /* what had waited was no HTTP/2 */
+    uint8_t *chunk; /* of a call's data, */
+    size_t n_chunk;
+    int32_t chunk_stream;
+    uint8_t *unread; /* and what follows it */
+    size_t n_unread;
     ListNode calls;
     uint32_t n_calls;
     uint64_t n_started;
@@ -583,10 +592,8 @@ static bool begin_message(GrpcCall *call)
     return true;
 }
 
-static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
-                         const uint8_t *data, size_t n_bytes, void *userdata)
+static void take_data(GrpcConnection *c, int32_t stream, const uint8_t *data, size_t n_bytes)
 {
-    GrpcConnection *c = userdata;
     GrpcCall *call = call_of(c, stream);
 
     while (call && !call->discard) {
@@ -614,7 +621,25 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
         call->n_prefix = 0;
         NOTIFY(c, message, call, message);
     }
-    return 0;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
+                         const uint8_t *data, size_t n_bytes, void *userdata)
+{
+    GrpcConnection *c = userdata;
+    if (!c->held) {
+        take_data(c, stream, data, n_bytes);
+        return 0;
+    }
+    /* One at a time: nothing is fed in before it has been taken. */
+    assert(!c->chunk);
+    c->chunk = malloc(MAX(n_bytes, (size_t)1));
+    if (!c->chunk)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    memcpy(c->chunk, data, n_bytes);
+    c->n_chunk = n_bytes;
+    c->chunk_stream = stream;
+    return NGHTTP2_ERR_PAUSE;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error_code,
@@ -738,6 +763,8 @@ GrpcConnection *grpc_connection_free(GrpcConnection *c)
     while (!list_empty(&c->calls)) /* a closed handler may have changed the list */
         call_free(container_of(c->calls.next, GrpcCall, node));
     nghttp2_session_del(c->session);
+    free(c->chunk);
+    free(c->unread);
     free(c);
     return NULL;
 }
@@ -755,7 +782,17 @@ int grpc_connection_receive(GrpcConnection *c, const uint8_t *data, size_t n_byt
     c->pumping = was_pumping;
     if (!was_pumping && nghttp2_session_want_write(c->session))
         mark_dirty(c);
-    return n < 0 ? error_of(n) : 0;
+    if (n < 0)
+        return error_of(n);
+    if ((size_t)n == n_bytes)
+        return 0;
+    assert(c->held && !c->unread);
+    c->unread = malloc(n_bytes - (size_t)n);
+    if (!c->unread)
+        return -ENOMEM;
+    c->n_unread = n_bytes - (size_t)n;
+    memcpy(c->unread, data + n, c->n_unread);
+    return 0;
 }
 
 ssize_t grpc_connection_send(GrpcConnection *c, const uint8_t **ret_data)
@@ -767,6 +804,62 @@ ssize_t grpc_connection_send(GrpcConnection *c, const uint8_t **ret_data)
     return n < 0 ? error_of(n) : n;
 }
 
+void grpc_connection_set_transport(GrpcConnection *c, const GrpcTransport *transport, void *data)
+{
+    c->transport = transport;
+    c->transport_data = data;
+}
+
+void grpc_connection_set_account(GrpcConnection *c, GrpcAccount *account)
+{
+    c->account = account;
+}
+
+void grpc_connection_abort_calls(GrpcConnection *c, const GrpcStatus *status)
+{
+    list_for_each_safe (pos, &c->calls) {
+        GrpcCall *call = container_of(pos, GrpcCall, node);
+        call->discard = true;
+        grpc_call_abort(call, status);
+    }
+}
+
+void grpc_connection_hold(GrpcConnection *c, bool hold)
+{
+    if (hold || !c->held) {
+        c->held = hold;
+        return;
+    }
+    c->held = false;
+    _cleanup_free_ uint8_t *chunk = TAKE_PTR(c->chunk), *unread = TAKE_PTR(c->unread);
+    size_t n_chunk = c->n_chunk, n_unread = c->n_unread;
+    c->n_chunk = c->n_unread = 0;
+    bool was_pumping = c->pumping;
+    c->pumping = true;
+    if (n_chunk > 0)
+        take_data(c, c->chunk_stream, chunk, n_chunk);
+    c->pumping = was_pumping;
+    if (n_unread > 0 && grpc_connection_receive(c, unread, n_unread) < 0)
+        c->broken = true;
+    mark_dirty(c);
+}
+
+static ssize_t read_socket(GrpcConnection *c, int fd, void *buf, size_t n_bytes)
+{
+    if (c->transport)
+        return c->transport->read(c->transport_data, buf, n_bytes);
+    ssize_t n = recv(fd, buf, n_bytes, MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t write_socket(GrpcConnection *c, int fd)
+{
+    if (c->transport)
+        return c->transport->write(c->transport_data, c->pending, c->n_pending);
+    ssize_t n = send(fd, c->pending, c->n_pending, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
 static int write_pending(GrpcConnection *c, int fd)
 {
     for (;;) {
@@ -776,11 +869,11 @@ static int write_pending(GrpcConnection *c, int fd)
                 return (int)n;
             c->n_pending = (size_t)n;
         }
-        ssize_t n = send(fd, c->pending, c->n_pending, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
+        ssize_t n = write_socket(c, fd);
+        if (n == -EINTR)
             continue;
         if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
+            return n == -EAGAIN ? 0 : (int)n;
         c->pending += n;
         c->n_pending -= (size_t)n;
     }
@@ -799,19 +892,21 @@ bool grpc_connection_is_congested(const GrpcConnection *c)
 static int read_some(GrpcConnection *c, int fd)
 {
     uint8_t buf[READ_BYTES];
-    for (size_t n_total = 0; n_total < READ_PER_PUMP;) {
-        ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
+    for (size_t n_total = 0; n_total < READ_PER_PUMP && !c->held;) {
+        ssize_t n = read_socket(c, fd, buf, sizeof(buf));
+        if (n == -EINTR)
             continue;
         if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
+            return n == -EAGAIN ? 0 : (int)n;
         if (n == 0)
             return -EPIPE;
         int r = grpc_connection_receive(c, buf, (size_t)n);
         if (r < 0)
             return r;
         n_total += (size_t)n;
-        if ((size_t)n < sizeof(buf) || queue_is_long(c))
+        /* A transport gives a record at a time and may hold others back: read on until it has none.
+         */
+        if ((!c->transport && (size_t)n < sizeof(buf)) || queue_is_long(c))
             break;
     }
     return 0;
@@ -820,7 +915,7 @@ static int read_some(GrpcConnection *c, int fd)
 int grpc_connection_pump(GrpcConnection *c, int fd, bool can_read, bool *ret_wants_write)
 {
     c->pumping = true;
-    int r = can_read ? read_some(c, fd) : 0;
+    int r = c->broken ? -EPROTO : can_read ? read_some(c, fd) : 0;
     int k = write_pending(c, fd); /* also after a broken protocol: the GOAWAY says why */
     c->pumping = false;
     *ret_wants_write = c->n_pending > 0;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * gRPC over HTTP/2 (prior knowledge, no TLS), both sides, without a thread and without a loop of
- * its own.
+ * gRPC over HTTP/2, both sides, without a thread and without a loop of its own; TLS, if there is
+ * any, is the owner's GrpcTransport.
  *
  * A GrpcConnection turns bytes into calls and calls into bytes; grpc_connection_pump() moves the
  * bytes over a non-blocking socket, and tests and the fuzzer feed it from memory. HTTP/2 itself is
@@ -145,6 +145,24 @@ int grpc_connection_new(bool is_server, const GrpcHandlers *handlers, void *user
                         GrpcConnection **ret_connection);
 /* Calls @closed for every call that is left. NULL is allowed. */
 GrpcConnection *grpc_connection_free(GrpcConnection *c);
+
+/* Another way to the peer than the bare socket. Both return the number of bytes, or a negative
+ * errno; -EAGAIN as a socket would; read 0 at the end. */
+typedef struct GrpcTransport {
+    ssize_t (*read)(void *data, void *buf, size_t n_bytes);
+    ssize_t (*write)(void *data, const void *buf, size_t n_bytes);
+} GrpcTransport;
+
+/* For grpc_connection_pump(). Both are borrowed for the connection's life. */
+void grpc_connection_set_transport(GrpcConnection *c, const GrpcTransport *transport, void *data);
+/* Messages are charged to @account from here on; none may have begun to arrive. */
+void grpc_connection_set_account(GrpcConnection *c, GrpcAccount *account);
+/* While it holds, nothing is read, and of what has been read no message and no end of one is looked
+ * at: for a decision that has to come from elsewhere, called inside @open. Let go of, it goes on
+ * where it stood. */
+void grpc_connection_hold(GrpcConnection *c, bool hold);
+/* Server: grpc_call_abort() for all that are open. */
+void grpc_connection_abort_calls(GrpcConnection *c, const GrpcStatus *status);
 
 /**
  * grpc_connection_receive() - bytes of the peer

@@ -20,6 +20,7 @@ BERTH_EXECUTOR_FILES.
 Usage: fake_berthd.py CONTROL_SOCKET   (a JSON line per event on stdout)
 """
 import array
+import base64
 import json
 import os
 import re
@@ -40,7 +41,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 HEADER = struct.Struct("<IHHQ")
 (GATEWAY_HELLO, IDENTIFY, SESSION_OPEN, SESSION_CLOSE, SESSION_RETRY) = range(1, 6)
 (IDENTITY, SESSION_READY, SESSION_REFUSED, SESSION_LOST, SESSION_NOTICE) = range(32, 37)
-CAUSE_OOM, CAUSE_CRASH, CAUSE_KILLED, CAUSE_ADMIN, CAUSE_QUOTA = 2, 3, 5, 6, 7
+CAUSE_OOM, CAUSE_CRASH, CAUSE_KILLED, CAUSE_ADMIN, CAUSE_QUOTA, CAUSE_NO_IDENTITY = 2, 3, 5, 6, 7, 10
 
 DATA = struct.Struct("<IHHQQIIQ")
 MAGIC = 0x42455254
@@ -353,19 +354,28 @@ class Daemon:
             if s.family == socket.AF_UNIX:
                 uid = struct.unpack("iii", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
             uid = self.wishes.get("uid", uid)
+            shown, _, secret = struct.unpack_from("<II40s", body, 0 if kind == IDENTIFY else 72)
+            known = True
+            if shown: # {"tokens": {text: uid}}
+                uid = {self.token_bytes(t): u for t, u in self.wishes.get("tokens", {}).items()}.get(secret)
+                known = uid is not None
+                uid = uid if known else 0
             # As the kernel has it: a socket does not change its owner.
             socket_number = os.fstat(s.fileno()).st_ino
-            uid = self.owners.setdefault(socket_number, uid) if kind == SESSION_OPEN else uid
+            uid = self.owners.setdefault(socket_number, uid) if kind == SESSION_OPEN and not shown else uid
             self.owners[socket_number] = uid
             s.close()
         if kind == IDENTIFY:
             log(event="identify")
-            result = -3 if self.wishes.pop("unknown", None) else 0
+            result = 0 if known and not self.wishes.pop("unknown", None) else -3
             self.send(IDENTITY, serial, struct.pack("<iI32s", result, uid, b"someone"))
         elif kind == SESSION_OPEN:
             session_id = body[:64].split(b"\0")[0].decode()
             profile, performance = struct.unpack_from("<II", body, 64)
-            log(event="open", id=session_id, profile=profile, performance=performance)
+            log(event="open", id=session_id, profile=profile, performance=performance, uid=uid)
+            if not known:
+                self.send(SESSION_REFUSED, serial, struct.pack("<QII512s", 0, CAUSE_NO_IDENTITY, 0, b"no such token"))
+                return
             if self.wishes.get("refuse"):
                 self.send(SESSION_REFUSED, serial, struct.pack("<QII512s", 0, CAUSE_QUOTA, 0, self.wishes["refuse"].encode()))
                 return
@@ -380,6 +390,12 @@ class Daemon:
         elif kind == SESSION_RETRY:
             log(event="retry")
             self.spawn(self.sessions[struct.unpack("<Q", body)[0]], serial)
+
+    @staticmethod
+    def token_bytes(text):
+        """Of a token's text: its id and its secret."""
+        _, name, secret = text.split("_", 2)
+        return bytes.fromhex(name) + base64.urlsafe_b64decode(secret + "=")
 
     def reap(self):
         while True:
