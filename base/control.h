@@ -425,6 +425,7 @@ typedef struct ControlCoreIdentify {
     ControlHeader header;
     uint32_t keep; /* 1: a ticket is wanted */
     uint32_t reserved;
+    ControlToken token; /* given: whose it is, not whose socket */
 } ControlCoreIdentify;
 
 typedef struct ControlCoreRelease {

@@ -29,6 +29,7 @@ static const Verb verbs[] = {
     {"kill", verb_kill, "SESSION", "end a session and everything in it"},
     {"limit", verb_limit, "SESSION memory=SIZE|none",
      "set or take away the memory limit of a session"},
+    {"token", verb_token, "make|list|revoke ID", "tokens for clients on other hosts"},
     {"doctor", verb_doctor, "", "look at this host and say how to mend what is missing"},
 };
 

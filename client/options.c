@@ -20,6 +20,8 @@ enum {
     OPTION_IS_REASON,
     OPTION_SINCE,
     OPTION_FAILED,
+    OPTION_DAYS,
+    OPTION_USER,
 };
 
 static int wrong(const char *verb, const char *usage)
@@ -41,6 +43,8 @@ static void help(const char *verb, const char *usage, unsigned set)
         {"-n, --lines=N", "at most so many rows, 1 to 10000 (default 50)", OPTION_HISTORY},
         {"--since=SPAN", "of the last 30s, 20min, 4h or 7d", OPTION_HISTORY},
         {"--failed", "only what failed", OPTION_HISTORY},
+        {"--days=N", "how long it is good (default 90; 0: for ever)", OPTION_TOKEN},
+        {"--user=NAME", "root: for somebody else", OPTION_TOKEN},
         {"--json", "one JSON document on standard output", 0},
         {"--no-legend", "no headings", 0},
     };
@@ -107,6 +111,8 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
         {"lines", required_argument, NULL, 'n'},
         {"since", required_argument, NULL, OPTION_SINCE},
         {"failed", no_argument, NULL, OPTION_FAILED},
+        {"days", required_argument, NULL, OPTION_DAYS},
+        {"user", required_argument, NULL, OPTION_USER},
         {NULL, 0, NULL, 0},
     };
     Options o = {.legend = true, .interval_usec = 2 * USEC_PER_SEC, .reason = ""};
@@ -157,6 +163,9 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
         } else if (c == OPTION_IS_REASON) {
             o.reason = optarg;
             known = set & OPTION_REASON;
+        } else if (c == OPTION_DAYS || c == OPTION_USER) {
+            *(c == OPTION_DAYS ? &o.days : &o.user) = optarg;
+            known = set & OPTION_TOKEN;
         } else {
             return wrong(verb, usage); /* getopt has said what */
         }

@@ -14,7 +14,8 @@ typedef struct Options {
     uint32_t lines;      /* 0: as many as the verb thinks best */
     uint64_t since_usec; /* so long ago; 0: everything */
     const char *reason;
-    int n_words; /* what is left after the options */
+    const char *days, *user; /* NULL: not given */
+    int n_words;             /* what is left after the options */
     char **words;
 } Options;
 
@@ -26,6 +27,7 @@ typedef enum OptionSet {
     OPTION_TOP = 1u << 1,     /* -d, --delay=SECONDS, --once */
     OPTION_REASON = 1u << 2,  /* --reason=TEXT */
     OPTION_HISTORY = 1u << 3, /* -n, --lines=N, --since=SPAN, --failed */
+    OPTION_TOKEN = 1u << 4,   /* --days=N, --user=NAME */
 } OptionSet;
 
 /**

@@ -24,5 +24,8 @@ int verb_kill(int argc, char **argv);
 int verb_limit(int argc, char **argv);
 int verb_status(int argc, char **argv);
 
+/* Bearer tokens of the caller: files, and no daemon. */
+int verb_token(int argc, char **argv);
+
 /* This asks the kernel, and needs nobody. */
 int verb_doctor(int argc, char **argv);

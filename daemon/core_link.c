@@ -162,12 +162,13 @@ void core_link_send(Manager *m, const ControlFrame *frame, int fd)
         core_is_gone(m->core, r == -ENOBUFS ? "does not read" : "is gone");
 }
 
-void core_link_identify(Manager *m, uint64_t serial, bool keep, int fd)
+void core_link_identify(Manager *m, uint64_t serial, bool keep, const ControlToken *token, int fd)
 {
     ControlFrame frame;
 
     control_init(&frame, CONTROL_CORE_IDENTIFY, serial);
     frame.core_identify.keep = keep;
+    frame.core_identify.token = *token;
     core_link_send(m, &frame, fd);
 }
 

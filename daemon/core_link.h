@@ -24,7 +24,7 @@ CoreLink *core_link_free(CoreLink *link);
 void core_link_send(Manager *m, const ControlFrame *frame, int fd);
 
 /* Whose socket is @fd (taken)? The answer goes to gateway_identified() with the same @serial. */
-void core_link_identify(Manager *m, uint64_t serial, bool keep, int fd);
+void core_link_identify(Manager *m, uint64_t serial, bool keep, const ControlToken *token, int fd);
 void core_link_release(Manager *m, uint64_t ticket);
 void core_link_reload(Manager *m, uint64_t serial);
 void core_link_config_taken(Manager *m, uint64_t serial, bool taken);

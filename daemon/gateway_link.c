@@ -194,7 +194,9 @@ static void look_up(GatewayPeer *p, const ControlFrame *frame, int fd_taken)
     list_append(&m->lookups, &l->node);
     m->n_lookups++;
     p->n_lookups++;
-    core_link_identify(m, l->serial, frame->header.type == CONTROL_SESSION_OPEN, TAKE_FD(fd));
+    bool opens = frame->header.type == CONTROL_SESSION_OPEN;
+    core_link_identify(m, l->serial, opens,
+                       opens ? &frame->session_open.token : &frame->identify.token, TAKE_FD(fd));
 }
 
 static void take_frame(GatewayPeer *p, const ControlFrame *frame, int *fds)

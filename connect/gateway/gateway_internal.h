@@ -195,8 +195,8 @@ struct Rpc {
     uint32_t profile, performance; /* hints from metadata: berth-profile, berth-performance */
     bool has_token;
     Token token;
-    Operation *operation;          /* whose messages this call shows */
-    Upload *upload;                /* AddArtifacts: what has come so far */
+    Operation *operation; /* whose messages this call shows */
+    Upload *upload;       /* AddArtifacts: what has come so far */
 };
 
 extern const GrpcHandlers rpc_handlers;

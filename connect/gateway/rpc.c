@@ -392,13 +392,13 @@ static void rpc_fetch_error(Rpc *rpc, const Envelope *e)
     for (unsigned i = 0; i < ERRORS_KEPT_MAX; i++) {
         StoredError *stored = &s->errors[i];
         if (!stored->id[0] || !proto_equal(id, stored->id))
-            continue;
+            continue; /* of one that is not known Spark says nothing, not even the session */
+        proto_put_string(&w, SPARK_ERROR_DETAILS_SERVER_SIDE_SESSION_ID, s->server_id);
+        proto_put_string(&w, SPARK_ERROR_DETAILS_SESSION_ID, s->id);
         gateway_error_write_details(&stored->error, &w);
         gateway_error_done(&stored->error);
         stored->id[0] = 0; /* it is read once */
     }
-    proto_put_string(&w, SPARK_ERROR_DETAILS_SERVER_SIDE_SESSION_ID, s->server_id);
-    proto_put_string(&w, SPARK_ERROR_DETAILS_SESSION_ID, s->id);
     rpc_reply(rpc, &w);
 }
 

@@ -844,6 +844,11 @@ void grpc_connection_hold(GrpcConnection *c, bool hold)
     mark_dirty(c);
 }
 
+bool grpc_connection_is_held(const GrpcConnection *c)
+{
+    return c->held;
+}
+
 static ssize_t read_socket(GrpcConnection *c, int fd, void *buf, size_t n_bytes)
 {
     if (c->transport)

@@ -161,6 +161,7 @@ void grpc_connection_set_account(GrpcConnection *c, GrpcAccount *account);
  * at: for a decision that has to come from elsewhere, called inside @open. Let go of, it goes on
  * where it stood. */
 void grpc_connection_hold(GrpcConnection *c, bool hold);
+bool grpc_connection_is_held(const GrpcConnection *c);
 /* Server: grpc_call_abort() for all that are open. */
 void grpc_connection_abort_calls(GrpcConnection *c, const GrpcStatus *status);
 

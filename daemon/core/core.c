@@ -143,7 +143,7 @@ static const char *take_frame(Core *core, const ControlFrame *frame, int *fds)
         return executor_resize(core, &frame->core_resize);
     case CONTROL_CORE_IDENTIFY:
         lookups_ask(core->lookups, frame->header.serial, frame->core_identify.keep,
-                    TAKE_FD(fds[0]));
+                    &frame->core_identify.token, TAKE_FD(fds[0]));
         return NULL;
     case CONTROL_CORE_RELEASE:
         lookups_release(core->lookups, frame->core_release.ticket);

@@ -119,7 +119,7 @@ typedef struct Identity Identity; /* identity.h */
 int lookups_new(Core *core, Lookups **ret_lookups);
 Lookups *lookups_free(Lookups *lookups);
 /* Takes @fd. */
-void lookups_ask(Lookups *lookups, uint64_t serial, bool keep, int fd);
+void lookups_ask(Lookups *lookups, uint64_t serial, bool keep, const ControlToken *token, int fd);
 void lookups_release(Lookups *lookups, uint64_t ticket);
 /* Whom @ticket was given for; NULL: no such ticket. Borrowed until lookups_release(). */
 const Identity *lookups_find(const Lookups *lookups, uint64_t ticket);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose is this socket? The answer goes to the manager as a uid to show and to count by, and stays
- * here as a ticket: an executor is made its client's by ticket, so the manager can hand one out to
- * nobody whom the kernel has not named. A ticket lives as long as its session.
+ * Whose is this socket, or this token? The answer goes to the manager as a uid to show and to count
+ * by, and stays here as a ticket: an executor is made its client's by ticket, so the manager can
+ * hand one out to nobody whom the kernel has not named, be it as the owner of a socket or of a
+ * token's file. A ticket lives as long as its session.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/token.h"
 #include "daemon/core/core.h"
 #include "daemon/core/identity.h"
 
@@ -48,6 +52,7 @@ typedef struct LookupJob {
     uint64_t serial;
     bool keep;
     int fd;
+    ControlToken token;
     uint16_t tcp_port;
     int result;
     Identity identity;
@@ -142,12 +147,36 @@ static void answer(Lookups *l, const LookupJob *j)
     core_send(l->core, &frame, NULL, 0);
 }
 
+/* Nobody learns which of its parts was wrong. */
+static int uid_of_token(const ControlToken *given, uid_t *ret_uid, char *reason, size_t reason_size)
+{
+    Token token;
+    struct timespec now;
+    _cleanup_close_ int directory = open(TOKEN_DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    memcpy(token.id, given->id, sizeof(token.id));
+    memcpy(token.secret, given->secret, sizeof(token.secret));
+    clock_gettime(CLOCK_REALTIME, &now);
+    int r = directory < 0
+                ? -errno
+                : token_check(directory, &token, (uint64_t)now.tv_sec * USEC_PER_SEC, ret_uid);
+    explicit_bzero(&token, sizeof(token));
+    if (r == 0)
+        return 0;
+    text_copy(reason, reason_size,
+              r == TOKEN_E_EXPIRED ? "the token has expired" : "no such token");
+    return IDENTITY_E_UNKNOWN;
+}
+
 static void lookup_run(WorkerJob *job)
 {
     LookupJob *j = container_of(job, LookupJob, job);
     uid_t uid;
 
-    j->result = identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason, sizeof(j->reason));
+    j->result = j->token.is_given ? uid_of_token(&j->token, &uid, j->reason, sizeof(j->reason))
+                                  : identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason,
+                                                           sizeof(j->reason));
+    explicit_bzero(&j->token, sizeof(j->token));
     if (j->result == 0)
         j->result = identity_lookup(uid, &j->identity);
     if (j->result < 0)
@@ -192,12 +221,12 @@ static bool known(Lookups *l, LookupJob *j, int fd)
     return false;
 }
 
-void lookups_ask(Lookups *l, uint64_t serial, bool keep, int fd_taken)
+void lookups_ask(Lookups *l, uint64_t serial, bool keep, const ControlToken *token, int fd_taken)
 {
     _cleanup_close_ int fd = fd_taken;
     LookupJob now = {.serial = serial, .keep = keep};
 
-    if (known(l, &now, fd)) {
+    if (!token->is_given && known(l, &now, fd)) {
         answer(l, &now);
         return;
     }
@@ -213,6 +242,7 @@ void lookups_ask(Lookups *l, uint64_t serial, bool keep, int fd_taken)
                      .serial = serial,
                      .keep = keep,
                      .fd = TAKE_FD(fd),
+                     .token = *token,
                      .tcp_port = (uint16_t)l->core->config->config.client_port};
     l->n_asked++;
     core_submit(l->core, WORKER_LOOKUP, &j->job);

@@ -113,6 +113,9 @@ typedef struct ServiceOperation {
      * ever uploaded.
      */
     int (*fetch)(void *userdata, const char *name, uint64_t offset, ServicePiece *ret_piece);
+    /* SET and RESET: the gateway answers for the configuration. @value NULL: unset. The callback
+     * may be NULL. */
+    void (*configured)(void *userdata, const char *key, const char *value);
 } ServiceOperation;
 
 /* @host is copied. Return: 0, -ENOMEM. */

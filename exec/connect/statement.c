@@ -22,6 +22,15 @@ static int each_conf(void *userdata, const char *key, const char *value)
     return table_row(userdata, (const char *[]){key, value});
 }
 
+/* Whoever else keeps the configuration hears of it; in a replay he has told us. */
+static int set_conf(Query *q, const char *key, const char *value)
+{
+    int r = plan_session_set_conf(q->session->plan, key, value, q->error);
+    if (r == 0 && q->operation->configured && !q->operation->replay)
+        q->operation->configured(q->operation->userdata, key, value);
+    return r;
+}
+
 static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
 {
     TextTable t = {.q = q,
@@ -30,12 +39,12 @@ static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
     int r;
     if (s->kind == SQL_RESET) {
         if (s->name) {
-            r = plan_session_set_conf(q->session->plan, s->name, NULL, q->error);
+            r = set_conf(q, s->name, NULL);
         } else {
             /* Without a name: every key that was set. */
             r = plan_session_each_conf(q->session->plan, each_conf, &t);
             for (uint32_t i = 0; r == 0 && i < t.cells.n; i += 2)
-                r = plan_session_set_conf(q->session->plan, t.cells.items[i], NULL, q->error);
+                r = set_conf(q, t.cells.items[i], NULL);
             t.cells.n = 0;
         }
         t.n_columns = 0;
@@ -47,7 +56,7 @@ static int run_set(Query *q, const SqlStatement *s, ProtoWriter *w)
         return r ? query_result(q, r) : table_put(&t, w);
     }
     if (s->value) {
-        r = plan_session_set_conf(q->session->plan, s->name, s->value, q->error);
+        r = set_conf(q, s->name, s->value);
         if (r != 0)
             return r;
         q->flags |= DATA_FLAG_REPLAY;

@@ -83,6 +83,21 @@ static int on_emit(void *userdata, const uint8_t *bytes, size_t n_bytes, uint64_
                          bytes, n_bytes);
 }
 
+/* A frame that is lost breaks the channel, and with it the session. */
+static void on_configured(void *userdata, const char *key, const char *value)
+{
+    Operation *op = userdata;
+    if (!value)
+        value = DATA_CONFIG_UNSET;
+    size_t n_key = strlen(key) + 1, n_value = strlen(value) + 1;
+    _cleanup_free_ char *pair = malloc(n_key + n_value);
+    if (!pair)
+        return;
+    memcpy(pair, key, n_key);
+    memcpy(pair + n_key, value, n_value);
+    (void)channel_write(op->server->channel, DATA_CONFIG, 0, 0, 0, pair, n_key + n_value);
+}
+
 static void drop_piece(Operation *op)
 {
     if (op->piece_bytes)
@@ -250,7 +265,8 @@ static void *operation_main(void *arg)
                                 .chunk_bytes =
                                     (uint32_t)MIN(op->header.rows, (uint64_t)DATA_PIECE_MAX * 4),
                                 .emit = on_emit,
-                                .fetch = on_fetch};
+                                .fetch = on_fetch,
+                                .configured = on_configured};
     QueryError error = {0};
     int r = op->header.type == DATA_ANALYZE ? analyze(op, &service, &error)
                                             : execute(op, &service, &error);

@@ -67,7 +67,7 @@ static void check_promises(const ControlFrame *f)
         assert(f->core_move.cpu_weight <= 10000 && f->core_move.new_mems < 2);
         break;
     case CONTROL_CORE_IDENTIFY:
-        assert(f->core_identify.keep < 2);
+        assert(f->core_identify.keep < 2 && f->core_identify.token.is_given < 2);
         break;
     case CONTROL_CORE_NOTIFY:
         has_end(f->core_notify.status, sizeof(f->core_notify.status));

@@ -24,6 +24,11 @@ CGROUP = "/sys/fs/cgroup"
 passed = failed = 0
 
 
+def shown(token):
+    """ControlToken: (id, secret) as bytes; None: none is given."""
+    return struct.pack("<II8s32s", token is not None, 0, *(token or (b"", b"")))
+
+
 def check(what, ok, detail=""):
     """One assertion of the test; printed, counted."""
     global passed, failed
@@ -128,12 +133,12 @@ class Gateway:
                 return f
             self.kept.append(f)
 
-    def identify(self, client):
-        return self.wait(IDENTITY, serial=self.send(IDENTIFY, fds=[client.fileno()]))
+    def identify(self, client, token=None):
+        return self.wait(IDENTITY, serial=self.send(IDENTIFY, shown(token), fds=[client.fileno()]))
 
-    def open(self, client, name, profile=0, performance=0):
+    def open(self, client, name, profile=0, performance=0, token=None):
         """READY or REFUSED."""
-        body = struct.pack("<64sII", name.encode(), profile, performance)
+        body = struct.pack("<64sII", name.encode(), profile, performance) + shown(token)
         return self.wait(READY, REFUSED, serial=self.send(OPEN, body, [client.fileno()]))
 
     def close_session(self, session):

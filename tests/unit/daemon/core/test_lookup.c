@@ -67,7 +67,7 @@ static ControlCoreIdentity ask(Fixture *f, uint64_t serial, bool keep, int fd)
     ControlFrame frame;
     size_t n_fds;
 
-    lookups_ask(f->lookups, serial, keep, dup(fd));
+    lookups_ask(f->lookups, serial, keep, &(ControlToken){0}, dup(fd));
     while (!worker_idle(worker)) {
         struct pollfd p = {.fd = worker_fd(worker), .events = POLLIN};
         assert_int_equal(poll(&p, 1, 10000), 1);
