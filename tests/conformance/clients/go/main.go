@@ -150,10 +150,10 @@ func main() {
 
 	check("set", spark.Config().Set(ctx, "spark.sql.session.timeZone", "Europe/Berlin"), "<nil>")
 	zone, err := spark.Config().Get(ctx, "spark.sql.session.timeZone")
-	check("get", fmt.Sprint(zone, err), "Europe/Berlin <nil>")
+	check("get", fmt.Sprint(zone, err), "Europe/Berlin<nil>")
 	check("zone", query("select string(timestamp_seconds(0))"), "[1970-01-01 01:00:00]")
 	missing, err := spark.Config().GetWithDefault(ctx, "no.such.key", "other")
-	check("default", fmt.Sprint(missing, err), "other <nil>")
+	check("default", fmt.Sprint(missing, err), "other<nil>")
 
 	_, err = spark.Sql(ctx, "selec 1")
 	checkError("no SQL", err, "PARSE_SYNTAX_ERROR")
