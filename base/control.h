@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/token.h"
+
 #define CONTROL_VERSION 1u
 #define CONTROL_FRAME_MAX 4096u
 #define CONTROL_FDS_MAX 4u
@@ -142,7 +144,7 @@ typedef struct ControlGatewayHello {
 /* What a client has shown to say who it is: base/token.h. */
 typedef struct ControlToken {
     uint32_t is_given, reserved;
-    uint8_t id[8], secret[32];
+    Token token;
 } ControlToken;
 
 /* Whose socket is this, or, with a token, whose token? Answer: IDENTITY. One question per

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/sha256.h"
 
+#include <assert.h>
 #include <string.h>
-
-#define BLOCK 64u
 
 static uint32_t rotate(uint32_t x, unsigned n)
 {
@@ -22,49 +21,36 @@ static const uint32_t constants[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static void add_block(uint32_t state[8], const uint8_t block[BLOCK])
+void sha256_short(const void *data, size_t n_bytes, uint8_t ret[SHA256_BYTES])
 {
+    static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    uint8_t block[64] = {0};
     uint32_t w[64], s[8];
+    assert(n_bytes <= SHA256_SHORT_MAX);
+    memcpy(block, data, n_bytes);
+    block[n_bytes] = 0x80;
+    block[62] = (uint8_t)(n_bytes >> 5);
+    block[63] = (uint8_t)(n_bytes << 3);
     for (unsigned i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
                (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
-    for (unsigned i = 16; i < 64; i++) {
-        uint32_t a = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
-        uint32_t b = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
-        w[i] = w[i - 16] + a + w[i - 7] + b;
-    }
-    memcpy(s, state, sizeof(s));
+    for (unsigned i = 16; i < 64; i++)
+        w[i] = w[i - 16] + w[i - 7] +
+               (rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3) +
+               (rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10);
+    memcpy(s, first, sizeof(s));
     for (unsigned i = 0; i < 64; i++) {
-        uint32_t e = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t a = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        uint32_t one = s[7] + e + ((s[4] & s[5]) ^ (~s[4] & s[6])) + constants[i] + w[i];
-        uint32_t two = a + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+        uint32_t one = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
+                       ((s[4] & s[5]) ^ (~s[4] & s[6])) + constants[i] + w[i];
+        uint32_t two = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
+                       ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
         memmove(s + 1, s, 7 * sizeof(s[0]));
         s[4] += one;
         s[0] = one + two;
     }
-    for (unsigned i = 0; i < 8; i++)
-        state[i] += s[i];
-}
-
-void sha256(const void *data, size_t n_bytes, uint8_t ret[SHA256_BYTES])
-{
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    uint8_t last[2 * BLOCK] = {0};
-    const uint8_t *p = data;
-    size_t n_left = n_bytes;
-    for (; n_left >= BLOCK; p += BLOCK, n_left -= BLOCK)
-        add_block(state, p);
-    if (n_left > 0)
-        memcpy(last, p, n_left);
-    last[n_left] = 0x80;
-    size_t n_last = n_left + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
-    for (unsigned i = 0; i < 8; i++)
-        last[n_last - 1 - i] = (uint8_t)((uint64_t)n_bytes * 8 >> (8 * i));
-    for (size_t at = 0; at < n_last; at += BLOCK)
-        add_block(state, last + at);
     for (unsigned i = 0; i < 32; i++)
-        ret[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
-    explicit_bzero(last, sizeof(last));
+        ret[i] = (uint8_t)((s[i / 4] + first[i / 4]) >> (24 - 8 * (i % 4)));
+    explicit_bzero(block, sizeof(block));
+    explicit_bzero(w, sizeof(w));
 }

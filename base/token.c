@@ -36,19 +36,16 @@ int token_check(int directory, const Token *t, uint64_t now_usec, uid_t *ret_uid
     TokenRecord record;
     struct stat st;
 
-    sha256(t->secret, sizeof(t->secret), hash);
+    sha256_short(t->secret, sizeof(t->secret), hash);
     token_format_id(t, name);
     _cleanup_close_ int fd =
         openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || errno == ELOOP ? TOKEN_E_UNKNOWN : -errno;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_mode & 022) || st.st_uid == 0 ||
-        st.st_size != (off_t)sizeof(record) ||
-        read(fd, &record, sizeof(record)) != (ssize_t)sizeof(record))
-        return TOKEN_E_UNKNOWN;
-    if (record.magic != TOKEN_MAGIC || record.version != TOKEN_VERSION ||
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_mode & 022) ||
+        st.st_uid == 0 || st.st_size != (off_t)sizeof(record) ||
+        read(fd, &record, sizeof(record)) != (ssize_t)sizeof(record) ||
+        record.magic != TOKEN_MAGIC || record.version != TOKEN_VERSION ||
         !token_equal(record.hash, hash, sizeof(hash)))
         return TOKEN_E_UNKNOWN;
     if (record.expires_usec != 0 && record.expires_usec <= now_usec)

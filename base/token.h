@@ -20,10 +20,8 @@
 #include "base/sha256.h"
 
 #define TOKEN_DIRECTORY "/var/lib/berth/tokens"
-#define TOKEN_PREFIX "berth_"
 #define TOKEN_SECRET_BYTES 32u
 #define TOKEN_ID_TEXT 17u /* with NUL */
-#define TOKEN_TEXT 67u    /* with NUL */
 #define TOKEN_LABEL_MAX 64u
 
 typedef struct Token {
@@ -42,12 +40,7 @@ typedef struct TokenRecord {
 #define TOKEN_MAGIC 0x4b4f5442u /* "BTOK" */
 #define TOKEN_VERSION 1u
 
-/* Return: 0; negative errno of the random generator. */
-int token_generate(Token *t);
-void token_format(const Token *t, char text[TOKEN_TEXT]);
 void token_format_id(const Token *t, char text[TOKEN_ID_TEXT]);
-/* Nothing but a token may stand in @text. Return: whether it is one by its form. */
-bool token_parse(const char *text, Token *ret_token);
 /* The same time for all bytes. */
 bool token_equal(const void *a, const void *b, size_t n_bytes);
 

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "base/token.h"
+#include "base/token_text.h"
 #include "client/table.h"
 #include "client/verbs.h"
 
@@ -93,7 +93,7 @@ static int make(const Options *o, uint64_t days, const char *user)
                           .version = TOKEN_VERSION,
                           .made_usec = now,
                           .expires_usec = days > 0 ? now + days * USEC_PER_DAY : 0};
-    sha256(t.secret, sizeof(t.secret), record.hash);
+    sha256_short(t.secret, sizeof(t.secret), record.hash);
     if (!text_copy(record.label, sizeof(record.label), o->n_words > 1 ? o->words[1] : "")) {
         fputs("berth token: the label is too long\n", stderr);
         return EXIT_FAILURE;

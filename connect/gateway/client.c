@@ -139,8 +139,7 @@ void client_put_token(const Client *c, ControlToken *token)
     if (!c->tls)
         return;
     token->is_given = 1;
-    memcpy(token->id, c->token.id, sizeof(token->id));
-    memcpy(token->secret, c->token.secret, sizeof(token->secret));
+    token->token = c->token;
 }
 
 void client_ask_identity(Client *c)

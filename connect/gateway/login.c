@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/token_text.h"
 #include "connect/gateway/gateway_internal.h"
 
 /* "Bearer TOKEN", the scheme in any case (RFC 9110). */

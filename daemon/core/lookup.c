@@ -15,7 +15,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/token.h"
 #include "daemon/core/core.h"
 #include "daemon/core/identity.h"
 
@@ -148,19 +147,10 @@ static void answer(Lookups *l, const LookupJob *j)
 }
 
 /* Nobody learns which of its parts was wrong. */
-static int uid_of_token(const ControlToken *given, uid_t *ret_uid, char *reason, size_t reason_size)
+static int uid_of_token(const Token *token, uid_t *ret_uid, char *reason, size_t reason_size)
 {
-    Token token;
-    struct timespec now;
     _cleanup_close_ int directory = open(TOKEN_DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    memcpy(token.id, given->id, sizeof(token.id));
-    memcpy(token.secret, given->secret, sizeof(token.secret));
-    clock_gettime(CLOCK_REALTIME, &now);
-    int r = directory < 0
-                ? -errno
-                : token_check(directory, &token, (uint64_t)now.tv_sec * USEC_PER_SEC, ret_uid);
-    explicit_bzero(&token, sizeof(token));
+    int r = token_check(directory, token, (uint64_t)time(NULL) * USEC_PER_SEC, ret_uid);
     if (r == 0)
         return 0;
     text_copy(reason, reason_size,
@@ -173,9 +163,10 @@ static void lookup_run(WorkerJob *job)
     LookupJob *j = container_of(job, LookupJob, job);
     uid_t uid;
 
-    j->result = j->token.is_given ? uid_of_token(&j->token, &uid, j->reason, sizeof(j->reason))
-                                  : identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason,
-                                                           sizeof(j->reason));
+    j->result =
+        j->token.is_given
+            ? uid_of_token(&j->token.token, &uid, j->reason, sizeof(j->reason))
+            : identity_uid_of_socket(j->fd, j->tcp_port, &uid, j->reason, sizeof(j->reason));
     explicit_bzero(&j->token, sizeof(j->token));
     if (j->result == 0)
         j->result = identity_lookup(uid, &j->identity);

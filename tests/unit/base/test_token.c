@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/token.h"
+#include "base/token_text.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,24 +17,20 @@ static void check_hash(const char *text, size_t n, const char *wanted)
 {
     uint8_t hash[SHA256_BYTES];
     char hex[2 * SHA256_BYTES + 1];
-    sha256(text, n, hash);
+    sha256_short(text, n, hash);
     for (unsigned i = 0; i < SHA256_BYTES; i++)
         sprintf(hex + 2 * i, "%02x", hash[i]);
     assert_string_equal(hex, wanted);
 }
 
-/* Examples of FIPS 180-4, and the lengths around a block. */
+/* Examples of FIPS 180-4, and the longest. */
 static void test_sha256(void **state)
 {
-    char many[1000];
+    char many[SHA256_SHORT_MAX];
     memset(many, 'a', sizeof(many));
     check_hash("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     check_hash("abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    check_hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56,
-               "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     check_hash(many, 55, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
-    check_hash(many, 64, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
-    check_hash(many, 1000, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
 }
 
 static void test_text(void **state)
@@ -89,7 +85,7 @@ static void test_check(void **state)
     assert_int_equal(token_generate(&b.t), 0);
     token_format_id(&b.t, b.name);
     b.record = (TokenRecord){.magic = TOKEN_MAGIC, .version = TOKEN_VERSION, .expires_usec = 1000};
-    sha256(b.t.secret, sizeof(b.t.secret), b.record.hash);
+    sha256_short(b.t.secret, sizeof(b.t.secret), b.record.hash);
 
     assert_int_equal(token_check(b.fd, &b.t, 1, &uid), TOKEN_E_UNKNOWN); /* no file */
     put(&b, sizeof(b.record));
