@@ -50,6 +50,8 @@ check "the executor is root's and nobody else may read it (mode 0711)" \
 check "no program is set-uid or set-gid" same "" "$(dpkg -L berth | existing -perm /6000)"
 check "the gateway's account exists and cannot log in" \
     sh -c 'getent passwd berth-gateway | grep -q "nologin$"'
+check "so does berthd's, for what decides" \
+    sh -c 'getent passwd berth | grep -q "nologin$"'
 check "the account is no member of other groups" same "berth-gateway" "$(id -Gn berth-gateway)"
 check "every file of the package is root's" \
     same "" "$(dpkg -L berth | existing ! -user root)"
@@ -72,6 +74,7 @@ check "berthd tells systemd that it is ready" same notify "$(unit_property berth
 check "the cgroup below berthd is delegated" same yes "$(unit_property berthd.service Delegate)"
 check "the gateway does not run as root" \
     same berth-gateway "$(ps -o user:20= -p "$(unit_property berth-gateway.service MainPID)" | tr -d ' ')"
+check "nor does what decides in berthd" same berth "$(ps -o user:20= -C berth-manager | tr -d ' ')"
 check "the bus name is owned" sh -c 'busctl --no-pager status org.berth.Berth1 >/dev/null'
 check "a user may ask for the status" runuser -u alice -- berth status
 
