@@ -34,6 +34,13 @@ def status(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
+def is_gone(pid):
+    try:
+        return status(pid)["State"].startswith("Z")
+    except OSError:
+        return True
+
+
 def manager_of(b):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -105,8 +112,7 @@ def real(b):
     pid = manager_of(b)
     os.kill(b.process.pid, signal.SIGKILL)
     b.process.wait()
-    check("kill -9 of the core takes its manager along", wait_for(lambda: not os.path.exists(f"/proc/{pid}") or
-                                                                  status(pid)["State"].startswith("Z")))
+    check("kill -9 of the core takes its manager along", wait_for(lambda: is_gone(pid)))
     b.start("Budget=60%\n[Sessions]\nWarmPool=1\n")
     check("and the next one starts", b.process.poll() is None)
     check("clean end", b.stop() == 0 and nothing_left(b))
