@@ -147,7 +147,7 @@ static void take_over(World *w)
 void fault(World *w)
 {
     SchedEvent event = {0};
-    uint64_t what = rnd(w) % 11;
+    uint64_t what = rnd(w) % 12;
     if (!w->draining)
         push(w, between(w, 100 * MSEC, 20 * USEC_PER_SEC), KIND_FAULT, 0, 0, 0, 0);
     if (what == 7) {
@@ -155,7 +155,12 @@ void fault(World *w)
         return;
     }
     SimSession *somebody = &w->sessions[rnd(w) % w->n_sessions];
-    if (what == 8) {
+    if (what == 11) {
+        event.type = SCHED_EVENT_LEARNED; /* from history, right or not */
+        event.learned.fingerprint = between(w, 0, 40);
+        event.learned.peak_bytes = chance(w, 100) ? UINT64_MAX : skewed(w, 4096 * MIB);
+        event.learned.elapsed_usec = skewed(w, 20 * USEC_PER_SEC);
+    } else if (what == 8) {
         set_quota(w, &event);
     } else if (what >= 9) {
         if (!somebody->open)

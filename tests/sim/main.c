@@ -54,7 +54,8 @@ static void drain(World *w)
         send(w, &w->drain);
     }
     /* What is being stopped or started when the last one leaves has its time, too. */
-    for (uint64_t until = deadline; w->n_heap > 0 && (w->n_open > 0 || w->now < until);) {
+    for (uint64_t until = w->now + 200 * USEC_PER_SEC;
+         w->n_heap > 0 && (w->n_open > 0 || w->now < until);) {
         Pending p = pop(w);
         CHECK(p.at < deadline);
         w->now = p.at;
