@@ -200,10 +200,8 @@ class Client(Case):
         self.assertEqual(replies[0].session_id, session_id)
         stub.ReleaseSession(pb.ReleaseSessionRequest(session_id=session_id))
 
-    def test_add_artifacts_is_refused_by_name(self):
-        with self.assertRaises(Exception) as caught:
-            self.spark.addArtifacts(__file__, file=True)
-        self.assertIn("artifacts", str(caught.exception))
+    def test_add_artifacts(self):
+        self.spark.addArtifacts(__file__, file=True)
 
 
 class Stop(Case):
