@@ -339,8 +339,9 @@ static void test_killed(void **state)
     for (int round = 0; round < 20; round++) {
         pid_t child = fork();
         assert_true(child >= 0);
-        for (uint32_t i = 0; child == 0; i++)
-            (void)catalog_put(&store, &d, "t", i % 2 ? &one : &two, CATALOG_PUT_ANY, NULL);
+        if (child == 0)
+            for (uint32_t i = 0;; i++)
+                (void)catalog_put(&store, &d, "t", i % 2 ? &one : &two, CATALOG_PUT_ANY, NULL);
         for (int i = 0; i < 50 + round * 7; i++) {
             assert_int_equal(catalog_get(&store, &d, "t", s->arena, &e, &s->error), 0);
             assert_true(strcmp(e.comment, "one") == 0 || strcmp(e.comment, "two") == 0);
