@@ -168,6 +168,9 @@ static void reap_locked(IoContext *io)
     while ((cqe = ring_cqe(io->ring))) {
         IoRequest *request = (IoRequest *)(uintptr_t)cqe->user_data;
 
+        /* The kernel orders what its submitter wrote before this; C sees it by the count that was
+         * raised in between. */
+        (void)atomic_load_explicit(&io->in_flight, memory_order_acquire);
         request->result = cqe->res;
         ring_cqe_seen(io->ring);
         atomic_fetch_sub(&io->in_flight, 1);
