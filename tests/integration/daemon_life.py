@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from _berthd import (Channel, Clients, Gateway, LOST, READY, REFUSED, check, close, run, wait_for)  # noqa: E402
+from _berthd import (Channel, Clients, Gateway, LOST, READY, REFUSED, check, close, run, shown, wait_for)  # noqa: E402
 
 ALICE, BOB, CAROL = 2001, 2002, 2003
 CONFIG = "Budget=60%\n[Sessions]\nWarmPool=2\nUserMax=3\nStartTimeout=10s\n"
@@ -123,7 +123,7 @@ def main(b):
         check(f"a gateway that sends {len(frame)} bad bytes is closed", wait_for(lambda: bad.receive(5) is None))
     bad = Gateway(b.socket, greet=False)
     bad.identify_socket = alice
-    bad.send(2, fds=[alice.fileno()])
+    bad.send(2, shown(None), fds=[alice.fileno()])
     check("one that does not say HELLO first is closed", bad.receive(5) is None)
     check("the good one is not", g.identify(bob).uid == BOB)
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from _berthd import BERTHD, CGROUP, Channel, Clients, Gateway, READY, REFUSED, check, close, run, wait_for  # noqa: E402
+from _berthd import BERTHD, CGROUP, Channel, Clients, Gateway, READY, REFUSED, check, close, run, shown, wait_for  # noqa: E402
 
 ALICE = 2001
 
@@ -139,7 +139,7 @@ def bad_executors(b):
         clients = Clients(folder)
         g = Gateway(b.socket)
         client = clients.connect(ALICE)
-        g.send(3, b"one".ljust(64, b"\0") + b"\0" * 8, [client.fileno()])
+        g.send(3, b"one".ljust(64, b"\0") + b"\0" * 8 + shown(None), [client.fileno()])
         check(f"{name} is found out", b.wait_log(word, 20), b.log()[-2000:])
         answer = g.wait(READY, REFUSED, timeout=60)
         check("the client is told", answer.type == REFUSED, answer)
