@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _real import BERTH, MIB, as_user, check, close, leaves, log, read, start, uid_of, wait_for  # noqa: E402
 
 LIMIT = 64 * MIB
-SLACK = 96 * MIB  # that berthd leaves between a grant and memory.max, for page cache
+SLACK = 56 * MIB  # that berthd leaves between a grant and memory.max, for page cache
 DATA = os.path.join(os.environ["BERTH_DATA"], "sf1")
 SPILL = "/var/lib/berth/spill"
 TABLES = ["customer", "lineitem", "nation", "orders", "part", "partsupp", "supplier"]

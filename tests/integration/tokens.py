@@ -5,6 +5,7 @@
 # needs: build
 # timeout: 120
 """`berth token`, and berthd's answer to a token: the uid of whoever owns its file, and nobody's for any other bytes."""
+import atexit
 import base64
 import json
 import os
@@ -35,6 +36,7 @@ def main(b):
     os.makedirs(DIRECTORY, exist_ok=True)
     # In the uml bed the folder above is the host's, where all files are one user's.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tokens", DIRECTORY], check=True)
+    atexit.register(subprocess.run, ["umount", "--lazy", DIRECTORY], check=False)
     code, out, err = berth("make", "--json", "laptop", user=ALICE)
     made = json.loads(out) if code == 0 else {}
     check("a user makes a token", code == 0 and len(made.get("token", "")) == 66, (code, out, err))
