@@ -487,7 +487,9 @@ typedef struct ControlCoreIdentity {
     ControlHeader header;
     uint64_t ticket; /* 0: none was wanted, or there is none */
     int32_t result;  /* 0; 1: the kernel names nobody; negative errno */
-    uint32_t uid;
+    uint32_t uid, gid;
+    uint32_t n_groups;
+    uint32_t groups[CONTROL_GROUPS_MAX];
     char user[32];
     char reason[CONTROL_REASON_MAX];
 } ControlCoreIdentity;

@@ -68,6 +68,19 @@ int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, const 
     return r < 0 ? told(r, &error) : 0;
 }
 
+int bus_begin(sd_bus *bus, const char *method, sd_bus_message **ret_call)
+{
+    int r = sd_bus_message_new_method_call(bus, ret_call, BUS_NAME, BUS_PATH, BUS_MANAGER, method);
+    return r < 0 ? told(r, &SD_BUS_ERROR_NULL) : 0;
+}
+
+int bus_finish(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd_bus_call(bus, call, 0, &error, ret_reply);
+    return r < 0 ? told(r, &error) : 0;
+}
+
 int bus_properties(sd_bus *bus, sd_bus_message **ret_reply)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;

@@ -26,6 +26,11 @@ int bus_connect(sd_bus **ret_bus);
  * told. */
 int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, const char *types, ...);
 
+/* The same in steps, for what no format string says: begin, append, finish. Return: 0; negative
+ * errno, told. */
+int bus_begin(sd_bus *bus, const char *method, sd_bus_message **ret_call);
+int bus_finish(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply);
+
 /* All properties of the manager, as a message at the beginning of a{sv}. Return: 0; negative errno,
  * told. */
 int bus_properties(sd_bus *bus, sd_bus_message **ret_reply);

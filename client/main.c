@@ -20,7 +20,7 @@ static const Verb verbs[] = {
     {"sessions", verb_sessions, "[SESSION]", "sessions and what they hold; or all about one"},
     {"queries", verb_queries, "", "queries that wait or run"},
     {"queue", verb_queue, "", "queries that wait, for how long, and why"},
-    {"history", verb_history, "[-n N] [--since=SPAN] [--failed]", "queries that have ended"},
+    {"history", verb_history, "[-n N] [--since=SPAN]", "queries that have ended"},
     {"advise", verb_advise, "[-n N] [--since=SPAN]",
      "what workloads asked for beside what they used"},
     {"pools", verb_pools, "[--slots]", "slot pools of each NUMA node, or their slots"},
@@ -30,6 +30,10 @@ static const Verb verbs[] = {
     {"limit", verb_limit, "SESSION memory=SIZE|none",
      "set or take away the memory limit of a session"},
     {"token", verb_token, "make|list|revoke ID", "tokens for clients on other hosts"},
+    {"quota", verb_quota, "[USER|@GROUP KEY=VALUE...]", "bounds of users and groups; or set them"},
+    {"drain", verb_drain, "[SPAN|off]", "no new sessions; after SPAN the others end"},
+    {"fit", verb_fit, "[memory=SIZE] [scan=SIZE]",
+     "would such a query begin now, wait, be refused?"},
     {"doctor", verb_doctor, "", "look at this host and say how to mend what is missing"},
 };
 

@@ -67,8 +67,7 @@ static bool parse_delay(const char *text, uint64_t *ret_usec)
     return true;
 }
 
-/* "4h"; a number alone is seconds. */
-static bool parse_span(const char *text, uint64_t *ret_usec)
+bool options_parse_span(const char *text, uint64_t *ret_usec)
 {
     static const struct {
         const char *suffix;
@@ -151,7 +150,7 @@ int options_parse(int argc, char **argv, unsigned set, const char *usage, int le
             }
         } else if (c == OPTION_SINCE) {
             known = set & OPTION_HISTORY;
-            if (known && !parse_span(optarg, &o.since_usec)) {
+            if (known && !options_parse_span(optarg, &o.since_usec)) {
                 fprintf(stderr,
                         "berth %s: --since takes a time as in 30s, 20min, 4h or 7d, not \"%s\"\n",
                         verb, optarg);

@@ -40,5 +40,8 @@ typedef enum OptionSet {
 int options_parse(int argc, char **argv, unsigned set, const char *usage, int least, int most,
                   Options *ret_options);
 
+/* "4h", "20min"; a number alone is seconds. Return: false when it is none. */
+bool options_parse_span(const char *text, uint64_t *ret_usec);
+
 /* Colours? Standard output is a terminal that has them, and NO_COLOR is not set. */
 bool options_colors(void);

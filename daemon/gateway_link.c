@@ -140,6 +140,8 @@ static bool identified(GatewayPeer *p, const ControlFrame *frame, const ControlC
     if (p->closed || p->broken)
         return false;
     text_copy(identity.user, sizeof(identity.user), answer->user);
+    identity.group =
+        quotas_group_of(&p->manager->quotas, answer->gid, answer->groups, answer->n_groups);
     if (frame->header.type == CONTROL_IDENTIFY)
         answer_identify(p, serial, answer);
     else if (answer->result != 0)

@@ -160,6 +160,9 @@ static SchedConfig make_sched_config(const Config *c, uint64_t host_bytes)
     s.sessions_max = c->sessions_max;
     s.tenant_sessions_max = c->user_sessions_max;
     s.n_warm = c->warm_pool;
+    s.idle_timeout_usec = c->idle_timeout_usec;
+    s.statement_timeout_usec = c->query_timeout_usec;
+    s.warn_usec = c->timeout_warning_usec;
     if (c->user_queries_max > 0)
         s.tenant_queries_max = c->user_queries_max;
     if (c->queue_max > 0)
@@ -268,7 +271,6 @@ static int on_house(sd_event_source *source, uint64_t usec, void *userdata)
     Manager *m = userdata;
     SchedEvent event = {.type = SCHED_EVENT_CPU_CHANGED};
 
-    session_close_idle(m);
     if (host_online(m->config->config.topology_directory, &event.online) == 0 &&
         memcmp(&event.online, &m->topology.online, sizeof(event.online)) != 0) {
         m->topology.online = event.online;
@@ -277,6 +279,107 @@ static int on_house(sd_event_source *source, uint64_t usec, void *userdata)
         manager_feed(m, &event);
     }
     return manager_timer(m, &m->house_timer, clock_now_usec() + HOUSE_USEC, on_house, m);
+}
+
+/* --- quotas and drain --- */
+
+typedef struct QuotaJob {
+    WorkerJob job;
+    char *text;
+    int result;
+    char directory[CONFIG_PATH_MAX];
+} QuotaJob;
+
+static void run_quota(WorkerJob *job)
+{
+    QuotaJob *j = container_of(job, QuotaJob, job);
+
+    j->result = quotas_write(j->directory, j->text);
+}
+
+static void done_quota(WorkerJob *job)
+{
+    QuotaJob *j = container_of(job, QuotaJob, job);
+
+    if (j->result < 0)
+        log_line(LOG_ERR, "quotas hold until berthd ends, and no longer: %s/" QUOTAS_FILE ": %s",
+                 j->directory, strerror(-j->result));
+    free(j->text);
+    free(j);
+}
+
+static void keep_quotas(Manager *m)
+{
+    QuotaJob *j = calloc(1, sizeof(*j));
+    char *text = quotas_format(&m->quotas);
+
+    if (j && text) {
+        *j = (QuotaJob){.job = {.run = run_quota, .done = done_quota}, .text = text};
+        text_copy(j->directory, sizeof(j->directory), m->config->config.history_directory);
+        if (records_submit(m->records, &j->job))
+            return;
+    }
+    log_line(LOG_WARNING, "quotas hold until berthd ends, and no longer: %s",
+             j && text ? "HistoryDirectory= is empty" : strerror(ENOMEM));
+    free(text);
+    free(j);
+}
+
+static void feed_quota(Manager *m, bool group, uint32_t id, const SchedQuota *quota)
+{
+    SchedEvent event = {.type = SCHED_EVENT_QUOTA_SET};
+
+    event.quota.group = group;
+    event.quota.id = id;
+    event.quota.quota = *quota;
+    manager_feed(m, &event);
+}
+
+int manager_set_quota(Manager *m, bool group, uint32_t id, const SchedQuota *quota)
+{
+    int r = quotas_set(&m->quotas, group, id, quota);
+
+    if (r < 0)
+        return r;
+    feed_quota(m, group, id, quota);
+    keep_quotas(m);
+    return 0;
+}
+
+static void on_quota_fault(void *userdata, unsigned line, const char *why)
+{
+    const Manager *m = userdata;
+
+    log_line(LOG_WARNING, "%s/" QUOTAS_FILE ":%u: %s: the line is left out",
+             m->config->config.history_directory, line, why);
+}
+
+/* At the start, before anybody waits for the loop. */
+static int load_quotas(Manager *m)
+{
+    const char *directory = m->config->config.history_directory;
+    _cleanup_free_ char *text = NULL;
+
+    if (directory[0] == 0)
+        return 0;
+    int r = quotas_read(directory, &text);
+    if (r < 0) {
+        log_line(LOG_WARNING, "%s/" QUOTAS_FILE " cannot be read, so there are no quotas: %s",
+                 directory, strerror(-r));
+        return 0;
+    }
+    return quotas_parse(&m->quotas, text, strlen(text), on_quota_fault, m);
+}
+
+void manager_drain(Manager *m, bool on, uint64_t usec)
+{
+    SchedEvent event = {.type = SCHED_EVENT_DRAIN};
+
+    event.drain.on = on;
+    event.drain.deadline_usec = on && usec > 0 ? clock_now_usec() + usec : 0;
+    m->draining = on;
+    manager_feed(m, &event);
+    manager_changed(m);
 }
 
 static int start_scheduler(Manager *m)
@@ -330,6 +433,8 @@ static int start(Manager *m)
         r = bus_new(m);
     if (r >= 0)
         r = records_new(m);
+    if (r >= 0)
+        r = load_quotas(m);
     for (unsigned i = 0; r >= 0 && i < m->cgroup.n_unenforced; i++) {
         LogRecord record = log_record(LOG_EVENT_UNENFORCED, LOG_WARNING);
         log_send(&record, "not enforced on this host: %s", m->cgroup.unenforced[i]);
@@ -399,6 +504,8 @@ int manager_run(Manager *m)
     core_link_notify(m, CORE_NOTICE_READY, "");
     if (m->watchdog_usec > 0)
         (void)manager_timer(m, &m->watchdog_timer, clock_now_usec(), on_watchdog, m);
+    for (size_t i = 0; i < m->quotas.n; i++)
+        feed_quota(m, m->quotas.rows[i].group, m->quotas.rows[i].id, &m->quotas.rows[i].quota);
     manager_feed(m, &event); /* the scheduler starts its warm executors */
     manager_changed(m);
     (void)manager_timer(m, &m->house_timer, clock_now_usec() + HOUSE_USEC, on_house, m);
@@ -446,6 +553,7 @@ Manager *manager_free(Manager *m)
     gateway_unlisten(m);
     gateway_close_all(m);
     m->records = records_free(m->records);
+    quotas_done(&m->quotas);
     m->bus = bus_free(m->bus);
     sd_event_source **const sources[] = {&m->sched_timer,   &m->pressure_source, &m->pressure_timer,
                                          &m->house_timer,   &m->stop_timer,      &m->changed_source,

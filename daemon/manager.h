@@ -19,6 +19,7 @@
 #include "daemon/account/account.h"
 #include "daemon/config/config_ref.h"
 #include "daemon/mount_watch.h"
+#include "daemon/quota/quota.h"
 #include "scheduler/scheduler.h"
 
 #define GATEWAY_PEERS_MAX 8u
@@ -38,7 +39,8 @@ typedef struct Records Records;
 typedef struct Identity {
     uint64_t ticket; /* the core's name for it; 0: only to be shown */
     uid_t uid;
-    char user[32]; /* the account's name, or the number in digits */
+    uint32_t group; /* the one whose quota counts; 0: none */
+    char user[32];  /* the account's name, or the number in digits */
 } Identity;
 
 /* The delegated piece of the cgroup tree, to read; the core writes. */
@@ -60,6 +62,7 @@ struct Manager {
     uint64_t host_memory_bytes;
     uid_t gateway_uid;
     AccountBooks books;
+    Quotas quotas;
 
     Sched *sched;
     SchedConfig sched_config;
@@ -89,7 +92,7 @@ struct Manager {
     sd_event_source *pressure_source, *pressure_timer, *house_timer, *stop_timer, *changed_source;
     sd_event_source *watchdog_timer;
     uint64_t watchdog_usec; /* between two signs of life; 0: nobody watches */
-    bool stopping;
+    bool stopping, draining;
 };
 
 /**
@@ -120,6 +123,13 @@ void manager_feed(Manager *m, const SchedEvent *event);
 /* A one-shot or re-armed timer. @source may be NULL inside. Return: 0 or negative errno. */
 int manager_timer(Manager *m, sd_event_source **source, uint64_t at_usec,
                   sd_event_time_handler_t handler, void *userdata);
+
+/* From now on, and after a restart. All zero: none. Return: 0; -ENOMEM; -ENOSPC. */
+int manager_set_quota(Manager *m, bool group, uint32_t id, const SchedQuota *quota);
+
+/* No new sessions from now on; after @usec (0: never) those that are left are ended. !@on: as
+ * usual. */
+void manager_drain(Manager *m, bool on, uint64_t usec);
 
 /* Something that the status line or the properties show has changed. */
 void manager_changed(Manager *m);

@@ -251,8 +251,8 @@ void bus_flush_changes(Manager *m)
                                              "MemoryGrantBytes", "MemoryLimitBytes", NULL);
     }
     (void)sd_bus_emit_properties_changed(bus, BUS_PATH, BUS_MANAGER_INTERFACE, "NSessions",
-                                         "NQueries", "NQueued", "NWarm", "MemoryBudgetBytes",
-                                         "MemoryGrantedBytes", NULL);
+                                         "NQueries", "NQueued", "NWarm", "Draining",
+                                         "MemoryBudgetBytes", "MemoryGrantedBytes", NULL);
 }
 
 void bus_limit_resized(Manager *m, Session *s, uint64_t old_bytes, uint64_t new_bytes,

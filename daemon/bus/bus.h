@@ -25,5 +25,8 @@ void bus_limit_resized(Manager *m, Session *s, uint64_t old_bytes, uint64_t new_
                        const char *cause, uint64_t latency_usec);
 /* Answers the Reload of @serial (0: nobody asked on the bus). */
 void bus_reloaded(Manager *m, uint64_t serial, int result);
+
+/* The last session has gone while the host is drained. */
+void bus_drained(Manager *m);
 void bus_out_of_memory(Manager *m, const Session *s, uint64_t peak_bytes, uint64_t limit_bytes,
                        const char *outcome);

@@ -71,6 +71,10 @@ int bus_method_kill(sd_bus_message *call, void *userdata, sd_bus_error *ret_erro
 int bus_method_set_limit(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 
 int bus_method_list_queue(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+int bus_method_set_quota(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+int bus_method_list_quotas(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+int bus_method_drain(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
+int bus_method_would_fit(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 int bus_method_list_history(sd_bus_message *call, void *userdata, sd_bus_error *ret_error);
 
 /* Calls @list, which shows everything of everybody or of the caller only. */

@@ -362,6 +362,12 @@ static int get_unenforced(sd_bus *bus, const char *path, const char *interface,
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int get_draining(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+    return sd_bus_message_append(reply, "b", (int)((const Manager *)userdata)->draining);
+}
+
 static int get_count(sd_bus *bus, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
@@ -414,6 +420,16 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS(
         "ListWorkloads", SD_BUS_ARGS("t", since_usec, "u", max, "b", failed_only),
         SD_BUS_RESULT("a(utstttttttttttt)", workloads), bus_method_list_history, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("SetQuota", SD_BUS_ARGS("s", kind, "u", id, "a{sv}", bounds),
+                            SD_BUS_NO_RESULT, bus_method_set_quota, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("ListQuotas", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(suuuuut)", quotas),
+                            bus_method_list_quotas, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("Drain", SD_BUS_ARGS("b", on, "t", usec), SD_BUS_NO_RESULT,
+                            bus_method_drain, EVERYBODY),
+    SD_BUS_METHOD_WITH_ARGS("WouldFit", SD_BUS_ARGS("a{sv}", wish),
+                            SD_BUS_RESULT("s", fit, "u", position, "t", grant_bytes, "u", threads,
+                                          "s", class, "s", reason),
+                            bus_method_would_fit, EVERYBODY),
     SD_BUS_METHOD_WITH_ARGS("KillSession", SD_BUS_ARGS("s", session, "s", reason, "t", flags),
                             SD_BUS_NO_RESULT, bus_method_kill, EVERYBODY),
     SD_BUS_METHOD_WITH_ARGS("SetLimit", SD_BUS_ARGS("s", session, "a{sv}", limits),
@@ -430,6 +446,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_SIGNAL_WITH_ARGS(
         "OutOfMemory", SD_BUS_ARGS("s", session, "t", peak_bytes, "t", limit_bytes, "s", outcome),
         0),
+    SD_BUS_SIGNAL_WITH_ARGS("Drained", SD_BUS_NO_ARGS, 0),
+    SD_BUS_PROPERTY("Draining", "b", get_draining, 0, CHANGES),
     SD_BUS_PROPERTY("Version", "s", get_text, 0, CONST),
     SD_BUS_PROPERTY("CgroupRoot", "s", get_text, 0, CONST),
     SD_BUS_PROPERTY("Unenforced", "as", get_unenforced, 0, CONST),

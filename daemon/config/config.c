@@ -257,6 +257,8 @@ static const KeyRow key_table[] = {
     {"Sessions", "InteractiveSlots", parse_count, FIELD(interactive_slots), 4},
     {"Sessions", "BatchSlots", parse_count, FIELD(batch_slots), 4},
     {"Sessions", "IdleTimeout", parse_seconds, FIELD(idle_timeout_usec), YEAR_USEC},
+    {"Sessions", "QueryTimeout", parse_seconds, FIELD(query_timeout_usec), YEAR_USEC},
+    {"Sessions", "TimeoutWarning", parse_seconds, FIELD(timeout_warning_usec), YEAR_USEC},
     {"Sessions", "StartTimeout", parse_seconds, FIELD(start_timeout_usec), YEAR_USEC},
 };
 
@@ -401,6 +403,7 @@ void config_defaults(Config *config)
         .sessions_max = 1000,
         .user_sessions_max = 64,
         .idle_timeout_usec = UINT64_C(4) * 3600 * USEC_PER_SEC,
+        .timeout_warning_usec = 30 * USEC_PER_SEC,
         .start_timeout_usec = 30 * USEC_PER_SEC,
     };
     for (size_t i = 0; i < ARRAY_SIZE(roots); i++)

@@ -72,6 +72,8 @@ typedef struct Config {
     unsigned interactive_slots;  /* (s) sharing the same CPUs */
     unsigned batch_slots;        /* (s) */
     uint64_t idle_timeout_usec;  /* 0: never */
+    uint64_t query_timeout_usec; /* from the question to the last row; 0: never */
+    uint64_t timeout_warning_usec;
     uint64_t start_timeout_usec; /* to HELLO, and from HANDOUT to LOCKED */
 
     /* Where each key was set last, in the order of the key table; line 0: a vendor default. */

@@ -141,6 +141,9 @@ static void answer(Lookups *l, const LookupJob *j)
     }
     if (i->result == 0) {
         i->uid = j->identity.uid;
+        i->gid = j->identity.gid;
+        i->n_groups = j->identity.n_groups;
+        memcpy(i->groups, j->identity.groups, sizeof(i->groups));
         text_copy(i->user, sizeof(i->user), j->identity.user);
     }
     core_send(l->core, &frame, NULL, 0);

@@ -202,18 +202,11 @@ static void make_history(const Core *core)
 
     if (path[0] == 0)
         return;
-    bool made = mkdir(path, 0700) == 0;
-    _cleanup_close_ int fd = made || errno == EEXIST
-                                 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                                 : -errno;
-    if (fd < 0 || fstat(fd, &st) < 0)
+    (void)mkdir(path, 0700);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 ||
+        (st.st_uid == 0 && fchown(fd, core->manager_uid, core->manager_gid) < 0))
         log_line(LOG_WARNING, "HistoryDirectory=%s: %m", path);
-    else if (st.st_uid == 0 && fchown(fd, core->manager_uid, core->manager_gid) < 0)
-        log_line(LOG_WARNING, "HistoryDirectory=%s cannot be given to %s: %m", path,
-                 core->config->config.manager_user);
-    else if (st.st_uid != 0 && st.st_uid != core->manager_uid)
-        log_line(LOG_WARNING, "HistoryDirectory=%s does not belong to %s", path,
-                 core->config->config.manager_user);
 }
 
 int core_prepare(Core *core)

@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "daemon/worker.h"
 #include "daemon/log.h"
 
 #define WAIT_USEC USEC_PER_SEC /* the longest that a record waits to be written */
@@ -254,6 +253,13 @@ int records_ask(Records *r, const HistoryFilter *filter, bool workloads, size_t 
     r->n_questions++;
     worker_submit(r->worker, &j->job);
     return 0;
+}
+
+bool records_submit(Records *r, WorkerJob *job)
+{
+    if (r)
+        worker_submit(r->worker, job);
+    return r != NULL;
 }
 
 int records_new(Manager *m)

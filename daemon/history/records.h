@@ -8,6 +8,7 @@
 
 #include "daemon/history/history.h"
 #include "daemon/manager.h"
+#include "daemon/worker.h"
 
 typedef struct Records Records;
 
@@ -19,6 +20,9 @@ Records *records_free(Records *r);
 
 /* A query has ended. Copies; never blocks. */
 void records_add(Records *r, const HistoryRecord *record);
+
+/* A job of others on the same thread, behind all that wait. Return: false without such a thread. */
+bool records_submit(Records *r, WorkerJob *job);
 
 /* What was asked for; exactly one of the arrays is there. @error: negative errno, with no rows. */
 typedef struct RecordsAnswer {

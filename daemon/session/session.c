@@ -237,6 +237,7 @@ bool session_open(Manager *m, GatewayPeer *peer, const ControlSessionOpen *open,
     manager_changed(m);
     event.session = s->id;
     event.opened.tenant = s->identity.uid;
+    event.opened.group = identity->group;
     event.opened.profile = s->profile;
     event.opened.mode = s->performance ? SCHED_MODE_PERFORMANCE : SCHED_MODE_STANDARD;
     manager_feed(m, &event);
@@ -478,6 +479,19 @@ static void answer_memory(Session *s, const SchedAction *a)
             s->queries[i].grant_bytes = MAX(s->queries[i].grant_bytes, a->grant_bytes);
 }
 
+/* The executor answers with QUERY_END; its client reads the reason. */
+static void cancel_query(Session *s, const SchedAction *a)
+{
+    ControlFrame frame;
+
+    control_init(&frame, CONTROL_QUERY_CANCEL, 0);
+    frame.query_cancel.query = a->query;
+    text_copy(frame.query_cancel.reason, sizeof(frame.query_cancel.reason), a->reason);
+    executor_send(s->executor, &frame);
+    log_line(LOG_NOTICE, "query %" PRIu64 " of session %" PRIu64 ": %s", a->query, s->id,
+             a->reason);
+}
+
 static void shrink(Session *s, const SchedAction *a)
 {
     ControlFrame frame;
@@ -598,6 +612,11 @@ void session_carry_out(Manager *m, const SchedAction *a)
 {
     if (carry_out_executor(m, a))
         return;
+    if (a->type == SCHED_ACTION_DRAINED) {
+        log_line(LOG_NOTICE, "this host is drained: the last session has gone");
+        bus_drained(m);
+        return;
+    }
     Session *s = manager_find_session(m, a->session);
     if (a->type == SCHED_ACTION_PLACE) {
         place(m, s, a);
@@ -632,26 +651,10 @@ void session_carry_out(Manager *m, const SchedAction *a)
     case SCHED_ACTION_SHRINK:
         shrink(s, a);
         break;
+    case SCHED_ACTION_CANCEL:
+        cancel_query(s, a);
+        break;
     default:
         break;
-    }
-}
-
-void session_close_idle(Manager *m)
-{
-    uint64_t now = clock_now_usec(), timeout = m->config->config.idle_timeout_usec;
-    bool again = timeout > 0;
-
-    while (again) {
-        again = false;
-        list_for_each (n, &m->sessions) {
-            Session *s = container_of(n, Session, node);
-            if (s->n_queries == 0 && s->state == SESSION_RUNNING &&
-                now - s->active_usec > timeout) {
-                session_close(s, SESSION_CAUSE_CLOSED, "idle for longer than IdleTimeout=");
-                again = true;
-                break;
-            }
-        }
     }
 }

@@ -75,6 +75,3 @@ void session_executor_frame(Session *s, const ControlFrame *frame);
 
 /* One order of the scheduler. */
 void session_carry_out(Manager *m, const SchedAction *action);
-
-/* Sessions without work for longer than IdleTimeout= are closed. */
-void session_close_idle(Manager *m);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "exec/connect/service.h"
 #include "exec/op/run.h"
 #include "exec/session/channel.h"
@@ -28,10 +29,11 @@ typedef struct Operation {
     uint8_t *payload;
     pthread_t thread;
     atomic_bool cancelled;
-    atomic_bool finished; /* the thread has nothing left to do but to return */
-    int64_t credit;       /* payload bytes that may still be sent; server lock */
-    uint64_t query;       /* number for berthd */
-    void *overrun;        /* fault injection, while the query has a grant */
+    char cancel_reason[CONTROL_REASON_MAX]; /* "": the client's wish; written before @cancelled */
+    atomic_bool finished;                   /* the thread has nothing left to do but to return */
+    int64_t credit;                         /* payload bytes that may still be sent; server lock */
+    uint64_t query;                         /* number for berthd */
+    void *overrun;                          /* fault injection, while the query has a grant */
     uint64_t overrun_bytes;
     /* The answer to DATA_FETCH that it waits for, or the last one; server lock. */
     enum { FETCH_NONE, FETCH_ASKED, FETCH_ANSWERED, FETCH_REFUSED } fetch;
@@ -219,8 +221,9 @@ static void send_failure(Operation *op, int r, QueryError *error)
 {
     if (r == QUERY_E_CANCELLED || atomic_load(&op->cancelled)) {
         memset(error, 0, sizeof(*error));
-        (void)query_error_set(error, DATA_ERROR_CANCELLED, "OPERATION_CANCELED", "HY008",
-                              "The operation was cancelled.");
+        (void)query_error_set(error, DATA_ERROR_CANCELLED, "OPERATION_CANCELED", "HY008", "%s",
+                              op->cancel_reason[0] ? op->cancel_reason
+                                                   : "The operation was cancelled.");
     } else if (r != QUERY_E_FAILED || error->error_class[0] == '\0') {
         (void)query_error_set(error, r == -ENOMEM ? DATA_ERROR_MEMORY : DATA_ERROR_RUNTIME,
                               r == -ENOMEM ? "BERTH_OUT_OF_MEMORY" : "INTERNAL_ERROR", "XX000",
@@ -298,14 +301,17 @@ static void reap(Server *s, bool all)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void cancel(Server *s, uint64_t operation, uint64_t query)
+static void cancel(Server *s, uint64_t operation, uint64_t query, const char *reason)
 {
     pthread_mutex_lock(&s->lock);
     list_for_each (pos, &s->operations) {
         Operation *op = container_of(pos, Operation, link);
         if ((operation == 0 || op->header.operation == operation) &&
-            (query == 0 || op->query == query))
+            (query == 0 || op->query == query)) {
+            if (!atomic_load(&op->cancelled))
+                (void)text_copy(op->cancel_reason, sizeof(op->cancel_reason), reason);
             atomic_store(&op->cancelled, true);
+        }
     }
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
@@ -392,7 +398,7 @@ static int handle_frame(Server *s, const DataHeader *header, uint8_t *payload)
         break;
     case DATA_CANCEL:
         if (header->operation != 0)
-            cancel(s, header->operation, 0);
+            cancel(s, header->operation, 0, "");
         break;
     case DATA_CREDIT:
         add_credit(s, header);
@@ -414,7 +420,7 @@ static void on_order(void *userdata, const ControlFrame *order)
     if (!order || order->header.type == CONTROL_QUIT)
         channel_shutdown(s->channel);
     else if (order->header.type == CONTROL_QUERY_CANCEL)
-        cancel(s, 0, order->query_cancel.query);
+        cancel(s, 0, order->query_cancel.query, order->query_cancel.reason);
     else if (order->header.type == CONTROL_MEMORY_SHRINK)
         grant_shrink(s->grants, order->memory_shrink.total_bytes);
 }
@@ -482,7 +488,7 @@ int server_run(const ServerOptions *options)
     if (r == 0)
         r = serve(&s);
 
-    cancel(&s, 0, 0);
+    cancel(&s, 0, 0, "");
     if (s.channel)
         channel_shutdown(s.channel);
     reap(&s, true);

@@ -8,7 +8,7 @@ _berth_sessions() {
 
 _berth() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' words='' i n=0
-    local verbs='sql sessions queries queue history advise pools top status kill limit token doctor'
+    local verbs='sql sessions queries queue history advise pools top status kill limit quota drain fit token doctor'
     local common='--json --no-legend --no-pager --help'
 
     # Bash makes three words of --format=csv.
