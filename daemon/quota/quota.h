@@ -17,7 +17,7 @@
 
 #include "scheduler/scheduler.h"
 
-#define QUOTAS_MAX 4096u
+#define QUOTAS_MAX 1024u /* as many as the scheduler holds */
 #define QUOTAS_FILE "quotas"
 #define QUOTAS_TEXT_MAX (1u << 20)
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from _real import (Work, as_user, berth_json, check, close, finish, kill, log, rows, run, session_of, sql, start,  # noqa: E402
+from _real import (Work, as_user, berth_json, check, close, finish, kill, log, rows, run, session_of, sessions, sql, start,  # noqa: E402
                    start_sql, uid_of, wait_for, wait_running, BERTH, START_BERTH)
 
 ONE = [{"one": 1}]
@@ -42,6 +42,13 @@ def hold(user):
     child.stdin.flush()
     child.stdout.readline()
     return child
+
+
+def end_sessions():
+    """A client that is killed leaves its session: it might come back."""
+    for s in sessions():
+        berth("kill", str(s["session"]))
+    check("nobody is there", wait_for(lambda: not sessions()), sessions)
 
 
 def quotas():
@@ -84,9 +91,12 @@ def running():
 
 
 def groups():
-    run("groupadd", "--gid", "4711", "readers")
+    ok("there is a group", run("groupadd", "--gid", "4711", "readers"))
     for user in ("alice", "bob"):
-        run("usermod", "-aG", "readers", user)
+        ok(f"with {user}", run("usermod", "-aG", "readers", user))
+    check("for the system, too", "4711" in run("id", "-G", "bob").stdout.split(), run("id", "bob"))
+    end_sessions()
+    time.sleep(5.5)  # so long may a look-up of before count
     ok("a group has a quota", berth("quota", "@readers", "sessions=1"))
     child = hold("alice")
     check("its member has a session", wait_for(lambda: session_of("alice")))
@@ -94,7 +104,7 @@ def groups():
     check("which is the group's only one", done.returncode != 0 and "session" in done.stderr, done)
     kill(child)
     finish(child)
-    wait_for(lambda: not session_of("alice"))
+    end_sessions()
     check("until it ends", rows(one("bob")) == ONE)
     berth("quota", "@readers", "none")
 
