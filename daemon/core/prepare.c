@@ -193,19 +193,12 @@ static uint64_t host_bytes(void)
     return at && sscanf(at, "MemTotal: %llu kB", &kib) == 1 ? (uint64_t)kib << 10 : 0;
 }
 
-/* A directory of the manager's own, made here or by an administrator. No trouble with it is a
- * reason not to start. */
+/* A directory of the manager's own; that there is none, or not for it, the manager says. */
 static void make_history(const Core *core)
 {
     const char *path = core->config->config.history_directory;
-    struct stat st;
 
-    if (path[0] == 0)
-        return;
-    (void)mkdir(path, 0700);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0 ||
-        (st.st_uid == 0 && fchown(fd, core->manager_uid, core->manager_gid) < 0))
+    if (path[0] && mkdir(path, 0700) == 0 && lchown(path, core->manager_uid, core->manager_gid) < 0)
         log_line(LOG_WARNING, "HistoryDirectory=%s: %m", path);
 }
 
