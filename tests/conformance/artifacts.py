@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # bed: host uml
-# daemon: yes
 # needs: venv build
 # mem: 3G
 # timeout: 300
