@@ -10,6 +10,7 @@ import contextlib
 import decimal
 import io
 import math
+import os
 import sys
 import traceback
 import uuid
@@ -377,4 +378,6 @@ def main(stack):
 
 if __name__ == "__main__":
     with Stack() as stack:
-        sys.exit(main(stack))
+        code = main(stack)
+    sys.stdout.flush()
+    os._exit(code)  # at its exit PySpark asks for each client's models once more, for minutes where nobody answers
