@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/decisions/0012: what runs as root acts and does not decide.
+"""docs/decisions/0013: what runs as root acts and does not decide.
 
 berthd, the core, links libc and no other library; and of ours base, sandbox, daemon/core, and of the rest of daemon/ what
 SHARED names. So there is no scheduler in it, no bus, no session, and no reader of a client's bytes.
