@@ -10,37 +10,15 @@ import contextlib
 import faulthandler
 import io
 import os
-import pathlib
 import sys
 import tempfile
 import traceback
 
-VENV = os.environ.get("BERTH_VENV")
-if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from _local import check, end, fails, served
 
 from pyspark.sql import Observation, SparkSession, functions as F
 from pyspark.storagelevel import StorageLevel
-
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import local_server
-
-BUILD = pathlib.Path(os.environ.get("BERTH_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
-counts = {True: 0, False: 0}
-
-
-def check(what, seen, wanted):
-    counts[seen == wanted] += 1
-    if seen != wanted:
-        print(f"FAILED  {what}: {seen!r}, wanted {wanted!r}", flush=True)
-
-
-def fails(what, error_class, call):
-    try:
-        seen = repr(call())
-    except Exception as e:  # noqa: BLE001
-        seen = str(e)
-    check(what, error_class if f"[{error_class}]" in seen else seen[:200], error_class)
 
 
 def rows(df):
@@ -215,26 +193,18 @@ def commands_as_relations(spark):
 
 def main():
     faulthandler.dump_traceback_later(90, exit=True)
-    server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
-    spark = SparkSession.builder.remote(url).getOrCreate()
-    fails("a table without a directory", "UNSUPPORTED_FEATURE", lambda: spark.sql("CREATE TABLE t (a INT) USING csv"))
-    with tempfile.TemporaryDirectory() as folder:
+    with served() as url, tempfile.TemporaryDirectory() as folder:
+        spark = SparkSession.builder.remote(url).getOrCreate()
+        fails("a table without a directory", "UNSUPPORTED_FEATURE", lambda: spark.sql("CREATE TABLE t (a INT) USING csv"))
         spark.conf.set("spark.berth.directory", folder)
-        frames(spark)
-        commands_as_relations(spark)
-        statistics(spark)
-        catalogue(spark, folder)
-    spark.stop()
-    server.stop(None)
-    peer.close()
-    print(f"{counts[True]} passed, {counts[False]} failed", flush=True)
-    os._exit(1 if counts[False] else 0)
+        for part in (frames, commands_as_relations, statistics, lambda s: catalogue(s, folder)):
+            try:
+                part(spark)
+            except Exception:  # the other parts are asked all the same
+                check(part.__name__, traceback.format_exc(), "its end")
+        spark.stop()
+    end()
 
 
-try:
+if __name__ == "__main__":
     main()
-except BaseException:
-    # An ordinary exit would wait for a server that is gone.
-    traceback.print_exc()
-    sys.stderr.flush()
-    os._exit(1)

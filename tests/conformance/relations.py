@@ -8,36 +8,14 @@
 rules of Spark 4."""
 import datetime
 import os
-import pathlib
 import sys
 import traceback
 
-VENV = os.environ.get("BERTH_VENV")
-if VENV and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-    os.execv(os.path.join(VENV, "bin", "python"), [os.path.join(VENV, "bin", "python"), *sys.argv])
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from _local import check, end, fails, served
 
 from pyspark.sql import SparkSession, functions as F, types as T
 import pyspark.sql.connect.proto as pb
-
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import local_server
-
-BUILD = pathlib.Path(os.environ.get("BERTH_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
-counts = {True: 0, False: 0}
-
-
-def check(what, seen, wanted):
-    counts[seen == wanted] += 1
-    if seen != wanted:
-        print(f"FAILED  {what}: {seen!r}, wanted {wanted!r}", flush=True)
-
-
-def fails(what, error_class, call):
-    try:
-        seen = repr(call())
-    except Exception as e:  # noqa: BLE001
-        seen = str(e)
-    check(what, error_class if f"[{error_class}]" in seen else seen[:200], error_class)
 
 
 def rows(df):
@@ -125,22 +103,16 @@ def small(spark):
 
 
 def main():
-    server, peer, url = local_server.start(str(BUILD / "tests" / "support" / "service_peer"))
-    spark = SparkSession.builder.remote(url).create()
-    for part in (as_of, nearest_by, parse, small):
-        try:
-            part(spark)
-        except Exception:  # noqa: BLE001
-            counts[False] += 1
-            print(f"FAILED  {part.__name__}\n{traceback.format_exc()}", flush=True)
-    print(f"{counts[True]} passed, {counts[False]} failed, 0 skipped", flush=True)
-    spark.stop()
-    server.stop(None)
-    peer.close()
-    return counts[False] != 0
+    with served() as url:
+        spark = SparkSession.builder.remote(url).create()
+        for part in (as_of, nearest_by, parse, small):
+            try:
+                part(spark)
+            except Exception:  # the other parts are asked all the same
+                check(part.__name__, traceback.format_exc(), "its end")
+        spark.stop()
+    end()
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+    main()
