@@ -20,21 +20,13 @@
 #include "base/clock.h"
 #include "scheduler/version/version.h"
 #include "tests/sim/caught.h"
+#include "tests/sim/seed.h"
 
 #define N_WORKLOADS 100u
 #define CRASHER 4242u
 #define HOUR (3600 * USEC_PER_SEC)
 
-static uint64_t current_seed;
-
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "seed %" PRIu64 ": %s:%d: %s\n", current_seed, __FILE__, __LINE__,     \
-                    #cond);                                                                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+uint64_t current_seed;
 
 typedef enum Fault { FAULT_NONE, FAULT_CRASH, FAULT_ERROR, FAULT_SLOW } Fault;
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "scheduler/lookup.h"
 #include "scheduler/scheduler.h"
+#include "tests/sim/seed.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MSEC USEC_PER_MSEC
@@ -22,17 +23,6 @@
 #define LANES 3u /* queries that one client runs at a time, at most */
 /* A client waits for nothing longer than this in virtual time, whatever happens around it. */
 #define WAIT_BOUND_USEC (900 * USEC_PER_SEC)
-
-extern uint64_t current_seed;
-
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "seed %" PRIu64 ": %s:%d: %s\n", current_seed, __FILE__, __LINE__,     \
-                    #cond);                                                                        \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* What a seed makes of the host. */
 typedef enum Shape {
