@@ -34,20 +34,6 @@ static int too_wide(QueryError *error)
                            UINT8_MAX, NESTED_DEPTH_MAX);
 }
 
-static int add_record(Inference *in, uint32_t at)
-{
-    Type type, both;
-    int r = json_infer(&in->record, json_scan_text(in->scan), at, &type);
-    if (r == 0)
-        r = json_unite(&in->record, in->type, type, &both);
-    if (r == 0 && !type_is_bounded(both))
-        r = -E2BIG;
-    if (r == 0 && !(type_equal(both, in->type) && both.kind == in->type.kind))
-        r = type_copy(in->kept.arena, both, &in->type);
-    mem_arena_reset(in->record.arena);
-    return r;
-}
-
 static int infer_batch(void *userdata, const Batch *batch, QueryError *error)
 {
     Inference *in = userdata;
@@ -64,7 +50,7 @@ static int infer_batch(void *userdata, const Batch *batch, QueryError *error)
             if (at == JSON_NO_RECORD)
                 in->corrupt = true;
             else
-                r = add_record(in, at);
+                r = json_widen(&in->record, &in->kept, json_scan_text(in->scan), at, &in->type);
         json_scan_forget(in->scan);
         if (r != -ENODATA)
             return r == -E2BIG ? too_wide(error) : r;

@@ -11,25 +11,14 @@
 
 static CsvOptions options_of(const CsvReadOptions *read, const struct Zone *zone)
 {
-    CsvOptions o = {.text = {.mode = TEXT_PERMISSIVE,
-                             .has_date_format = read->has_date,
-                             .has_timestamp_format = read->has_timestamp,
-                             .date_format = read->date,
-                             .timestamp_format = read->timestamp,
-                             .zone = zone,
-                             .corrupt = ROW_NO_COLUMN},
-                    .n_separator = read->n_separator,
-                    .quote = read->quote,
-                    .escape = read->escape,
-                    .comment = read->comment,
-                    .trim_leading = read->trim_leading,
-                    .trim_trailing = read->trim_trailing,
-                    .null_value = read->null_value,
-                    .empty_value = "",
-                    .nan_value = "NaN",
-                    .positive_inf = "Inf",
-                    .negative_inf = "-Inf"};
-    memcpy(o.separator, read->separator, sizeof(o.separator));
+    CsvOptions o = csv_options_of(read);
+    o.text = (TextOptions){.mode = TEXT_PERMISSIVE,
+                           .has_date_format = read->has_date,
+                           .has_timestamp_format = read->has_timestamp,
+                           .date_format = read->date,
+                           .timestamp_format = read->timestamp,
+                           .zone = zone,
+                           .corrupt = ROW_NO_COLUMN};
     return o;
 }
 

@@ -111,11 +111,7 @@ static const CsvReadOptions defaults = {.separator = ",",
                                         .corrupt = ROW_NO_COLUMN,
                                         .corrupt_name = "_corrupt_record"};
 
-/* ---- schema_of_csv ---- */
-
-/* The struct of a record, whose fields are _c0, _c1, ... Return: false after an error. */
-static bool schema_of(Binder *b, const UExpr *e, const VecString *text, const CsvReadOptions *read,
-                      Type *ret)
+CsvOptions csv_options_of(const CsvReadOptions *read)
 {
     CsvOptions o = {.n_separator = read->n_separator,
                     .quote = read->quote,
@@ -128,10 +124,20 @@ static bool schema_of(Binder *b, const UExpr *e, const VecString *text, const Cs
                     .nan_value = "NaN",
                     .positive_inf = "Inf",
                     .negative_inf = "-Inf"};
+    memcpy(o.separator, read->separator, sizeof(o.separator));
+    return o;
+}
+
+/* ---- schema_of_csv ---- */
+
+/* The struct of a record, whose fields are _c0, _c1, ... Return: false after an error. */
+static bool schema_of(Binder *b, const UExpr *e, const VecString *text, const CsvReadOptions *read,
+                      Type *ret)
+{
+    CsvOptions o = csv_options_of(read);
     CsvField found[UINT8_MAX], whole;
     CsvScan *scan;
     uint32_t n = 0;
-    memcpy(o.separator, read->separator, sizeof(o.separator));
     int r = csv_scan_new(&o, plan_session_pool(b->context->session), &scan);
     if (r)
         return bind_fail(b, r), false;

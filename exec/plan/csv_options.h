@@ -18,3 +18,6 @@ typedef struct CsvReadOptions {
     uint32_t corrupt; /* the field for the text of what is none; ROW_NO_COLUMN: none */
     char corrupt_name[CSV_TEXT_MAX + 1u];
 } CsvReadOptions;
+
+/* As the reader of CSV files takes them; its values of dates and times are the caller's. */
+CsvOptions csv_options_of(const CsvReadOptions *read);

@@ -40,22 +40,6 @@ static int fail_fast(SourceLoad *load)
                            "setting the option 'mode' as 'PERMISSIVE'.");
 }
 
-/* Mostly a record has the type of those before, and then nothing is kept of it. */
-static int add_record(Inference *in, uint32_t at)
-{
-    Type type, both;
-    int r = json_infer(&in->record, json_scan_text(in->scan), at, &type);
-
-    if (r == 0)
-        r = json_unite(&in->record, in->type, type, &both);
-    if (r == 0 && !type_is_bounded(both))
-        r = -E2BIG;
-    if (r == 0 && !(type_equal(both, in->type) && both.kind == in->type.kind))
-        r = type_copy(in->kept.arena, both, &in->type);
-    mem_arena_reset(in->record.arena);
-    return r == -E2BIG ? too_wide(in->load) : r;
-}
-
 static int infer_window(void *userdata, const TextWindow *window, QueryError *error)
 {
     Inference *in = userdata;
@@ -66,13 +50,13 @@ static int infer_window(void *userdata, const TextWindow *window, QueryError *er
     json_scan_begin(in->scan, window->text, window->n);
     while ((r = json_scan_record(in->scan, &at, &text)) == 0) {
         if (at != JSON_NO_RECORD)
-            r = add_record(in, at);
+            r = json_widen(&in->record, &in->kept, json_scan_text(in->scan), at, &in->type);
         else if (in->options->text.mode == TEXT_FAIL_FAST)
             r = fail_fast(in->load);
         else
             in->corrupt |= in->options->text.mode == TEXT_PERMISSIVE;
         if (r != 0)
-            return r;
+            return r == -E2BIG ? too_wide(in->load) : r;
     }
     json_scan_forget(in->scan);
     return r == -ENODATA ? 0 : r;

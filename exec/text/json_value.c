@@ -557,3 +557,19 @@ int json_without_void(const JsonInfer *infer, Type type, Type *ret, bool *ret_go
     return type.kind == TYPE_ARRAY ? array_type(infer, fields[0].type, ret)
                                    : struct_type(infer, fields, n, ret);
 }
+
+int json_widen(const JsonInfer *record, const JsonInfer *kept, const JsonText *json, uint32_t at,
+               Type *type)
+{
+    Type one, both;
+    int r = json_infer(record, json, at, &one);
+
+    if (r == 0)
+        r = json_unite(record, *type, one, &both);
+    if (r == 0 && !type_is_bounded(both))
+        r = -E2BIG;
+    if (r == 0 && !(type_equal(both, *type) && both.kind == type->kind))
+        r = type_copy(kept->arena, both, type);
+    mem_arena_reset(record->arena);
+    return r;
+}

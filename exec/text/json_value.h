@@ -43,5 +43,10 @@ typedef struct JsonInfer {
 int json_infer(const JsonInfer *infer, const JsonText *json, uint32_t at, Type *ret);
 /* What holds both: numbers widen, fields unite, anything else is text. Return: as json_infer(). */
 int json_unite(const JsonInfer *infer, Type a, Type b, Type *ret);
+/* @type, which is of @kept's arena, for one record more: node @at. Mostly a record has the type of
+ * those before, and then nothing is kept of it; what @record's arena holds is given back. Return:
+ * as json_infer(), and -E2BIG for what is nested too deeply. */
+int json_widen(const JsonInfer *record, const JsonInfer *kept, const JsonText *json, uint32_t at,
+               Type *type);
 /* Nothing but nulls is text; structs without fields go. *ret_gone: nothing is left. */
 int json_without_void(const JsonInfer *infer, Type type, Type *ret, bool *ret_gone);
