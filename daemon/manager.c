@@ -302,27 +302,29 @@ static void done_quota(WorkerJob *job)
     QuotaJob *j = container_of(job, QuotaJob, job);
 
     if (j->result < 0)
-        log_line(LOG_ERR, "quotas hold until berthd ends, and no longer: %s/" QUOTAS_FILE ": %s",
-                 j->directory, strerror(-j->result));
+        log_line(LOG_ERR, "quotas hold until berthd ends: %s/" QUOTAS_FILE ": %s", j->directory,
+                 strerror(-j->result));
     free(j->text);
     free(j);
 }
 
 static void keep_quotas(Manager *m)
 {
+    if (!m->records) {
+        log_line(LOG_WARNING, "quotas hold until berthd ends: HistoryDirectory= is empty");
+        return;
+    }
     QuotaJob *j = calloc(1, sizeof(*j));
     char *text = quotas_format(&m->quotas);
-
-    if (j && text) {
-        *j = (QuotaJob){.job = {.run = run_quota, .done = done_quota}, .text = text};
-        text_copy(j->directory, sizeof(j->directory), m->config->config.history_directory);
-        if (records_submit(m->records, &j->job))
-            return;
+    if (!j || !text) {
+        log_line(LOG_ERR, "quotas hold until berthd ends: no memory to keep them");
+        free(text);
+        free(j);
+        return;
     }
-    log_line(LOG_WARNING, "quotas hold until berthd ends, and no longer: %s",
-             j && text ? "HistoryDirectory= is empty" : strerror(ENOMEM));
-    free(text);
-    free(j);
+    *j = (QuotaJob){.job = {.run = run_quota, .done = done_quota}, .text = text};
+    text_copy(j->directory, sizeof(j->directory), records_directory(m->records));
+    records_submit(m->records, &j->job);
 }
 
 static void feed_quota(Manager *m, bool group, uint32_t id, const SchedQuota *quota)

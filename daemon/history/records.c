@@ -255,11 +255,14 @@ int records_ask(Records *r, const HistoryFilter *filter, bool workloads, size_t 
     return 0;
 }
 
-bool records_submit(Records *r, WorkerJob *job)
+void records_submit(Records *r, WorkerJob *job)
 {
-    if (r)
-        worker_submit(r->worker, job);
-    return r != NULL;
+    worker_submit(r->worker, job);
+}
+
+const char *records_directory(const Records *r)
+{
+    return r->directory;
 }
 
 int records_new(Manager *m)

@@ -21,8 +21,10 @@ Records *records_free(Records *r);
 /* A query has ended. Copies; never blocks. */
 void records_add(Records *r, const HistoryRecord *record);
 
-/* A job of others on the same thread, behind all that wait. Return: false without such a thread. */
-bool records_submit(Records *r, WorkerJob *job);
+/* A job of others on the same thread, behind all that wait. */
+void records_submit(Records *r, WorkerJob *job);
+/* HistoryDirectory= as it was at the start. */
+const char *records_directory(const Records *r);
 
 /* What was asked for; exactly one of the arrays is there. @error: negative errno, with no rows. */
 typedef struct RecordsAnswer {
